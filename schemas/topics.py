@@ -1,0 +1,81 @@
+"""The registry of topics: name, key, payload, retention, and the table that keeps its history.
+
+Lanes carry frames (`schemas.frames`); the rest carry one JSON document a record, whose JSON Schema stands in
+`schemas/json/` (`python -m schemas.topics` writes it, a test guards it). Every topic has the same number
+of partitions, and a record's partition is its underlying's, so that one worker sees all there is to an underlying.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View
+from schemas.frames import Lane
+
+__all__ = ["JSON_SCHEMA_DIR", "TOPICS", "Topic", "json_schema", "write_json_schemas"]
+
+JSON_SCHEMA_DIR = Path(__file__).parent / "json"
+DAY_MS = 86_400_000
+
+
+class Topic(NamedTuple):
+    """One topic. `document` is the struct of a JSON topic, `lane` the lane of a frame topic."""
+
+    name: str
+    key: str
+    table: str
+    retention_ms: int
+    about: str
+    lane: Lane | None = None
+    document: type[msgspec.Struct] | None = None
+    compacted: bool = False
+
+
+# Lanes stay three days: enough to recover over a long weekend; history lives in the warehouse.
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        Topic("options.trades", "partition", "option_trades", 3 * DAY_MS, "option prints", lane=Lane.TRADES),
+        Topic("options.greeks", "partition", "option_greeks", 3 * DAY_MS, "chain snapshots", lane=Lane.GREEKS),
+        Topic("index.ticks", "partition", "index_ticks", 3 * DAY_MS, "index values, stock bars", lane=Lane.TICKS),
+        Topic("contexts", "underlying", "contexts", 7 * DAY_MS, "sampled views", document=View, compacted=True),
+        Topic("signals", "underlying", "signals", 30 * DAY_MS, "one a detection", document=Signal),
+        Topic("alerts", "underlying", "alerts", 30 * DAY_MS, "scored, deduplicated", document=Alert),
+        Topic("outcomes", "underlying", "outcomes", 30 * DAY_MS, "what then happened", document=Outcome),
+        Topic("dead.letters", "source", "dead_letters", 30 * DAY_MS, "not understood, and why", document=DeadLetter),
+    )
+}
+
+
+def json_schema(topic: Topic) -> dict[str, Any]:
+    """The JSON Schema of a topic's document."""
+    assert topic.document is not None, f"{topic.name} carries frames"
+    (schema,), components = msgspec.json.schema_components([topic.document], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": topic.document.__name__,
+        **schema,
+        "$defs": components,
+    }
+
+
+def write_json_schemas(folder: Path = JSON_SCHEMA_DIR) -> list[Path]:
+    """Write every document's schema into `folder`; the paths written."""
+    folder.mkdir(exist_ok=True)
+    written = []
+    for topic in TOPICS.values():
+        if topic.document is not None:
+            path = folder / f"{topic.document.__name__.lower()}.json"
+            path.write_bytes(
+                msgspec.json.format(msgspec.json.encode(json_schema(topic), order="deterministic")) + b"\n"
+            )
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    for path in write_json_schemas():
+        print(path)
