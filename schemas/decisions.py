@@ -63,7 +63,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """A detector spoke.
 
-    `position` counts the rows of (partition, epoch) seen before; `inputs` are the positions of the rows it stands
+    `position` counts the rows of (partition, epoch) seen before; `inputs` are (epoch, position) of the rows it stands
     on. `event_ns` is the largest exchange time used, `emitted_ns` the log's time when it spoke. `factors` are the parts
     of `base` (0 to 100), `evidence` whatever a person wants to check.
     """
@@ -81,7 +81,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     epoch: int
     position: int
-    inputs: tuple[int, ...]
+    inputs: tuple[tuple[int, int], ...]
     base: float
     confidence: float
     reference_usd: float | None
@@ -137,7 +137,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     epoch: int
     position: int
-    inputs: tuple[int, ...]
+    inputs: tuple[tuple[int, int], ...]
     reference_usd: float | None
     stop_usd: float | None
     target_usd: float | None

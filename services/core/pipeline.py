@@ -1,0 +1,253 @@
+"""One partition's machine: frames in, decisions out, nothing else.
+
+`step` walks a frame in slices. A slice ends where the log passes somebody's `due_ns`, where the context that may stop
+raised a trigger, or with the frame. At each such point every context stands at the same row and the triggers are
+judged, so what comes out depends on the rows and their stamps alone, never on where frames were cut.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from schemas.decisions import Alert, Signal, View, canonical, rounded
+from schemas.frames import Frame, Header, Lane
+from services.core.calendar import NS, Calendar, ny_date, ny_ns
+from services.core.contract import FAR_FUTURE_NS, Context, Detector, Finding, Moment, Trigger, Views
+from services.core.identity import identity, parameters_digest
+
+__all__ = ["Judge", "Outputs", "Pipeline"]
+
+# Views are published once a minute of market time for every underlying that moved: enough for a chart of the day.
+SAMPLE_NS = 60 * NS
+
+
+class Judge(Protocol):
+    """The scanner, as the pipeline sees it."""
+
+    def open_session(self) -> None:
+        """Start a trading day afresh."""
+
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | None:
+        """An alert, or silence."""
+
+
+class Outputs(NamedTuple):
+    """What one frame led to. `decisions` holds signals and alerts in the order they were made."""
+
+    decisions: list[Signal | Alert]
+    views: list[View]
+
+    @property
+    def signals(self) -> list[Signal]:
+        """The signals among the decisions."""
+        return [decision for decision in self.decisions if isinstance(decision, Signal)]
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The alerts among the decisions."""
+        return [decision for decision in self.decisions if isinstance(decision, Alert)]
+
+    def lines(self) -> list[bytes]:
+        """The decisions' canonical JSON, as the digest takes them."""
+        return [canonical(decision) for decision in self.decisions]
+
+
+class Pipeline:
+    """Contexts, detectors and the scanner over one partition's log."""
+
+    def __init__(
+        self,
+        partition: int,
+        calendar: Calendar,
+        contexts: Sequence[Context],
+        detectors: Sequence[Detector],
+        scanner: Judge,
+    ) -> None:
+        self.partition = partition
+        self.contexts = _ordered(contexts)
+        self.detectors = tuple(detectors)
+        self.views = Views(self.contexts)
+        self._calendar = calendar
+        self._scanner = scanner
+        self._by_lane = {lane: [c for c in self.contexts if lane in c.lanes] for lane in Lane}
+        for lane, listening in self._by_lane.items():
+            stopping = [context.name for context in listening if context.stops]
+            assert len(stopping) <= 1, f"{lane.topic}: {stopping} may all stop in the middle of a frame; only one may"
+            # The one that may stop goes first: where it stops, the others stop too.
+            listening.sort(key=lambda context: not context.stops)
+        self._by_trigger: dict[str, list[Detector]] = {}
+        for detector in self.detectors:
+            for kind in sorted(detector.triggers):
+                self._by_trigger.setdefault(kind, []).append(detector)
+        self._parameters = {detector.name: parameters_digest(detector.parameters) for detector in self.detectors}
+        self._epoch = -1
+        self._position = 0
+        self._now_ns = 0
+        self._day: dt.date | None = None
+        self._day_ends_ns = 0
+        self._sample_ns = FAR_FUTURE_NS
+        self._decisions: list[Signal | Alert] = []
+        self._sampled: list[View] = []
+
+    @property
+    def moment(self) -> Moment:
+        """Where the pipeline stands."""
+        assert self._day is not None, "no frame was seen yet"
+        return Moment(
+            self._now_ns, self.partition, self._epoch, self._position, self._day, self._calendar.session_on(self._day)
+        )
+
+    def step(self, frame: Frame) -> Outputs:
+        """Take the next frame of the log, in the sequencer's order. Pure and synchronous."""
+        self._decisions, self._sampled = [], []
+        head = frame.header
+        assert head.partition == self.partition, f"a frame of partition {head.partition} in pipeline {self.partition}"
+        if head.epoch != self._epoch:
+            self._open_epoch(head)
+        self._position = head.position
+        if head.rows:
+            self._walk(frame)
+        self._pass(head.received_ns)
+        return Outputs(self._decisions, self._sampled)
+
+    def _open_epoch(self, head: Header) -> None:
+        self._epoch, self._position = head.epoch, head.position
+        # Between two epochs the gateway was away; what stood open when it left is closed, not carried over the gap.
+        if self._day is not None:
+            for context in self.contexts:
+                context.open_epoch(head.epoch)
+            self._judge()
+
+    def _walk(self, frame: Frame) -> None:
+        head, times = frame.header, frame.rows.received_ns
+        start, rows = 0, head.rows
+        listening = self._by_lane[head.lane]
+        while start < rows:
+            self._pass(int(times[start]))
+            due_ns = self._due_ns()
+            stop = rows if times[-1] < due_ns else int(np.searchsorted(times, due_ns, side="left"))
+            for context in listening:
+                reached = context.update(frame, start, stop, self.views)
+                assert reached == stop or context.stops, f"{context.name} stopped in the middle of a frame"
+                stop = reached
+            self._position = head.position + stop
+            self._now_ns = int(times[stop - 1]) if stop > start else self._now_ns
+            self._judge()
+            start = stop
+
+    def _due_ns(self) -> int:
+        due_ns = min(self._day_ends_ns, self._sample_ns)
+        for context in self.contexts:
+            due_ns = min(due_ns, context.due_ns)
+        return due_ns
+
+    def _pass(self, now_ns: int) -> None:
+        """Let the log's time reach `now_ns`: everything due up to then happens, in the order of its time."""
+        if self._day is None:
+            self._open_day(now_ns)
+        while (due_ns := self._due_ns()) <= now_ns:
+            self._now_ns = max(self._now_ns, due_ns)
+            if due_ns >= self._day_ends_ns:
+                self._open_day(now_ns)
+                continue
+            for context in self.contexts:
+                if context.due_ns <= due_ns:
+                    context.tick(due_ns, self.views)
+                    assert context.due_ns > due_ns, f"{context.name} did not move its due time on"
+            self._judge()
+            if self._sample_ns <= due_ns:
+                self._sample()
+        self._now_ns = max(self._now_ns, now_ns)
+
+    def _open_day(self, now_ns: int) -> None:
+        self._day = ny_date(now_ns)
+        self._day_ends_ns = ny_ns(self._day + dt.timedelta(days=1), 0)
+        self._sample_ns = (now_ns // SAMPLE_NS + 1) * SAMPLE_NS
+        session = self._calendar.session_on(self._day)
+        for context in self.contexts:
+            context.triggers.clear()
+            context.open_session(self._day, session)
+        for detector in self.detectors:
+            detector.open_session(self._day, session)
+        self._scanner.open_session()
+
+    def _sample(self) -> None:
+        self._sample_ns += SAMPLE_NS
+        for context in self.contexts:
+            for underlying in context.underlyings():
+                view = context.published(underlying)
+                if view is not None:
+                    self._sampled.append(view)
+
+    def _judge(self) -> None:
+        """Give every raised trigger to the detectors that listen to it."""
+        for context in self.contexts:
+            if not context.triggers:
+                continue
+            raised, context.triggers = context.triggers, []
+            for trigger in raised:
+                for detector in self._by_trigger.get(trigger.kind, ()):
+                    for finding in detector.detect(trigger, self.moment, self.views):
+                        self._emit(detector, trigger, finding)
+
+    def _emit(self, detector: Detector, trigger: Trigger, finding: Finding) -> None:
+        moment = self.moment
+        signal = _signal(detector, self._parameters[detector.name], finding, moment)
+        self._decisions.append(signal)
+        alert = self._scanner.judge(signal, self.contexts, moment)
+        if alert is not None:
+            self._decisions.append(alert)
+
+
+def _signal(detector: Detector, parameters: str, finding: Finding, moment: Moment) -> Signal:
+    def number(value: float | None) -> float | None:
+        return None if value is None else rounded(value)
+
+    return Signal(
+        id=identity(
+            detector.name, detector.version, parameters, finding.underlying, finding.direction, finding.key,
+            moment.day.isoformat(), finding.event_ns,
+        ),
+        detector=detector.name,
+        version=detector.version,
+        parameters=parameters,
+        underlying=finding.underlying,
+        contract=finding.contract,
+        direction=finding.direction,
+        label=finding.label,
+        event_ns=finding.event_ns,
+        emitted_ns=moment.now_ns,
+        partition=moment.partition,
+        epoch=moment.epoch,
+        position=moment.position,
+        inputs=finding.inputs,
+        base=rounded(finding.base),
+        confidence=rounded(finding.confidence),
+        reference_usd=number(finding.reference_usd),
+        stop_usd=number(finding.stop_usd),
+        target_usd=number(finding.target_usd),
+        horizon_s=finding.horizon_s,
+        null_probability=number(finding.null_probability),
+        factors={name: rounded(value) for name, value in finding.factors.items()},
+        evidence={name: rounded(value) for name, value in finding.evidence.items()},
+        headline=finding.headline,
+    )  # fmt: skip
+
+
+def _ordered(contexts: Sequence[Context]) -> tuple[Context, ...]:
+    """Contexts in an order in which each comes after those it needs; by name where that leaves a choice."""
+    waiting = sorted(contexts, key=lambda context: context.name)
+    present = {context.view_type for context in contexts}
+    done: list[Context] = []
+    while waiting:
+        have = {context.view_type for context in done}
+        ready = next((c for c in waiting if all(need in have or need not in present for need in c.needs)), None)
+        if ready is None:
+            raise ValueError(f"contexts need each other in a circle: {', '.join(c.name for c in waiting)}")
+        waiting.remove(ready)
+        done.append(ready)
+    return tuple(done)

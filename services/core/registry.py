@@ -1,0 +1,78 @@
+"""Discovery: a file in the folder is a context or detector in the program, without another edit."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.core.contract import Context, Detector, Parameters
+
+__all__ = ["RegistryError", "build", "discover"]
+
+T = TypeVar("T", bound=Context | Detector)
+
+
+class RegistryError(ValueError):
+    """A rule that cannot be built: an unknown name, an unknown or unfit parameter; the sentence names it."""
+
+
+def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
+    """The classes of a package's files, by name, in the order of their names.
+
+    Every file whose name does not start with an underscore holds exactly one concrete subclass of `base`, whose `name`
+    is the file's. Raises RegistryError otherwise.
+    """
+    found: dict[str, type[T]] = {}
+    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+        if module_info.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        classes = [
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value)
+            and issubclass(value, base)
+            and not inspect.isabstract(value)
+            and value.__module__ == module.__name__
+        ]
+        if len(classes) != 1 or classes[0].name != module_info.name:
+            names = [value.__name__ for value in classes]
+            raise RegistryError(
+                f"{module.__name__} holds {names}; it must hold one {base.__name__} whose name is {module_info.name!r}"
+            )
+        found[module_info.name] = classes[0]
+    return found
+
+
+def build(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mapping[str, Any]]) -> list[T]:
+    """One instance of each class that `settings` does not switch off, in the order of `known`.
+
+    `settings` maps a name to `{"enabled": bool, parameter: value, ...}`; what is not named keeps its default. Raises
+    RegistryError for a name nobody has and for a parameter that does not fit.
+    """
+    for name in settings:
+        if name not in known:
+            raise RegistryError(f"{kind}.{name}: there is no such {kind[:-1]}; known: {', '.join(known)}")
+    built = []
+    for name, made in known.items():
+        wanted = dict(settings.get(name, {}))
+        enabled = wanted.pop("enabled", True)
+        if not isinstance(enabled, bool):
+            raise RegistryError(f"{kind}.{name}.enabled: true or false, not {enabled!r}")
+        parameters = _parameters(f"{kind}.{name}", made.Parameters, wanted)
+        if enabled:
+            built.append(made(parameters))
+    return built
+
+
+def _parameters(where: str, wanted: type[Parameters], given: Mapping[str, Any]) -> Parameters:
+    try:
+        return msgspec.convert(dict(given), wanted)
+    except msgspec.ValidationError as error:
+        raise RegistryError(f"{where}: {error}") from None
