@@ -1,0 +1,61 @@
+"""How this room compiles: one place for the numba settings, so that results do not depend on the machine.
+
+Nothing here asks for `fastmath`. LLVM then may neither reorder sums nor contract `a * b + c` into one rounding, so a
+kernel gives the same bits with 128, 256 or 512-bit vectors and with or without fused multiply-add. Decisions made
+from these numbers are replayed on other machines and must come out equal, which is worth more than the speed of FMA.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from numba import types
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Inputs may be views into Arrow buffers, which numpy marks read-only; a writable array converts to this for free.
+F64_IN = types.Array(types.float64, 1, "C", readonly=True)
+I8_IN = types.Array(types.int8, 1, "C", readonly=True)
+I64_IN = types.Array(types.int64, 1, "C", readonly=True)
+F64_OUT = types.Array(types.float64, 1, "C")
+F64_OUT_2D = types.Array(types.float64, 2, "C")
+U8_OUT = types.Array(types.uint8, 1, "C")
+
+
+def inlined(function: Function) -> Function:
+    """A scalar helper that other kernels call; LLVM inlines it into their loops, which lets them vectorise."""
+    return numba.njit(error_model="numpy", nogil=True, forceinline=True)(function)  # type: ignore[no-any-return]
+
+
+class kernel:  # noqa: N801 - reads as the decorator it is
+    """A compiled loop with one fixed signature, compiled (or loaded from numba's cache) at its first call.
+
+    One signature keeps the compile count at one; waiting for the first call keeps imports free of compilation.
+    The GIL is released inside, so callers may run kernels on their own threads.
+    """
+
+    def __init__(self, *signature: Any, returns: Any = types.void) -> None:
+        self._signature = returns(*signature)
+        self._function: Callable[..., Any] | None = None
+        self._compiled: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._function is None:
+            (self._function,) = arguments
+            self.__doc__ = self._function.__doc__
+            return self
+        if self._compiled is None:
+            self.compile()
+        return self._compiled(*arguments)
+
+    def compile(self) -> Any:
+        """The numba dispatcher, compiled now if it was not yet."""
+        if self._compiled is None:
+            options = {"error_model": "numpy", "nogil": True, "cache": True}
+            self._compiled = numba.njit(self._signature, **options)(self._function)
+        return self._compiled
+
+    def assembly(self) -> str:
+        """The machine code, for the test that asserts the loop is vectorised."""
+        (text,) = self.compile().inspect_asm().values()
+        return str(text)
