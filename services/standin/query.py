@@ -1,0 +1,131 @@
+"""What a REST request asks for: the vendor's filters, sorting and cursors, over a listing's rows. Pure.
+
+?expiration_date=2025-12-19&strike_price.gte=600&contract_type=call&sort=strike_price&order=desc&limit=250
+?cursor=eyJ...      opaque: the first request's filters and how many rows were already given
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.symbols import EPOCH_ORDINAL
+from services.standin.listing import Listing
+
+__all__ = ["BadQueryError", "ChainQuery", "Page", "page_of"]
+
+Order = Literal["asc", "desc"]
+Sort = Literal["ticker", "underlying_ticker", "expiration_date", "strike_price"]
+RANGES = ("", ".gt", ".gte", ".lt", ".lte")
+
+
+class BadQueryError(ValueError):
+    """A parameter the vendor would answer with 400; the sentence names it."""
+
+
+class ChainQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Filters over contracts. `ranges` holds e.g. {"strike_price.gte": 600.0, "expiration_date": 20441.0}."""
+
+    ranges: dict[str, float] = {}
+    contract_type: str | None = None
+    sort: Sort = "ticker"
+    order: Order = "asc"
+    limit: int = 10
+    offset: int = 0
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str], limit_max: int) -> ChainQuery:
+        """Read query parameters, or go on from their cursor. Raises BadQueryError."""
+        if "cursor" in parameters:
+            return _decode(parameters["cursor"])
+        ranges: dict[str, float] = {}
+        for suffix in RANGES:
+            if (text := parameters.get(f"strike_price{suffix}")) is not None:
+                ranges[f"strike_price{suffix}"] = _number("strike_price", text) * 1000.0
+            if (text := parameters.get(f"expiration_date{suffix}")) is not None:
+                ranges[f"expiration_date{suffix}"] = float(_day("expiration_date", text))
+        contract_type = parameters.get("contract_type")
+        if contract_type not in (None, "call", "put"):
+            raise BadQueryError(f"contract_type must be call or put, not {contract_type!r}")
+        sort, order = parameters.get("sort", "ticker"), parameters.get("order", "asc")
+        if sort not in ("ticker", "underlying_ticker", "expiration_date", "strike_price"):
+            raise BadQueryError(f"sort must be ticker, expiration_date or strike_price, not {sort!r}")
+        if order not in ("asc", "desc"):
+            raise BadQueryError(f"order must be asc or desc, not {order!r}")
+        return cls(ranges, contract_type, sort, order, limit_of(parameters, limit_max))  # type: ignore[arg-type]
+
+    def cursor(self, offset: int) -> str:
+        """The cursor of the page that begins `offset` rows in."""
+        return base64.urlsafe_b64encode(msgspec.json.encode(msgspec.structs.replace(self, offset=offset))).decode()
+
+
+class Page(NamedTuple):
+    """Rows of one page in their order, and the cursor of the next or None."""
+
+    rows: NDArray[np.intp]
+    cursor: str | None
+
+
+def limit_of(parameters: Mapping[str, str], limit_max: int, default: int = 10) -> int:
+    """The page size asked for. Raises BadQueryError above the endpoint's maximum or below one."""
+    text = parameters.get("limit")
+    if text is None:
+        return default
+    limit = _number("limit", text)
+    if not 1 <= limit <= limit_max:
+        raise BadQueryError(f"limit must be between 1 and {limit_max}, not {text}")
+    return int(limit)
+
+
+def page_of(listing: Listing, rows: slice, query: ChainQuery) -> Page:
+    """The page of a chain (a slice of the listing) that the query asks for."""
+    wanted = np.arange(rows.start, rows.stop)
+    keep = np.ones(len(wanted), bool)
+    columns: dict[str, NDArray[np.int64]] = {
+        "strike_price": listing.strike_mills[rows],
+        "expiration_date": listing.expiry_day[rows].astype(np.int64),
+    }
+    for name, bound in query.ranges.items():
+        field, _, operator = name.partition(".")
+        column = columns[field]
+        comparisons = {"": column == bound, "gt": column > bound, "gte": column >= bound}
+        comparisons |= {"lt": column < bound, "lte": column <= bound}
+        keep &= comparisons[operator]
+    if query.contract_type is not None:
+        keep &= listing.right[rows] == (1 if query.contract_type == "call" else -1)
+    wanted = wanted[keep]
+    if query.sort in columns:
+        # Stable, so that ties keep the order of their tickers and pages never overlap.
+        wanted = wanted[np.argsort(columns[query.sort][keep], kind="stable")]
+    if query.order == "desc":
+        wanted = wanted[::-1]
+    end = query.offset + query.limit
+    return Page(wanted[query.offset : end], query.cursor(end) if end < len(wanted) else None)
+
+
+def _decode(cursor: str) -> ChainQuery:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode()), type=ChainQuery)
+    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        raise BadQueryError("cursor is not one that was given out") from None
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadQueryError(f"{name} must be a number, not {text!r}") from None
+
+
+def _day(name: str, text: str) -> int:
+    try:
+        return dt.date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
+    except ValueError:
+        raise BadQueryError(f"{name} must be a date such as 2025-12-19, not {text!r}") from None

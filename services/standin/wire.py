@@ -1,0 +1,177 @@
+"""Events as the vendor writes them: columns in, JSON text frames out. Pure.
+
+Every server frame is a JSON array, even for one status event; a frame may mix event types of its cluster. Units are the
+vendor's: milliseconds on every channel here, prices in dollars a share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from services.standin.listing import Listing
+from services.standin.source import Bars, Prints, Quotes, Values
+
+__all__ = [
+    "FRAME_EVENTS_MAX",
+    "IndexValue",
+    "OptionQuote",
+    "OptionTrade",
+    "Status",
+    "StockBar",
+    "encode",
+    "frames",
+    "index_events",
+    "option_events",
+    "status_frame",
+    "stock_events",
+]
+
+# About 110 kB a frame at 110 bytes an event: well under the 1 MiB at which a client with library defaults hangs up.
+FRAME_EVENTS_MAX = 1000
+
+
+# {"ev":"T","sym":"O:SPY251219C00650000","x":302,"p":12.41,"s":25,"c":[219],"t":1765981806123,"q":1844730912}
+class OptionTrade(msgspec.Struct, tag_field="ev", tag="T", gc=False):
+    """An option print. `c` holds one condition id of the 200-series."""
+
+    sym: str
+    x: int
+    p: float
+    s: int
+    c: list[int]
+    t: int
+    q: int
+
+
+# {"ev":"Q","sym":"O:SPY251219C00650000","bx":302,"bp":12.38,"bs":41,"ax":313,"ap":12.42,"as":17,"t":...,"q":...}
+class OptionQuote(msgspec.Struct, tag_field="ev", tag="Q", gc=False, rename={"as_": "as"}):
+    """The best bid and offer over all venues."""
+
+    sym: str
+    bx: int
+    bp: float
+    bs: int
+    ax: int
+    ap: float
+    as_: int
+    t: int
+    q: int
+
+
+# {"ev":"V","val":6873.42,"T":"I:SPX","t":1765981806000}
+class IndexValue(msgspec.Struct, tag_field="ev", tag="V", gc=False):
+    """An index level. The ticker is under a capital T."""
+
+    val: float
+    T: str
+    t: int
+
+
+# {"ev":"A","sym":"SPY","v":18250,"av":41822019,"op":686.1,"vw":687.43,"o":...,"c":...,"h":...,"l":...,"a":...,"z":96,
+#  "s":1765981806000,"e":1765981807000}
+class StockBar(msgspec.Struct, tag_field="ev", tag="A", gc=False):
+    """A stock's bar: window from `s` to `e`, its volume and prices, and the day's so far."""
+
+    sym: str
+    v: int
+    av: int
+    op: float
+    vw: float
+    o: float
+    c: float
+    h: float
+    l: float  # noqa: E741  the vendor's key
+    a: float
+    z: int
+    s: int
+    e: int
+
+
+class Status(msgspec.Struct, tag_field="ev", tag="status"):
+    """A control answer."""
+
+    status: str
+    message: str
+
+
+Event = OptionTrade | OptionQuote | IndexValue | StockBar | Status
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+# One shared list per id: a print's conditions are encoded, never changed.
+_CONDITION_LISTS: dict[int, list[int]] = {condition: [condition] for condition in range(200, 256)}
+
+
+def status_frame(status: str, message: str) -> bytes:
+    """A frame of one status event.
+
+    >>> status_frame("auth_success", "authenticated")
+    b'[{"ev":"status","status":"auth_success","message":"authenticated"}]'
+    """
+    return encode([Status(status, message)])
+
+
+def frames(events: Sequence[Event], events_max: int = FRAME_EVENTS_MAX) -> Iterator[bytes]:
+    """Cut events into frames of at most `events_max`, in order."""
+    for start in range(0, len(events), events_max):
+        yield encode(events[start : start + events_max])
+
+
+def option_events(listing: Listing, prints: Prints, quotes: Quotes) -> list[Event]:
+    """Prints and quotes of one listing as wire events, in the order of their sequence numbers."""
+    tickers = listing.tickers
+    conditions = _CONDITION_LISTS
+    trades: list[Event] = [
+        OptionTrade(tickers[contract], exchange, price, size, conditions[condition], t, q)
+        for contract, exchange, price, size, condition, t, q in zip(
+            *(column.tolist() for column in prints), strict=True
+        )
+    ]
+    if not len(quotes.q):
+        return trades
+    both = trades + [
+        OptionQuote(tickers[row[0]], *row[1:]) for row in zip(*(column.tolist() for column in quotes), strict=True)
+    ]
+    if not trades:
+        return both
+    order = np.argsort(np.concatenate((prints.q, quotes.q)), kind="stable")
+    return [both[at] for at in order.tolist()]
+
+
+def index_events(tickers: Sequence[str], values: Values) -> list[Event]:
+    """Index levels as wire events."""
+    return [
+        IndexValue(value, tickers[symbol], t)
+        for symbol, value, t in zip(*(column.tolist() for column in values), strict=True)
+    ]
+
+
+def stock_events(tickers: Sequence[str], bars: Bars) -> list[Event]:
+    """Stock bars as wire events. The window's VWAP is taken as its typical price; the source has no ticks."""
+    return [
+        StockBar(
+            sym=tickers[symbol],
+            v=volume,
+            av=day_volume,
+            op=day_open,
+            vw=round((high + low + close) / 3, 4),
+            o=open_,
+            c=close,
+            h=high,
+            l=low,
+            a=round(day_vwap, 4),
+            z=min(volume, MEAN_TRADE_SHARES),
+            s=start,
+            e=end,
+        )
+        for symbol, open_, high, low, close, volume, day_open, day_volume, day_vwap, start, end in zip(
+            *(column.tolist() for column in bars), strict=True
+        )
+    ]
+
+
+# Mean size of a US stock trade, rounded (Cboe market statistics: 100 to 170 shares over 2023-25 for liquid names).
+MEAN_TRADE_SHARES = 120
