@@ -73,8 +73,10 @@ class Calendar:
         schedule = exchange_calendars.get_calendar(
             "XNYS", start=(first - margin).isoformat(), end=(last + margin).isoformat()
         ).schedule
-        opens = schedule["open"].to_numpy("datetime64[ns]").astype("int64").tolist()
-        closes = schedule["close"].to_numpy("datetime64[ns]").astype("int64").tolist()
+        opens, closes = (
+            schedule[column].dt.tz_convert(None).to_numpy("datetime64[ns]").astype("int64").tolist()
+            for column in ("open", "close")
+        )
         dates = [stamp.date() for stamp in schedule.index]
         return cls(
             tuple(
