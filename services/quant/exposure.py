@@ -1,0 +1,167 @@
+"""Dealer exposure in dollars: gamma, vanna, charm and delta per contract and strike, walls, max pain.
+
+Who is short is not published, so every figure carries a convention for the dealers' sign:
+
+    naive      +1 calls, -1 puts: customers overwrite calls and buy puts (the market's usual charts)
+    all_short  -1 both: dealers are short everything; the bound for names whose customers buy both sides
+    flow       minus the customers' signed position over open interest, where it has been captured
+
+Scaling: GEX is dollars of delta per 1 % move of spot (Perfiliev, "How to calculate gamma exposure", 2022), VEX
+dollars of delta per vol point, CEX dollars of delta per calendar day, DEX dollars of delta. Greeks here are the spot
+view in raw units (`black.spot_view`). Arrays are float64, one row a contract; `multiplier` is shares per contract.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.quant.black import Floats, Greeks
+from services.quant.jit import inlined
+from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio
+
+NAIVE = "naive"
+ALL_SHORT = "all_short"
+FLOW = "flow"
+
+# Shares per standard listed contract.
+MULTIPLIER = 100.0
+_ONE_PERCENT = 0.01
+_DAYS_PER_YEAR = 365.0
+
+
+class Exposure(NamedTuple):
+    """Dollars per contract row (or per strike, after `by_strike`)."""
+
+    gex_usd: Floats  # delta dollars gained per +1 % spot
+    vex_usd: Floats  # delta dollars gained per +1 vol point
+    cex_usd: Floats  # delta dollars gained per calendar day
+    dex_usd: Floats  # delta dollars held
+
+
+class Walls(NamedTuple):
+    """Strikes in dollars; None where no contract qualifies."""
+
+    call_wall: float | None  # at or above spot, largest call gamma
+    put_wall: float | None  # at or below spot, largest put gamma
+    largest: float | None  # largest absolute net gamma anywhere
+
+
+def dealer_sign(right: NDArray[np.int8], convention: str) -> Floats:
+    """(n,) +1 or -1: what a dealer holds of each open contract under `naive` or `all_short`.
+
+    >>> dealer_sign(np.array([1, -1], dtype=np.int8), NAIVE)
+    array([ 1., -1.])
+    """
+    if convention == NAIVE:
+        return right.astype(np.float64)
+    if convention == ALL_SHORT:
+        return np.full(right.shape, -1.0)
+    raise ValueError(f"convention {convention!r}: this takes {NAIVE!r} or {ALL_SHORT!r}; {FLOW!r} has flow_sign")
+
+
+def flow_sign(
+    right: NDArray[np.int8], open_interest: Floats, customer_position: Floats, captured_volume: Floats
+) -> Floats:
+    """(n,) in [-1, 1]: minus customer position over open interest, eased in from `naive` as flow is captured.
+
+    The blend weight of the flow is min(1, captured volume / open interest): a sign learnt from a tenth of the
+    open contracts moves the naive guess by a tenth.
+    """
+    held = np.maximum(open_interest, 1.0)
+    learnt = np.minimum(captured_volume / held, 1.0)
+    seen = -np.clip(customer_position / held, -1.0, 1.0)
+    return (1.0 - learnt) * dealer_sign(right, NAIVE) + learnt * seen
+
+
+def exposure(
+    spot_greeks: Greeks, spot: float, open_interest: Floats, sign: Floats, multiplier: float = MULTIPLIER
+) -> Exposure:
+    """Dollar exposures of each contract; NaN greeks (no usable quote) count as zero exposure."""
+    shares = sign * open_interest * multiplier
+    dollars = shares * spot
+    return Exposure(
+        gex_usd=np.nan_to_num(dollars * spot_greeks.gamma * (spot * _ONE_PERCENT)),
+        vex_usd=np.nan_to_num(dollars * spot_greeks.vanna * _ONE_PERCENT),
+        cex_usd=np.nan_to_num(dollars * spot_greeks.charm / _DAYS_PER_YEAR),
+        dex_usd=np.nan_to_num(dollars * spot_greeks.delta),
+    )
+
+
+@inlined
+def gex_usd(spot, forward, strike, years, discount, vol, signed_contracts, multiplier):
+    """GEX of one contract in dollars per 1 %, for use inside other kernels; zero where it is not defined."""
+    s = vol * np.sqrt(years)
+    defined = (s > 0.0) & (spot > 0.0) & (forward > 0.0) & (strike > 0.0)
+    d1 = log_ratio(forward, strike) / s + 0.5 * s
+    # Spot gamma is D (F/S) phi(d1) / (S s); times S squared and one per cent.
+    value = signed_contracts * multiplier * _ONE_PERCENT * discount * forward
+    value = value * INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1) / s
+    return value if defined else 0.0
+
+
+def by_strike(strike: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """(sorted distinct strikes, sum of `values` at each).
+
+    >>> strikes, sums = by_strike(np.array([5.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.0]))
+    >>> strikes.tolist(), sums.tolist()
+    ([4.0, 5.0], [2.0, 4.0])
+    """
+    strikes, place = np.unique(strike, return_inverse=True)
+    return strikes, np.bincount(place, weights=values, minlength=strikes.size)
+
+
+def walls(strike: Floats, right: NDArray[np.int8], gex: Floats, spot: float) -> Walls:
+    """Where call gamma piles up above spot and put gamma below; a wall is a size, so the dealer's sign is ignored."""
+    strikes, net = by_strike(strike, gex)
+    call = by_strike(strike, np.where(right > 0, gex, 0.0))[1]
+    put = by_strike(strike, np.where(right < 0, gex, 0.0))[1]
+    return Walls(
+        call_wall=_largest(strikes, np.where(strikes >= spot, np.abs(call), 0.0)),
+        put_wall=_largest(strikes, np.where(strikes <= spot, np.abs(put), 0.0)),
+        largest=_largest(strikes, np.abs(net)),
+    )
+
+
+def _largest(strikes: Floats, sizes: Floats) -> float | None:
+    if not sizes.size or not sizes.max() > 0.0:
+        return None
+    return float(strikes[sizes.argmax()])
+
+
+def max_pain(strike: Floats, right: NDArray[np.int8], open_interest: Floats) -> float | None:
+    """The listed strike at which open contracts pay least at expiry; the lowest of equals, None without interest.
+
+    >>> max_pain(np.array([90.0, 100.0, 110.0]), np.array([-1, 1, 1], dtype=np.int8), np.array([5.0, 5.0, 5.0]))
+    90.0
+    """
+    if not np.any(open_interest > 0.0):
+        return None
+    strikes, pay = pain(strike, right, open_interest)
+    return float(strikes[pay.argmin()])
+
+
+def pain(strike: Floats, right: NDArray[np.int8], open_interest: Floats) -> tuple[Floats, Floats]:
+    """(strikes, what all open contracts pay if spot settles there, in units of one share per contract)."""
+    strikes, calls = by_strike(strike, np.where(right > 0, open_interest, 0.0))
+    puts = by_strike(strike, np.where(right < 0, open_interest, 0.0))[1]
+    gaps = np.diff(strikes, prepend=strikes[:1])
+    # Moving up one strike adds the gap for every call struck below; moving down, for every put struck above.
+    call_pay = np.cumsum(gaps * (np.cumsum(calls) - calls))
+    put_steps = gaps[1:] * np.cumsum(puts[::-1])[::-1][1:]
+    put_pay = np.append(np.cumsum(put_steps[::-1])[::-1], 0.0)
+    return strikes, call_pay + put_pay
+
+
+def concentration(values: Floats) -> float:
+    """Herfindahl index of absolute shares: 1 when one strike holds everything, 1/n when n share equally, 0 if empty."""
+    sizes = np.abs(values)
+    total = sizes.sum()
+    return float(((sizes / total) ** 2).sum()) if total > 0.0 else 0.0
+
+
+def expiring_share(gex: Floats, expiry_ns: NDArray[np.int64], until_ns: int) -> float:
+    """Share of gross gamma in contracts that expire at or before `until_ns`: what disappears by then."""
+    sizes = np.abs(gex)
+    total = sizes.sum()
+    return float(sizes[expiry_ns <= until_ns].sum() / total) if total > 0.0 else 0.0

@@ -1,0 +1,142 @@
+"""Dealer gamma re-priced along a grid of spots, and the spots where it is zero.
+
+A contract's dollar gamma at spot S' is  weight * S' * exp(-(intercept + slope ln(S'/S))**2 / 2): its three numbers
+are computed once (a `Cells` row), each grid cell then costs one exponential. The vol sticks to the strike. When one
+contract ticks, its old row is taken out and its new one put in; callers rebuild now and then to shed rounding drift.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from services.quant.black import Floats
+from services.quant.exposure import MULTIPLIER
+from services.quant.jit import F64_IN, F64_OUT, inlined, kernel
+from services.quant.special import INVERSE_SQRT_2PI, exp
+
+# Gamma below this share of the profile's peak is rounding and underflow, not a side of zero.
+_SIGNIFICANT = 1e-12
+# Halvings of one grid step: 2**-40 of it is far below a cent.
+_REFINEMENTS_MAX = 60
+_ROOT_TOLERANCE = 1e-10
+
+
+class Cells(NamedTuple):
+    """One row a contract; see the module's formula. `weight` carries sign, open interest and the 1 % scaling."""
+
+    intercept: Floats
+    slope: Floats
+    weight: Floats
+
+
+def spot_grid(spot: float, reach: float = 0.15, points: int = 121) -> Floats:
+    """(points,) spots from -reach to +reach; 0.15 and 121 suit an index, 0.25 a single stock."""
+    return spot * np.linspace(1.0 - reach, 1.0 + reach, points)
+
+
+def cells(
+    spot: float,
+    forward: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    discount: ArrayLike,
+    vol: ArrayLike,
+    signed_contracts: ArrayLike,
+    multiplier: float = MULTIPLIER,
+) -> Cells:
+    """Rows for `profile`; a contract without a usable vol, time or forward gets weight zero."""
+    f, k, t, d, v, size = np.broadcast_arrays(
+        *(np.asarray(column, dtype=np.float64) for column in (forward, strike, years, discount, vol, signed_contracts))
+    )
+    with np.errstate(all="ignore"):
+        s = v * np.sqrt(t)
+        usable = (s > 0.0) & (s < np.inf) & (f > 0.0) & (k > 0.0) & np.isfinite(f * k * d * size)
+        slope = np.where(usable, 1.0 / s, 0.0)
+        intercept = np.where(usable, np.log(f / k) / s + 0.5 * s, 0.0)
+        # The forward moves with spot, so D F/S stays; 0.01 is the 1 % move.
+        weight = np.where(usable, size * multiplier * 0.01 * d * (f / spot) * INVERSE_SQRT_2PI * slope, 0.0)
+    return Cells(np.ascontiguousarray(intercept), np.ascontiguousarray(slope), np.ascontiguousarray(weight))
+
+
+def profile(rows: Cells, spot: float, grid: Floats, out: Floats | None = None) -> Floats:
+    """(grid,) net dealer gamma in dollars per 1 % at each spot of the grid."""
+    if out is None:
+        out = np.empty(grid.shape)
+    _profile(*rows, np.log(grid / spot), out)
+    out *= grid
+    return out
+
+
+def change(old: Cells, new: Cells, spot: float, grid: Floats, total: Floats) -> None:
+    """Replace rows `old` by rows `new` in the profile `total`, in place: the cost of the ticking contracts only."""
+    _change(*old, *new, np.log(grid / spot), grid, total)
+
+
+def zero_gamma(grid: Floats, gamma_usd: Floats) -> list[float]:
+    """Every spot where the profile changes sign, ascending, by linear interpolation; empty when there is none.
+
+    >>> zero_gamma(np.array([90.0, 100.0, 110.0]), np.array([-2.0, 2.0, 1.0]))
+    [95.0]
+    """
+    size = np.abs(gamma_usd)
+    kept = np.flatnonzero(size > _SIGNIFICANT * size.max(initial=0.0))
+    left, right = kept[:-1], kept[1:]
+    turns = np.flatnonzero(np.sign(gamma_usd[left]) != np.sign(gamma_usd[right]))
+    a, b = left[turns], right[turns]
+    share = size[a] / (size[a] + size[b])
+    return [float(root) for root in grid[a] + share * (grid[b] - grid[a])]
+
+
+def nearest(roots: list[float], spot: float) -> float | None:
+    """The root to report when one is asked for: nearest spot, the lower of two equally near; None is none."""
+    return min(roots, key=lambda root: (abs(root - spot), root)) if roots else None
+
+
+def refine(rows: Cells, spot: float, roots: list[float], step: float) -> list[float]:
+    """The same roots by re-pricing inside one grid step (bisection), for levels wanted finer than the grid."""
+    return [_bisect(rows, spot, root, step) for root in roots]
+
+
+def _bisect(rows: Cells, spot: float, root: float, step: float) -> float:
+    ends = np.array([root - step, root + step])
+    at_low, at_high = profile(rows, spot, ends)
+    if not at_low * at_high < 0.0:
+        return root  # two roots share the step; the interpolated one stands
+    low, high = float(ends[0]), float(ends[1])
+    for _ in range(_REFINEMENTS_MAX):
+        middle = 0.5 * (low + high)
+        if high - low < _ROOT_TOLERANCE * spot:
+            break
+        if profile(rows, spot, np.array([middle]))[0] * at_low > 0.0:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+@inlined
+def cell_gamma(intercept, slope, weight, log_move):
+    """Dollar gamma over S' of one contract at one spot; weight and the two lines as in `Cells`."""
+    d = intercept + slope * log_move
+    return weight * exp(-0.5 * d * d)
+
+
+@kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_OUT)
+def _profile(intercept, slope, weight, log_moves, out):
+    out[:] = 0.0
+    for i in range(intercept.shape[0]):
+        a = intercept[i]
+        b = slope[i]
+        c = weight[i]
+        for j in range(out.shape[0]):
+            out[j] += cell_gamma(a, b, c, log_moves[j])
+
+
+@kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_OUT)
+def _change(intercept, slope, weight, intercept_new, slope_new, weight_new, log_moves, grid, total):
+    for i in range(intercept.shape[0]):
+        for j in range(total.shape[0]):
+            gone = cell_gamma(intercept[i], slope[i], weight[i], log_moves[j])
+            come = cell_gamma(intercept_new[i], slope_new[i], weight_new[i], log_moves[j])
+            total[j] += (come - gone) * grid[j]
