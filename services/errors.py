@@ -1,0 +1,69 @@
+"""The family of errors that end a command with one sentence.
+
+    StrikewireError                 whatever a user or operator can act on; exit status 2
+    ├── ConfigError                 a key, value or file of the configuration
+    ├── InputError                  a path, id, date or tape that is not there or cannot be read
+    ├── StoreError                  the warehouse: locked, damaged, refused
+    │   ├── StoreBusyError          another process owns it
+    │   └── MigrationError          its schema is not the one this program knows
+    └── FeedError                   the vendor or stand-in: refused, unreachable
+
+Each carries its data and builds its own sentence. What nobody can act on (a broken promise inside the program) is an
+AssertionError and stops it: restart, replay.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "ConfigError",
+    "FeedError",
+    "InputError",
+    "MigrationError",
+    "StoreBusyError",
+    "StoreError",
+    "StrikewireError",
+]
+
+
+class StrikewireError(Exception):
+    """Base of the family; `str()` is the sentence a user reads."""
+
+
+class ConfigError(StrikewireError):
+    """A key or value of the configuration that cannot be used."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        self.where, self.problem = where, problem
+        super().__init__(f"{where}: {problem}")
+
+
+class InputError(StrikewireError):
+    """Something the user named that is not there or cannot be read."""
+
+    def __init__(self, what: str | Path, problem: str) -> None:
+        self.what, self.problem = str(what), problem
+        super().__init__(f"{what}: {problem}")
+
+
+class StoreError(StrikewireError):
+    """The warehouse refused."""
+
+
+class StoreBusyError(StoreError):
+    """Another process owns the embedded warehouse."""
+
+    def __init__(self, data_dir: Path, owner: str) -> None:
+        self.data_dir, self.owner = data_dir, owner
+        super().__init__(
+            f"{data_dir} is in use by {owner or 'another process'}; one process at a time owns an embedded warehouse"
+        )
+
+
+class MigrationError(StoreError):
+    """A migration that was applied is not the file this program carries."""
+
+
+class FeedError(StrikewireError):
+    """The feed refused or cannot be reached."""

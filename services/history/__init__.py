@@ -1,0 +1,1 @@
+"""History: the warehouse and its migrations. Reads are here (`warehouse`), writes in `services.sinks`."""

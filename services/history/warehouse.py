@@ -1,0 +1,183 @@
+"""Every SELECT on the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.frames import LANE_SCHEMAS, Lane, Rows, rows_from_arrow
+from schemas.topics import TOPICS
+from services.sinks.clickhouse import Epoch
+
+__all__ = ["Frames", "Place", "Warehouse"]
+
+# Rows read at once. A trade row is about 120 bytes in memory: 30 MB a window, so a replay's memory stays flat.
+WINDOW_ROWS = 250_000
+
+
+class Frames(NamedTuple):
+    """Frame headers of one partition and epoch as columns, in the order of their seq."""
+
+    seq: npt.NDArray[np.uint64]
+    lane: npt.NDArray[np.uint8]
+    clock: npt.NDArray[np.uint8]
+    opening: npt.NDArray[np.uint8]
+    rows: npt.NDArray[np.uint32]
+    position: npt.NDArray[np.uint64]
+    received_ns: npt.NDArray[np.int64]
+
+
+class Place(NamedTuple):
+    """Where a row stands: `row` counts within its frame."""
+
+    epoch: int
+    seq: int
+    row: int
+    lane: Lane
+
+
+class Warehouse:
+    """Reads through one client. Not for use from two threads at once."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def epochs(self) -> list[Epoch]:
+        """Every start of the gateway, oldest first."""
+        result = self._rows(
+            "SELECT epoch, toUnixTimestamp64Nano(started_ns), source, clock, partitions, rules, rules_digest, program"
+            " FROM epochs ORDER BY epoch"
+        )
+        return [Epoch(*row) for row in result]
+
+    def partitions(self) -> list[int]:
+        """The log's partitions."""
+        return [row[0] for row in self._rows("SELECT DISTINCT partition FROM frames ORDER BY partition")]
+
+    def last_received_ns(self) -> int | None:
+        """The log's last moment, None when nothing was recorded."""
+        (row,) = self._rows("SELECT count(), toUnixTimestamp64Nano(max(received_ns)) FROM frames")
+        return row[1] if row[0] else None
+
+    def frames(self, partition: int, epoch: int) -> Frames:
+        """The headers of an epoch's frames."""
+        table = self._arrow(
+            "SELECT seq, lane, clock, opening, rows, position, toUnixTimestamp64Nano(received_ns) AS received_ns"
+            " FROM frames WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64} ORDER BY seq",
+            {"partition": partition, "epoch": epoch},
+        )
+        return Frames(*(table.column(name).to_numpy() for name in Frames._fields))
+
+    def lane_rows(self, lane: Lane, partition: int, epoch: int, start: int, stop: int) -> Iterator[tuple[Rows, Any]]:
+        """A lane's rows with positions in `[start, stop)`, in order: (rows, their positions), a window at a time."""
+        names = ", ".join(field.name for field in LANE_SCHEMAS[lane])
+        table = TOPICS[lane.topic].table
+        while start < stop:
+            batch = self._arrow(
+                f"SELECT {names}, received_ns, position FROM {table} WHERE partition = {{partition:UInt16}}"
+                f" AND epoch = {{epoch:UInt64}} AND position >= {{start:UInt64}} AND position < {{stop:UInt64}}"
+                f" ORDER BY partition, epoch, position LIMIT {WINDOW_ROWS}",
+                {"partition": partition, "epoch": epoch, "start": start, "stop": stop},
+            )
+            if not batch.num_rows:
+                return
+            market = batch.select([field.name for field in LANE_SCHEMAS[lane]]).cast(LANE_SCHEMAS[lane])
+            (market_batch,) = market.combine_chunks().to_batches()
+            stamps = batch.column("received_ns").combine_chunks().cast(pa.int64()).to_numpy(zero_copy_only=False)
+            positions = batch.column("position").to_numpy()
+            yield rows_from_arrow(lane, market_batch, stamps), positions
+            if batch.num_rows < WINDOW_ROWS:
+                return
+            start = int(positions[-1]) + 1
+
+    def places(self, partition: int, inputs: list[tuple[int, int]]) -> list[Place]:
+        """Where rows given by (epoch, position) stand in their frames."""
+        places = []
+        for epoch, position in inputs:
+            row = self._rows(
+                "SELECT seq, position, lane FROM frames WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64}"
+                " AND position <= {position:UInt64} AND rows > 0 ORDER BY position DESC LIMIT 1",
+                {"partition": partition, "epoch": epoch, "position": position},
+            )
+            if row:
+                seq, first, lane = row[0]
+                places.append(Place(epoch, seq, position - first, Lane(lane)))
+        return places
+
+    def decisions(self, partition: int) -> Iterator[tuple[str, int, bytes]]:
+        """Signals and alerts of a partition in log order: (table, epoch, document)."""
+        for epoch in [epoch.epoch for epoch in self.epochs()]:
+            yield from (
+                (row[0], epoch, row[1].encode() if isinstance(row[1], str) else row[1])
+                for row in self._rows(
+                    "SELECT kind, document FROM ("
+                    " SELECT 'signal' AS kind, position, ordinal, document FROM signals FINAL"
+                    " WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64} UNION ALL"
+                    " SELECT 'alert' AS kind, position, ordinal, document FROM alerts FINAL"
+                    " WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64}"
+                    ") ORDER BY position, ordinal",
+                    {"partition": partition, "epoch": epoch},
+                )
+            )
+
+    def decision_ids(self) -> set[str]:
+        """The ids of all stored signals and alerts."""
+        return {row[0] for row in self._rows("SELECT id FROM signals UNION ALL SELECT id FROM alerts")}
+
+    def document(self, table: str, identity: str) -> bytes | None:
+        """A signal or alert by its id."""
+        rows = self._rows(f"SELECT document FROM {table} FINAL WHERE id = {{id:String}} LIMIT 1", {"id": identity})
+        return rows[0][0].encode() if rows else None
+
+    def count(self, table: str) -> int:
+        """Rows of a table, replaced ones counted once."""
+        return int(self._rows(f"SELECT count() FROM {table} FINAL")[0][0])
+
+    def newest(self, table: str, order: str, where: str, parameters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """The newest rows of a table, oldest first, as dictionaries."""
+        result = self._client.query(
+            f"SELECT * FROM (SELECT * FROM {table} {where} ORDER BY {order} DESC LIMIT {limit}) ORDER BY {order}",
+            parameters=parameters,
+        )
+        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    def latest_views(self, underlying: str | None) -> list[bytes]:
+        """The last published view of each context and underlying."""
+        where = "WHERE underlying = {underlying:String}" if underlying else ""
+        rows = self._rows(
+            "SELECT argMax(document, as_of_ns) FROM contexts"
+            f" {where} GROUP BY underlying, context ORDER BY underlying, context",
+            {"underlying": underlying} if underlying else {},
+        )
+        return [row[0].encode() for row in rows]
+
+    def cut_torn_rows(self) -> int:
+        """Remove market rows whose frame was never committed (a process died between the two); rows removed."""
+        removed = 0
+        for lane in Lane:
+            table = TOPICS[lane.topic].table
+            torn = self._rows(
+                f"SELECT t.partition, t.epoch, count() FROM (SELECT partition, epoch, seq FROM {table}"
+                " WHERE (partition, epoch) IN (SELECT partition, max(epoch) FROM epochs"
+                f" ARRAY JOIN range(partitions) AS partition GROUP BY partition)) AS t"
+                " LEFT ANTI JOIN frames AS f ON t.partition = f.partition AND t.epoch = f.epoch AND t.seq = f.seq"
+                " GROUP BY t.partition, t.epoch"
+            )
+            for partition, epoch, count in torn:
+                self._client.command(
+                    f"ALTER TABLE {table} DELETE WHERE partition = {partition} AND epoch = {epoch} AND seq NOT IN"
+                    f" (SELECT seq FROM frames WHERE partition = {partition} AND epoch = {epoch})"
+                    " SETTINGS mutations_sync = 2"
+                )
+                removed += count
+        return removed
+
+    def _rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return list(self._client.query(sql, parameters=parameters or {}).result_rows)
+
+    def _arrow(self, sql: str, parameters: dict[str, Any]) -> pa.Table:
+        return self._client.query_arrow(sql, parameters=parameters)
