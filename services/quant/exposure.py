@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.quant.black import Floats, Greeks
+from services.quant.arrays import Floats, Signs
+from services.quant.black import Greeks
 from services.quant.jit import inlined
 from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio
 
@@ -47,7 +48,7 @@ class Walls(NamedTuple):
     largest: float | None  # largest absolute net gamma anywhere
 
 
-def dealer_sign(right: NDArray[np.int8], convention: str) -> Floats:
+def dealer_sign(right: Signs, convention: str) -> Floats:
     """(n,) +1 or -1: what a dealer holds of each open contract under `naive` or `all_short`.
 
     >>> dealer_sign(np.array([1, -1], dtype=np.int8), NAIVE)
@@ -60,9 +61,7 @@ def dealer_sign(right: NDArray[np.int8], convention: str) -> Floats:
     raise ValueError(f"convention {convention!r}: this takes {NAIVE!r} or {ALL_SHORT!r}; {FLOW!r} has flow_sign")
 
 
-def flow_sign(
-    right: NDArray[np.int8], open_interest: Floats, customer_position: Floats, captured_volume: Floats
-) -> Floats:
+def flow_sign(right: Signs, open_interest: Floats, customer_position: Floats, captured_volume: Floats) -> Floats:
     """(n,) in [-1, 1]: minus customer position over open interest, eased in from `naive` as flow is captured.
 
     The blend weight of the flow is min(1, captured volume / open interest): a sign learnt from a tenth of the
@@ -89,7 +88,16 @@ def exposure(
 
 
 @inlined
-def gex_usd(spot, forward, strike, years, discount, vol, signed_contracts, multiplier):
+def gex_usd(
+    spot: float,
+    forward: float,
+    strike: float,
+    years: float,
+    discount: float,
+    vol: float,
+    signed_contracts: float,
+    multiplier: float,
+) -> float:
     """GEX of one contract in dollars per 1 %, for use inside other kernels; zero where it is not defined."""
     s = vol * np.sqrt(years)
     defined = (s > 0.0) & (spot > 0.0) & (forward > 0.0) & (strike > 0.0)
@@ -108,10 +116,11 @@ def by_strike(strike: Floats, values: Floats) -> tuple[Floats, Floats]:
     ([4.0, 5.0], [2.0, 4.0])
     """
     strikes, place = np.unique(strike, return_inverse=True)
-    return strikes, np.bincount(place, weights=values, minlength=strikes.size)
+    sums = np.bincount(place, weights=values, minlength=strikes.size).astype(np.float64, copy=False)
+    return strikes, sums
 
 
-def walls(strike: Floats, right: NDArray[np.int8], gex: Floats, spot: float) -> Walls:
+def walls(strike: Floats, right: Signs, gex: Floats, spot: float) -> Walls:
     """Where call gamma piles up above spot and put gamma below; a wall is a size, so the dealer's sign is ignored."""
     strikes, net = by_strike(strike, gex)
     call = by_strike(strike, np.where(right > 0, gex, 0.0))[1]
@@ -129,7 +138,7 @@ def _largest(strikes: Floats, sizes: Floats) -> float | None:
     return float(strikes[sizes.argmax()])
 
 
-def max_pain(strike: Floats, right: NDArray[np.int8], open_interest: Floats) -> float | None:
+def max_pain(strike: Floats, right: Signs, open_interest: Floats) -> float | None:
     """The listed strike at which open contracts pay least at expiry; the lowest of equals, None without interest.
 
     >>> max_pain(np.array([90.0, 100.0, 110.0]), np.array([-1, 1, 1], dtype=np.int8), np.array([5.0, 5.0, 5.0]))
@@ -141,7 +150,7 @@ def max_pain(strike: Floats, right: NDArray[np.int8], open_interest: Floats) -> 
     return float(strikes[pay.argmin()])
 
 
-def pain(strike: Floats, right: NDArray[np.int8], open_interest: Floats) -> tuple[Floats, Floats]:
+def pain(strike: Floats, right: Signs, open_interest: Floats) -> tuple[Floats, Floats]:
     """(strikes, what all open contracts pay if spot settles there, in units of one share per contract)."""
     strikes, calls = by_strike(strike, np.where(right > 0, open_interest, 0.0))
     puts = by_strike(strike, np.where(right < 0, open_interest, 0.0))[1]

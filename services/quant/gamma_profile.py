@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.quant.black import Floats
+from services.quant.arrays import Floats
 from services.quant.exposure import MULTIPLIER
 from services.quant.jit import F64_IN, F64_OUT, inlined, kernel
 from services.quant.special import INVERSE_SQRT_2PI, exp
@@ -116,14 +116,14 @@ def _bisect(rows: Cells, spot: float, root: float, step: float) -> float:
 
 
 @inlined
-def cell_gamma(intercept, slope, weight, log_move):
+def cell_gamma(intercept: float, slope: float, weight: float, log_move: float) -> float:
     """Dollar gamma over S' of one contract at one spot; weight and the two lines as in `Cells`."""
     d = intercept + slope * log_move
     return weight * exp(-0.5 * d * d)
 
 
 @kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_OUT)
-def _profile(intercept, slope, weight, log_moves, out):
+def _profile(intercept: Floats, slope: Floats, weight: Floats, log_moves: Floats, out: Floats) -> None:
     out[:] = 0.0
     for i in range(intercept.shape[0]):
         a = intercept[i]
@@ -134,7 +134,17 @@ def _profile(intercept, slope, weight, log_moves, out):
 
 
 @kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_OUT)
-def _change(intercept, slope, weight, intercept_new, slope_new, weight_new, log_moves, grid, total):
+def _change(
+    intercept: Floats,
+    slope: Floats,
+    weight: Floats,
+    intercept_new: Floats,
+    slope_new: Floats,
+    weight_new: Floats,
+    log_moves: Floats,
+    grid: Floats,
+    total: Floats,
+) -> None:
     for i in range(intercept.shape[0]):
         for j in range(total.shape[0]):
             gone = cell_gamma(intercept[i], slope[i], weight[i], log_moves[j])

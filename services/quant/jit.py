@@ -5,6 +5,9 @@ kernel gives the same bits with 128, 256 or 512-bit vectors and with or without 
 from these numbers are replayed on other machines and must come out equal, which is worth more than the speed of FMA.
 """
 
+import functools
+import hashlib
+import pathlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,7 +27,17 @@ U8_OUT = types.Array(types.uint8, 1, "C")
 
 def inlined(function: Function) -> Function:
     """A scalar helper that other kernels call; LLVM inlines it into their loops, which lets them vectorise."""
-    return numba.njit(error_model="numpy", nogil=True, forceinline=True)(function)  # type: ignore[no-any-return]
+    compiled: Any = numba.njit(error_model="numpy", nogil=True, forceinline=True)(function)
+    return compiled  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _sources_digest() -> str:
+    """What this room's kernels are made of: its source text, shortened to 48 bits."""
+    digest = hashlib.sha256()
+    for source in sorted(pathlib.Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 class kernel:  # noqa: N801 - reads as the decorator it is
@@ -51,8 +64,12 @@ class kernel:  # noqa: N801 - reads as the decorator it is
     def compile(self) -> Any:
         """The numba dispatcher, compiled now if it was not yet."""
         if self._compiled is None:
-            options = {"error_model": "numpy", "nogil": True, "cache": True}
-            self._compiled = numba.njit(self._signature, **options)(self._function)
+            assert self._function is not None, "a kernel decorates a function"
+            # numba names the cached machine code after the function and looks only at the function's own file; the
+            # digest makes a change in a helper's file a new name, so stale code is never run.
+            self._function.__qualname__ = f"{self._function.__name__}_{_sources_digest()}"
+            decorate: Any = numba.njit(self._signature, error_model="numpy", nogil=True, cache=True)
+            self._compiled = decorate(self._function)
         return self._compiled
 
     def assembly(self) -> str:
