@@ -135,9 +135,11 @@ class Warehouse:
 
     def count(self, table: str) -> int:
         """Rows of a table, replaced ones counted once."""
-        return int(self._rows(f"SELECT count() FROM {table} FINAL")[0][0])
+        return int(self._rows(f"SELECT count() FROM {table} SETTINGS final = 1")[0][0])
 
-    def newest(self, table: str, order: str, where: str, parameters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    def newest(
+        self, table: str, order: str, where: str, parameters: dict[str, Any], limit: int
+    ) -> list[dict[str, Any]]:
         """The newest rows of a table, oldest first, as dictionaries."""
         result = self._client.query(
             f"SELECT * FROM (SELECT * FROM {table} {where} ORDER BY {order} DESC LIMIT {limit}) ORDER BY {order}",
