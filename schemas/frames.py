@@ -404,17 +404,25 @@ def decode_frame(data: bytes) -> Frame:
     head = decode_header(data)
     if not head.rows:
         return Frame(head, empty_rows(head.lane))
+    try:
+        return Frame(head, _rows(head, data))
+    except FrameError:
+        raise
+    # Arrow reports damage by exceptions of its own, but also as EOFError, and as ValueError where a name is not UTF-8
+    # or a buffer is shorter than its rows.
+    except (pa.ArrowException, StopIteration, OSError, EOFError, ValueError) as error:
+        raise FrameError(f"{head.lane.topic}: not an Arrow stream: {error}") from None
+
+
+def _rows(head: Header, data: bytes) -> Rows:
     known = _SCHEMA_BYTES[head.lane]
     body = pa.py_buffer(data).slice(HEADER_BYTES)
-    try:
-        if data.startswith(known, HEADER_BYTES):  # our own schema: skip reading it again
-            batch = pa.ipc.read_record_batch(body.slice(len(known)), LANE_SCHEMAS[head.lane])
-            if batch.num_rows == head.rows:
-                return Frame(head, _own_rows(head, batch))
-        else:
-            batch = pa.ipc.open_stream(body).read_next_batch()
-    except (pa.ArrowException, StopIteration, OSError) as error:
-        raise FrameError(f"{head.lane.topic}: not an Arrow stream: {error}") from None
+    if data.startswith(known, HEADER_BYTES):  # our own schema: skip reading it again
+        batch = pa.ipc.read_record_batch(body.slice(len(known)), LANE_SCHEMAS[head.lane])
+        if batch.num_rows == head.rows:
+            return _own_rows(head, batch)
+    else:
+        batch = pa.ipc.open_stream(body).read_next_batch()
     if batch.num_rows != head.rows:
         raise FrameError(f"{head.lane.topic}: {batch.num_rows} rows where the header says {head.rows}")
-    return Frame(head, rows_from_arrow(head.lane, batch, head.received_ns))
+    return rows_from_arrow(head.lane, batch, head.received_ns)
