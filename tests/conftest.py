@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REALDATA_ENV = "STRIKEWIRE_REALDATA"
 REQUIRE_ENV = "REQUIRE_SERVICES"
 
-# Examples are derived from the test's own name, so a run says the same thing twice; two shared cores make deadlines lie.
+# Examples derive from the test's own name, so a run repeats itself; two shared cores make deadlines lie.
 settings.register_profile("strikewire", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("strikewire")
 
