@@ -7,6 +7,7 @@ of partitions, and a record's partition is its underlying's, so that one worker 
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +55,9 @@ def json_schema(topic: Topic) -> dict[str, Any]:
     """The JSON Schema of a topic's document."""
     assert topic.document is not None, f"{topic.name} carries frames"
     (schema,), components = msgspec.json.schema_components([topic.document], ref_template="#/$defs/{name}")
+    for component in components.values():
+        # Python 3.13 takes the indentation out of docstrings, earlier ones do not: published text is the same for all.
+        component["description"] = inspect.cleandoc(component["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": topic.document.__name__,
