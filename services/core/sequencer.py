@@ -28,8 +28,8 @@ class SequencerOverflowError(RuntimeError):
 
 
 class Sequencer:
-    """One partition's order. `expect=(epoch, seq)` starts in the middle of an epoch; without it, the lowest epoch
-    opened on every lane comes first.
+    """One partition's order. `expect=(epoch, seq)` starts in the middle of an epoch; without it, nothing leaves before
+    every lane has shown an opening, and the oldest epoch of which anything was seen comes first.
     """
 
     def __init__(self, expect: tuple[int, int] | None = None, held_max: int = HELD_MAX) -> None:
@@ -63,10 +63,7 @@ class Sequencer:
         self._held[head.epoch, head.seq] = frame
         released = self._release()
         if len(self._held) > self._held_max:
-            raise SequencerOverflowError(
-                f"partition {head.partition}: {len(self._held)} frames wait for frame {self.next_seq} of epoch"
-                f" {self.epoch}; one lane is missing"
-            )
+            raise SequencerOverflowError(f"partition {head.partition}: {self._overflow()}")
         return released
 
     def _release(self) -> list[Frame]:
@@ -89,3 +86,18 @@ class Sequencer:
         self.epoch = min((epoch for epoch, _ in self._held), default=min(self._opened.values()))
         self.next_seq = 0
         return ready
+
+    def _overflow(self) -> str:
+        """What is waited for, and which lane is likely to blame."""
+        unopened = [lane.topic for lane, epoch in self._opened.items() if epoch == NO_EPOCH]
+        if unopened:
+            return (
+                f"{self.held} frames wait for an epoch that has opened on every lane; it has not on"
+                f" {' and '.join(unopened)}"
+            )
+        wanted = f"frame {self.next_seq} of epoch {self.epoch}"
+        came = {frame.header.lane for frame in self._held.values()}
+        silent = [lane.topic for lane in Lane if lane not in came]
+        if not silent:
+            return f"{self.held} frames of every lane wait for {wanted}; it is lost"
+        return f"{self.held} frames wait for {wanted}, and none of them came by {' or '.join(silent)}"
