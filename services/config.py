@@ -14,42 +14,13 @@ from typing import Any
 import msgspec
 
 from services.errors import ConfigError
+from services.gateway.settings import GatewaySettings
 
-__all__ = ["Config", "FeedConfig", "GatewayConfig", "LogConfig", "RulesConfig", "load"]
+__all__ = ["Config", "EmbeddedConfig", "RulesConfig", "apply", "convert", "load", "read_toml"]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the sections."""
-
-
-class LogConfig(_Section):
-    """[log]: how the log is cut."""
-
-    # Enough for four workers; every partition repeats the market-wide rows, so more is not free.
-    partitions: int = 4
-
-
-class FeedConfig(_Section):
-    """[feed]: where the data comes from."""
-
-    ws_url: str = "wss://socket.massive.com"
-    rest_url: str = "https://api.massive.com"
-    # Chains worth polling from the start; others are polled once they trade. Empty: only what trades.
-    watch: tuple[str, ...] = ("SPX", "SPY", "QQQ", "NDX", "RUT", "IWM")
-
-
-class GatewayConfig(_Section):
-    """[gateway]: how frames are cut and chains polled."""
-
-    # A frame is published when it holds this many rows or is this old, whichever comes first (faust.md: the framework's
-    # cost is paid per frame; 20 ms is what an alert may wait).
-    frame_rows_max: int = 500
-    flush_ms: int = 20
-    # Expiries within a week move with every tick; far ones hardly (massive.md 7.2).
-    poll_near_s: float = 15.0
-    poll_far_s: float = 120.0
-    # The vendor refuses a whole request that passes 1,000; 950 leaves room for a re-ranking in flight.
-    quote_contracts_max: int = 950
 
 
 class EmbeddedConfig(_Section):
@@ -76,9 +47,7 @@ class RulesConfig(_Section):
 class Config(RulesConfig):
     """The whole configuration."""
 
-    log: LogConfig = LogConfig()
-    feed: FeedConfig = FeedConfig()
-    gateway: GatewayConfig = GatewayConfig()
+    gateway: GatewaySettings = GatewaySettings()
     embedded: EmbeddedConfig = EmbeddedConfig()
 
     def rules(self) -> RulesConfig:
@@ -93,11 +62,13 @@ def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
     if path is not None:
         where = str(path)
         data = read_toml(path)
-    config = convert(where, data, Config)
+    config: Config = convert(where, data, Config)
     if overrides:
         for override in overrides:
             apply(data, override)
         config = convert("--set " + " --set ".join(overrides), data, Config)
+    if config.gateway.api_key:
+        raise ConfigError("gateway.api_key", "the feed's key belongs in MASSIVE_API_KEY, not in a file or argument")
     return config
 
 

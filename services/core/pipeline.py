@@ -94,6 +94,11 @@ class Pipeline:
         self._sampled: list[View] = []
 
     @property
+    def started(self) -> bool:
+        """Whether any frame was seen."""
+        return self._day is not None
+
+    @property
     def moment(self) -> Moment:
         """Where the pipeline stands."""
         assert self._day is not None, "no frame was seen yet"

@@ -63,6 +63,10 @@ class Warehouse:
         (row,) = self._rows("SELECT count(), toUnixTimestamp64Nano(max(received_ns)) FROM frames")
         return row[1] if row[0] else None
 
+    def events(self) -> int:
+        """Market rows in the log."""
+        return int(self._rows("SELECT sum(rows) FROM frames")[0][0])
+
     def frames(self, partition: int, epoch: int) -> Frames:
         """The headers of an epoch's frames."""
         table = self._arrow(

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, zip_longest
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ from services.replay.source import epoch_frames
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, resolved_rules, rules_digest
 
-__all__ = ["Run", "Step", "Tally", "Verdict", "calendar_of", "recorded_rules", "replay", "stored", "verify", "walk"]
+__all__ = ["Run", "Step", "Tally", "Verdict", "calendar_of", "recorded_rules", "replay", "rules_document", "stored", "verify", "walk"]
 
 
 class Step(NamedTuple):
@@ -71,11 +72,11 @@ class Verdict(NamedTuple):
 RulesOf = Callable[[Epoch], RulesConfig]
 
 
-def calendar_of(warehouse: Warehouse) -> Calendar:
+def calendar_of(warehouse: Warehouse, data_dir: Path) -> Calendar:
     """The sessions a log needs: its days, and the expiries its contracts may have."""
     epochs = warehouse.epochs()
     if not epochs:
-        raise InputError("the data directory", "nothing was recorded there yet")
+        raise InputError(data_dir, "nothing was recorded there yet")
     last_ns = max(warehouse.last_received_ns() or 0, epochs[-1].started_ns)
     margin = dt.timedelta(days=40)
     return Calendar.load(ny_date(epochs[0].started_ns) - margin, ny_date(last_ns) + dt.timedelta(days=800))

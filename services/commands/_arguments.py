@@ -1,0 +1,57 @@
+"""How arguments are read: durations, moments, speeds."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import re
+
+from services.core.calendar import NEW_YORK, NS
+
+__all__ = ["day", "duration", "moment", "speed"]
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(text: str) -> float:
+    """Seconds of `90s`, `5m`, `1h`, or a bare number of seconds.
+
+    >>> duration("1.5m")
+    90.0
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 20s, 5m or 1h")
+    return float(match[1]) * _UNITS_S[match[2] or "s"]
+
+
+def speed(text: str) -> float | None:
+    """A factor of real time, or None for `max`."""
+    if text == "max":
+        return None
+    try:
+        value = float(text.removesuffix("x"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed such as 1, 20 or max")
+    return value
+
+
+def day(text: str) -> dt.date:
+    """A date such as 2014-06-06."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2014-06-06") from None
+
+
+def moment(text: str) -> int:
+    """Nanoseconds of `2014-06-06` or `2014-06-06T10:30`, New York time unless an offset is given."""
+    try:
+        value = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2014-06-06T10:30") from None
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=NEW_YORK)
+    return int(value.timestamp() * 1_000_000) * (NS // 1_000_000)

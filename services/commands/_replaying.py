@@ -1,0 +1,55 @@
+"""What the commands that replay share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from services.config import Config as _Config
+from services.config import apply, convert, load, read_toml
+from services.history.warehouse import Warehouse
+
+__all__ = ["configuration", "overridden", "progress_bar"]
+
+
+def configuration(options: argparse.Namespace) -> _Config:
+    """The configuration a command was given."""
+    return load(options.config, options.overrides)
+
+
+def overridden(options: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
+    """What the command line changes in rules that were recorded."""
+    load(options.config, options.overrides)  # refuses a misspelt key before anything is read
+
+    def change(rules: dict[str, Any]) -> None:
+        if options.config is not None:
+            given = convert(str(options.config), read_toml(options.config), _Config)
+            for kind in ("contexts", "detectors"):
+                for name, parameters in getattr(given, kind).items():
+                    rules.setdefault(kind, {}).setdefault(name, {}).update(parameters)
+            rules.setdefault("scanner", {}).update(given.scanner)
+        for override in options.overrides:
+            if override.split(".", 1)[0] in ("contexts", "detectors", "scanner"):
+                apply(rules, override)
+
+    return change
+
+
+@contextmanager
+def progress_bar(warehouse: Warehouse, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """A bar on stderr with rate and time left, where a person is looking."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("replaying"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} events"),
+        TextColumn("{task.speed:,.0f}/s"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("replay", total=warehouse.events())
+        yield lambda rows: progress.advance(task, rows)

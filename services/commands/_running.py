@@ -1,0 +1,208 @@
+"""One process from feed to alert: what `demo` and `up` share."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
+
+from rich.live import Live
+from rich.table import Table
+
+from schemas.decisions import Alert
+from services.commands._output import alert_row, alerts_table, console, market_time, print_json
+from services.config import Config
+from services.core.calendar import Calendar
+from services.embedded import Embedded
+from services.gateway.gateway import Gateway
+from services.gateway.settings import GatewaySettings
+from services.health import serve_health
+from services.history.engine import open_embedded
+from services.history.warehouse import Warehouse
+from services.metrics import Metrics
+from services.replay.runner import stored
+
+__all__ = ["Feed", "run_embedded"]
+
+# The live table keeps what fits a screen.
+ALERTS_SHOWN = 15
+REFRESH_PER_S = 4
+
+
+class Feed(NamedTuple):
+    """Where the data comes from, once it is open. `now_ns` is the feed's time at its start."""
+
+    name: str
+    settings: GatewaySettings
+    now_ns: int
+    until_closed: bool
+
+
+FeedOpener = Callable[[int | None], AbstractAsyncContextManager[Feed]]
+
+
+def run_embedded(options: argparse.Namespace, config: Config, open_feed: FeedOpener) -> int:
+    """Run until the feed ends or somebody interrupts; prints alerts as they come and a summary at the end.
+
+    `open_feed` gets the last recorded time (None for a new data directory) and opens the feed.
+    """
+    import uvloop
+
+    return int(uvloop.run(_run(options, config, open_feed)))
+
+
+async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpener) -> int:
+    began = time.monotonic()
+    metrics = Metrics()
+    screen = _Screen(options.json)
+    with open_embedded(options.data_dir, create=True) as client:
+        warehouse = Warehouse(client)
+        async with open_feed(warehouse.last_received_ns()) as feed:
+            host = Embedded(config, client, Calendar.around(feed.now_ns), screen.show, metrics)
+            recovered = await host.recover()
+            if recovered:
+                _say(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
+            clock = feed.settings.frame_clock
+            epoch = host.open_epoch(feed.name, clock, feed.now_ns)
+            settings = _settings(feed.settings, epoch)
+            gateway = Gateway(settings, host.on_frames, host.on_dead_letter, until_closed=feed.until_closed)
+
+            def not_ready() -> str | None:
+                return None if host.first_frame_at is not None else "no frame with rows was seen yet"
+
+            async with serve_health(metrics.registry, not_ready, config.embedded.metrics_port) as port:
+                _say(options, f"data in {options.data_dir}, metrics on http://127.0.0.1:{port}/metrics")
+                with screen.open(host):
+                    interrupted = await _until_ended(gateway, host, screen)
+        await host.drain()
+        tallies = host.tallies
+        summary: dict[str, Any] = {
+            **tallies._asdict(),
+            "seconds": round(time.monotonic() - began, 3),
+            "digest": stored(warehouse).digest,
+            "data_dir": str(options.data_dir),
+        }
+    screen.summary(summary, interrupted)
+    return 130 if interrupted else 0
+
+
+async def _until_ended(gateway: Gateway, host: Embedded, screen: _Screen) -> bool:
+    """Run gateway and committer until the feed closes, something fails, or a signal comes; whether it was a signal."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    tasks = {
+        asyncio.create_task(gateway.run(), name="gateway"),
+        asyncio.create_task(host.run(), name="committer"),
+        asyncio.create_task(stop.wait(), name="signal"),
+        asyncio.create_task(screen.refresh(), name="screen"),
+    }
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return stop.is_set() and all(task.get_name() == "signal" for task in done)
+
+
+def _settings(settings: GatewaySettings, epoch: int) -> GatewaySettings:
+    import msgspec
+
+    return msgspec.structs.replace(settings, epoch=epoch)
+
+
+def _say(options: argparse.Namespace, sentence: str) -> None:
+    if not options.json:
+        console.print(sentence, style="dim")
+
+
+class _Screen:
+    """Where alerts go: JSON lines, a live table on a terminal, or plain lines into a pipe."""
+
+    def __init__(self, json: bool) -> None:
+        self._json = json
+        self._live: Live | None = None
+        self._shown: list[dict[str, Any]] = []
+        self._host: Embedded | None = None
+
+    @contextlib.contextmanager
+    def open(self, host: Embedded) -> Any:
+        """The live table, where there is a terminal for it."""
+        self._host = host
+        if self._json or not sys.stdout.isatty():
+            yield
+            return
+        with Live(self._table(), console=console, auto_refresh=False) as self._live:
+            yield
+            self._live.update(self._table(), refresh=True)
+        self._live = None
+
+    def show(self, alert: Alert) -> None:
+        """Deliver one alert."""
+        if self._json:
+            print_json(alert)
+            return
+        document = {name: getattr(alert, name) for name in alert.__struct_fields__}
+        if self._live is not None:
+            self._shown = [*self._shown, document][-ALERTS_SHOWN:]
+        else:
+            console.print(
+                f"{market_time(alert.emitted_ns)} {alert.underlying:6} {alert.direction:8} {alert.score:3.0f}"
+                f"  {alert.headline}  [{alert.detector} {alert.id}]",
+                soft_wrap=True, markup=False,
+            )  # fmt: skip
+
+    async def refresh(self) -> None:
+        """Redraw the live table a few times a second, for ever."""
+        while True:
+            await asyncio.sleep(1 / REFRESH_PER_S)
+            if self._live is not None:
+                self._live.update(self._table(), refresh=True)
+
+    def summary(self, summary: dict[str, Any], interrupted: bool) -> None:
+        """The last words."""
+        if self._json:
+            print_json({"summary": summary})
+            return
+        console.print(
+            f"{'interrupted after' if interrupted else 'ended after'} {summary['seconds']:.0f} s:"
+            f" {summary['events']:,} events ({summary['trades']:,} trades) in {summary['frames']:,} frames,"
+            f" {summary['signals']:,} signals, {summary['alerts']:,} alerts, {summary['dead_letters']:,} dead letters"
+        )
+        where = "" if summary["data_dir"] == "var" else f" --data-dir {summary['data_dir']}"
+        console.print(f"digest {summary['digest']}", style="dim")
+        console.print(f"next: strikewire verify{where}   strikewire explain ALERT_ID{where}", style="dim")
+
+    def _table(self) -> Table:
+        assert self._host is not None
+        tallies, now_ns = self._host.tallies, self._host.log_time_ns
+        time_shown = market_time(now_ns) if now_ns else "waiting for the feed"
+        table = alerts_table(
+            f"{time_shown} New York   {tallies.trades:,} trades   {tallies.signals:,} signals   {tallies.alerts:,} alerts"
+        )
+        for document in reversed(self._shown):
+            alert_row(table, document)
+        return table
+
+
+@contextlib.asynccontextmanager
+async def remote_feed(config: Config) -> AsyncIterator[Feed]:
+    """The vendor's feed under the user's own key."""
+    import msgspec
+
+    settings = msgspec.structs.replace(config.gateway, clock="wall", api_key=os.environ["MASSIVE_API_KEY"])
+    yield Feed(config.gateway.ws_url, settings, time.time_ns(), until_closed=False)

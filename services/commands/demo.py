@@ -1,0 +1,100 @@
+"""A market on loopback, live: the stand-in speaks the vendor's protocol over real sockets, the gateway sequences it,
+the pipeline judges it, the warehouse keeps it; one process, no account, no broker, no database server. With --tape a
+recorded day is played instead. A data directory that has history goes on from its last recorded market time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from services.commands._arguments import day, duration, speed
+from services.commands._replaying import configuration
+from services.commands._running import Feed, run_embedded
+from services.config import Config
+from services.errors import InputError
+from services.standin.errors import StandInError
+from services.standin.server import DEFAULT_KEYS, StandIn
+from services.standin.sources import open_source
+
+EXAMPLE = "strikewire demo --duration 60s --speed 30"
+
+# Half a market-minute a second: bursts worth an alert come every few seconds, and a laptop keeps up with it.
+SPEED = 30.0
+# The clusters and channels the gateway subscribes to; the market waits for them, so that nothing is missed.
+CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which market, how fast, how long."""
+    parser.add_argument(
+        "--duration", type=duration, metavar="D", help="wall time to run, such as 20s (default: on and on)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the market (default 1)")
+    parser.add_argument(
+        "--speed", type=speed, default=SPEED, metavar="X|max", help=f"times real time (default {SPEED:g})"
+    )
+    parser.add_argument("--scenario", metavar="NAME", help="a named market")
+    parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
+    parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
+    parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 at the feed's end, 130 when interrupted."""
+    config = configuration(options)
+    if options.tape is not None and (options.date is None or options.underlying is None):
+        raise InputError("--tape", "needs --date and --underlying")
+    if options.tape is None and (options.date is not None or options.underlying is not None):
+        raise InputError("--date and --underlying", "belong to --tape")
+
+    def open_feed(last_ns: int | None) -> contextlib.AbstractAsyncContextManager[Feed]:
+        return _standin_feed(options, config, last_ns)
+
+    return run_embedded(options, config, open_feed)
+
+
+@contextlib.asynccontextmanager
+async def _standin_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
+    try:
+        source = open_source(
+            seed=options.seed,
+            start_ns=None if last_ns is None else last_ns + 1,
+            scenario=options.scenario,
+            tape=options.tape,
+            date=options.date,
+            underlying=options.underlying,
+        )
+    except StandInError as error:
+        raise InputError(*_split(str(error))) from None
+    if last_ns is not None and source.clock_ns < last_ns:
+        raise InputError(options.data_dir, "has later history than this tape; use another --data-dir for it")
+    standin = StandIn(
+        source, speed=options.speed, start_when=CHANNELS, at_end="close", duration_s=options.duration, keys=DEFAULT_KEYS
+    )
+    async with standin:
+        (key,) = DEFAULT_KEYS
+        settings = msgspec.structs.replace(
+            config.gateway,
+            ws_url=standin.ws_url,
+            rest_url=standin.rest_url,
+            api_key=key,
+            clock="feed",
+            lockstep=options.speed is None,
+        )
+        yield Feed(_name(options), settings, source.clock_ns, until_closed=True)
+
+
+def _name(options: argparse.Namespace) -> str:
+    if options.tape is not None:
+        return f"tape {options.underlying} {options.date}"
+    return f"market seed {options.seed}" + (f" scenario {options.scenario}" if options.scenario else "")
+
+
+def _split(sentence: str) -> tuple[str, str]:
+    what, separator, problem = sentence.partition(": ")
+    return (what, problem) if separator else ("stand-in", sentence)

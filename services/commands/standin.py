@@ -1,0 +1,81 @@
+"""The vendor's protocol on loopback: WebSocket clusters /options, /indices and /stocks, and REST, from a seeded market or
+a recorded tape. Any client of the vendor can be pointed at it; the key is `demo-key`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+from services.commands._arguments import day, duration, speed
+from services.commands._output import console, print_json
+from services.errors import FeedError, InputError
+from services.standin.errors import StandInError
+from services.standin.server import StandIn
+from services.standin.source import Source
+from services.standin.sources import open_source
+
+EXAMPLE = "strikewire standin --port 8765 --seed 7"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which market, how fast, where."""
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="of the WebSocket; REST takes the next one")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the market (default 1)")
+    parser.add_argument("--speed", type=speed, default=1.0, metavar="X|max", help="times real time (default 1)")
+    parser.add_argument("--duration", type=duration, metavar="D", help="wall time to run (default: until interrupted)")
+    parser.add_argument("--scenario", metavar="NAME", help="a named market")
+    parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
+    parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
+    parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 at the end of the tape or duration, 130 when interrupted."""
+    if not 0 <= options.port <= 65534:
+        raise InputError(f"--port {options.port}", "between 0 and 65534")
+    try:
+        source = open_source(
+            seed=options.seed, start_ns=None, scenario=options.scenario, tape=options.tape, date=options.date,
+            underlying=options.underlying,
+        )  # fmt: skip
+    except StandInError as error:
+        raise FeedError(str(error)) from None
+    return asyncio.run(_serve(options, source))
+
+
+async def _serve(options: argparse.Namespace, source: Source) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    rest_port = options.port + 1 if options.port else 0
+    standin = StandIn(
+        source, speed=options.speed, ws_port=options.port, rest_port=rest_port, duration_s=options.duration
+    )
+    try:
+        await standin.__aenter__()
+    except OSError as error:
+        raise FeedError(f"port {options.port}: {error.strerror or error}") from None
+    try:
+        if options.json:
+            print_json({"ws": standin.ws_url, "rest": standin.rest_url})
+        else:
+            console.print(
+                f"WebSocket {standin.ws_url}/options, /indices, /stocks; REST {standin.rest_url}; key demo-key"
+            )
+        ended = asyncio.create_task(standin.finished.wait())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, stopped):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+    finally:
+        await standin.__aexit__(None, None, None)
+    if stop.is_set():
+        console.print("interrupted") if not options.json else None
+        return 130
+    return 0

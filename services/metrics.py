@@ -1,0 +1,122 @@
+"""The catalogue of metrics: every name, its kind, unit, labels, and what to do when it moves.
+
+Names are `strikewire_<subsystem>_<what>_<unit>[_total]` in base units. Labels are few-valued: topic, lane, detector,
+reason; never a contract. `python -m services.metrics` prints the catalogue as the table the docs carry.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["CATALOGUE", "Metrics", "Name"]
+
+Name: TypeAlias = Literal[
+    "strikewire_gateway_events_total",
+    "strikewire_gateway_bytes_total",
+    "strikewire_gateway_reconnects_total",
+    "strikewire_dead_letters_total",
+    "strikewire_log_frames_total",
+    "strikewire_log_rows_total",
+    "strikewire_log_commit_seconds",
+    "strikewire_log_pending_rows",
+    "strikewire_sequencer_held_frames",
+    "strikewire_pipeline_step_seconds",
+    "strikewire_pipeline_signals_total",
+    "strikewire_pipeline_alerts_total",
+    "strikewire_alert_latency_seconds",
+    "strikewire_alert_negative_latency_total",
+]
+
+
+class Definition(NamedTuple):
+    """One metric. `advice` is for whoever is woken by it."""
+
+    kind: type[Counter] | type[Gauge] | type[Histogram]
+    about: str
+    labels: tuple[str, ...]
+    advice: str
+    buckets: tuple[float, ...] = ()
+
+
+# 1 ms to 30 s: below lies the network, above nobody trades on it any more.
+_LATENCY = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+# A frame should take tens of microseconds; at 20 ms it takes as long as it is young.
+_STEP = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1)
+
+CATALOGUE: dict[Name, Definition] = {
+    "strikewire_gateway_events_total": Definition(
+        Counter, "events decoded", ("event",), "flat in a session: look at reconnects and at the feed"
+    ),
+    "strikewire_gateway_bytes_total": Definition(Counter, "bytes read from the feed", (), "as events"),
+    "strikewire_gateway_reconnects_total": Definition(
+        Counter, "connections made anew", ("cluster",), "rising: another program uses the key, or this one is too slow"
+    ),
+    "strikewire_dead_letters_total": Definition(
+        Counter, "elements not understood", ("reason",), "rising: `strikewire tail dead.letters` shows them"
+    ),
+    "strikewire_log_frames_total": Definition(Counter, "frames sequenced", ("lane",), "flat: the gateway stands still"),
+    "strikewire_log_rows_total": Definition(Counter, "rows sequenced", ("lane",), "as frames"),
+    "strikewire_log_commit_seconds": Definition(
+        Histogram, "time to make a batch durable", (), "rising: the disk is slow or full", _LATENCY
+    ),
+    "strikewire_log_pending_rows": Definition(
+        Gauge, "rows that wait for the disk", (), "near its limit: the sockets are being held back"
+    ),
+    "strikewire_sequencer_held_frames": Definition(
+        Gauge, "frames that wait for a predecessor", (), "rising: a lane is missing"
+    ),
+    "strikewire_pipeline_step_seconds": Definition(
+        Histogram, "time of one pipeline step", (), "rising: the process has too many partitions", _STEP
+    ),
+    "strikewire_pipeline_signals_total": Definition(
+        Counter, "signals", ("detector",), "none for a day: see `strikewire contexts` for what is not ready"
+    ),
+    "strikewire_pipeline_alerts_total": Definition(
+        Counter, "alerts", ("detector",), "far more than usual: the threshold or the market moved"
+    ),
+    "strikewire_alert_latency_seconds": Definition(
+        Histogram, "exchange time of the deciding event to delivery", (), "rising: see log and pipeline", _LATENCY
+    ),
+    "strikewire_alert_negative_latency_total": Definition(
+        Counter, "alerts delivered before their exchange time", (), "rising: this machine's clock is behind"
+    ),
+}  # fmt: skip
+
+
+class Metrics:
+    """The catalogue's metrics on a registry of their own, so that two hosts in one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._by_name: dict[Name, Counter | Gauge | Histogram] = {}
+        for name, wanted in CATALOGUE.items():
+            more = {"buckets": wanted.buckets} if wanted.buckets else {}
+            self._by_name[name] = wanted.kind(name, wanted.about, wanted.labels, registry=self.registry, **more)
+
+    def count(self, name: Name, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        metric = self._by_name[name]
+        (metric.labels(**labels) if labels else metric).inc(amount)  # type: ignore[union-attr]
+
+    def observe(self, name: Name, value: float) -> None:
+        """Add an observation to a histogram."""
+        self._by_name[name].observe(value)  # type: ignore[union-attr]
+
+    def set(self, name: Name, value: float) -> None:
+        """Set a gauge."""
+        self._by_name[name].set(value)  # type: ignore[union-attr]
+
+
+def table() -> str:
+    """The catalogue in Markdown."""
+    lines = ["| metric | kind | labels | what | when it moves |", "|---|---|---|---|---|"]
+    for name, one in CATALOGUE.items():
+        labels = ", ".join(one.labels) or "-"
+        lines.append(f"| `{name}` | {one.kind.__name__.lower()} | {labels} | {one.about} | {one.advice} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
