@@ -8,18 +8,22 @@ contract ticks, its old row is taken out and its new one put in; callers rebuild
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
 from numpy.typing import ArrayLike
 
-from services.quant.arrays import Floats
+from services.quant.arrays import Floats, rows_of
 from services.quant.exposure import MULTIPLIER
 from services.quant.jit import F64_IN, F64_OUT, inlined, kernel
-from services.quant.special import INVERSE_SQRT_2PI, exp
+from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio
 
 # Gamma below this share of the profile's peak is rounding and underflow, not a side of zero.
 _SIGNIFICANT = 1e-12
 # Halvings of one grid step: 2**-40 of it is far below a cent.
 _REFINEMENTS_MAX = 60
 _ROOT_TOLERANCE = 1e-10
+
+
+_NO_RIGHT = np.int8(1)
 
 
 class Cells(NamedTuple):
@@ -46,31 +50,23 @@ def cells(
     multiplier: float = MULTIPLIER,
 ) -> Cells:
     """Rows for `profile`; a contract without a usable vol, time or forward gets weight zero."""
-    f, k, t, d, v, size = np.broadcast_arrays(
-        *(np.asarray(column, dtype=np.float64) for column in (forward, strike, years, discount, vol, signed_contracts))
-    )
-    with np.errstate(all="ignore"):
-        s = v * np.sqrt(t)
-        usable = (s > 0.0) & (s < np.inf) & (f > 0.0) & (k > 0.0) & np.isfinite(f * k * d * size)
-        slope = np.where(usable, 1.0 / s, 0.0)
-        intercept = np.where(usable, np.log(f / k) / s + 0.5 * s, 0.0)
-        # The forward moves with spot, so D F/S stays; 0.01 is the 1 % move.
-        weight = np.where(usable, size * multiplier * 0.01 * d * (f / spot) * INVERSE_SQRT_2PI * slope, 0.0)
-    return Cells(np.ascontiguousarray(intercept), np.ascontiguousarray(slope), np.ascontiguousarray(weight))
+    rows = rows_of(forward, strike, years, discount, vol, signed_contracts, right=_NO_RIGHT)
+    made = Cells(*(np.empty(rows.right.size) for _ in Cells._fields))
+    _cells(*rows.floats, spot, multiplier, *made)
+    return made
 
 
 def profile(rows: Cells, spot: float, grid: Floats, out: Floats | None = None) -> Floats:
     """(grid,) net dealer gamma in dollars per 1 % at each spot of the grid."""
     if out is None:
         out = np.empty(grid.shape)
-    _profile(*rows, np.log(grid / spot), out)
-    out *= grid
+    _profile(*rows, spot, grid, out)
     return out
 
 
 def change(old: Cells, new: Cells, spot: float, grid: Floats, total: Floats) -> None:
     """Replace rows `old` by rows `new` in the profile `total`, in place: the cost of the ticking contracts only."""
-    _change(*old, *new, np.log(grid / spot), grid, total)
+    _change(*old, *new, spot, grid, total)
 
 
 def zero_gamma(grid: Floats, gamma_usd: Floats) -> list[float]:
@@ -122,18 +118,53 @@ def cell_gamma(intercept: float, slope: float, weight: float, log_move: float) -
     return weight * exp(-0.5 * d * d)
 
 
-@kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_OUT)
-def _profile(intercept: Floats, slope: Floats, weight: Floats, log_moves: Floats, out: Floats) -> None:
-    out[:] = 0.0
+@kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, types.float64, types.float64, F64_OUT, F64_OUT, F64_OUT)
+def _cells(
+    forward: Floats,
+    strike: Floats,
+    years: Floats,
+    discount: Floats,
+    vol: Floats,
+    signed_contracts: Floats,
+    spot: float,
+    multiplier: float,
+    intercept: Floats,
+    slope: Floats,
+    weight: Floats,
+) -> None:
+    # The forward moves with spot, so D F/S stays; 0.01 is the 1 % move.
+    scale = multiplier * 0.01 * INVERSE_SQRT_2PI / spot
+    for j in range(weight.shape[0]):
+        f = forward[j]
+        k = strike[j]
+        s = vol[j] * np.sqrt(years[j])
+        size = signed_contracts[j] * discount[j] * f * scale
+        usable = (s > 0.0) & (s < np.inf) & (f > 0.0) & (k > 0.0) & (k < np.inf) & (abs(size) < np.inf)
+        inverse = 1.0 / s
+        at_spot = log_ratio(f, k) * inverse + 0.5 * s
+        intercept[j] = at_spot if usable else 0.0
+        slope[j] = inverse if usable else 0.0
+        weight[j] = size * inverse if usable else 0.0
+
+
+@kernel(F64_IN, F64_IN, F64_IN, types.float64, F64_IN, F64_OUT)
+def _profile(intercept: Floats, slope: Floats, weight: Floats, spot: float, grid: Floats, out: Floats) -> None:
+    points = grid.shape[0]
+    log_move = np.empty(points)
+    for j in range(points):
+        log_move[j] = log_ratio(grid[j], spot)
+        out[j] = 0.0
     for i in range(intercept.shape[0]):
         a = intercept[i]
         b = slope[i]
         c = weight[i]
-        for j in range(out.shape[0]):
-            out[j] += cell_gamma(a, b, c, log_moves[j])
+        for j in range(points):
+            out[j] += cell_gamma(a, b, c, log_move[j])
+    for j in range(points):
+        out[j] *= grid[j]
 
 
-@kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_OUT)
+@kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, types.float64, F64_IN, F64_OUT)
 def _change(
     intercept: Floats,
     slope: Floats,
@@ -141,12 +172,13 @@ def _change(
     intercept_new: Floats,
     slope_new: Floats,
     weight_new: Floats,
-    log_moves: Floats,
+    spot: float,
     grid: Floats,
     total: Floats,
 ) -> None:
     for i in range(intercept.shape[0]):
         for j in range(total.shape[0]):
-            gone = cell_gamma(intercept[i], slope[i], weight[i], log_moves[j])
-            come = cell_gamma(intercept_new[i], slope_new[i], weight_new[i], log_moves[j])
+            log_move = log_ratio(grid[j], spot)
+            gone = cell_gamma(intercept[i], slope[i], weight[i], log_move)
+            come = cell_gamma(intercept_new[i], slope_new[i], weight_new[i], log_move)
             total[j] += (come - gone) * grid[j]
