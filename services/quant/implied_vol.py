@@ -116,17 +116,18 @@ def _log(x: float) -> float:
 
 
 @inlined
-def _total_vol_bracketed(x_abs: float, beta: float, ceiling_gap: float) -> float:
-    """Total volatility with beta = time value / sqrt(F K) and ceiling_gap = exp(-x/2) - beta, both positive.
+def _total_vol_bracketed(x_abs: float, unit: float, time_value: float, ceiling_gap: float) -> float:
+    """Total volatility; time value and ceiling gap = D min(F, K) - time value are positive, unit = D sqrt(F K).
 
     Householder steps kept inside a shrinking bracket. The upper half of the price range is solved in the logarithm
     of the gap to the ceiling, whose derivatives have the same form with the opposite sign.
     """
-    upper = ceiling_gap < beta
-    target = _log(ceiling_gap if upper else beta)
+    upper = ceiling_gap < time_value
+    # As a difference, because a subnormal price over its unit could vanish.
+    target = _log(ceiling_gap if upper else time_value) - _log(unit)
     low = _TOTAL_VOL_MIN
     high = _TOTAL_VOL_MAX
-    s = _seed(x_abs, 1.0, max(beta, _PRICE_MIN))
+    s = _seed(x_abs, unit, max(time_value, _PRICE_MIN * unit))
     if not (low < s < high):
         s = 1.0
     for _ in range(_ITERATIONS_MAX):
@@ -233,4 +234,4 @@ def _finish(
         return np.nan, ABOVE_MAXIMUM
     unit = discount * np.sqrt(forward * strike)
     x_abs = abs(log_ratio(forward, strike))
-    return _total_vol_bracketed(x_abs, time_value / unit, (ceiling - time_value) / unit) / np.sqrt(years), OK
+    return _total_vol_bracketed(x_abs, unit, time_value, ceiling - time_value) / np.sqrt(years), OK

@@ -128,8 +128,7 @@ def _implied_vol_chunk(
         s = s + moved
         (open_rows,) = np.nonzero((status == OK) & ~settled)
         if open_rows.size:
-            gap = (ceiling[open_rows] - time_value[open_rows]) / unit[open_rows]
-            s[open_rows] = _bracketed(x[open_rows], beta[open_rows], gap)
+            s[open_rows] = _bracketed(x[open_rows], unit[open_rows], time_value[open_rows], ceiling[open_rows])
         return np.where(status == OK, s / np.sqrt(t), np.nan), status
 
 
@@ -167,9 +166,11 @@ def _step(s: Floats, a: Floats, tails: Floats, target: Floats) -> Floats:
     return -g * h * (1.0 + 0.5 * gamma_n) / (1.0 + gamma_n + delta_n2 / 6.0)
 
 
-def _bracketed(x: Floats, beta: Floats, gap: Floats) -> Floats:
-    upper = gap < beta
-    target = np.log(np.where(upper, gap, beta))
+def _bracketed(x: Floats, unit: Floats, time_value: Floats, ceiling: Floats) -> Floats:
+    gap = ceiling - time_value
+    upper = gap < time_value
+    target = np.log(np.where(upper, gap, time_value)) - np.log(unit)
+    beta = time_value / unit
     low = np.full(x.shape, _TOTAL_VOL_RANGE[0])
     high = np.full(x.shape, _TOTAL_VOL_RANGE[1])
     s = _seed(x, np.maximum(beta, 1e-290), np.log(np.maximum(beta, 1e-290)))

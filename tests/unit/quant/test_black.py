@@ -111,7 +111,7 @@ class TestAgainstHighPrecision:
         solved, status = black.implied_vol(value, forward, strike, years, discount, right)
         # What one unit in the last place of the price is worth in vol.
         noise = np.spacing(value) / sensitivity
-        kept = noise < 1e-11
+        kept = (noise < 1e-11) & (value > 1e-300)
         assert kept.sum() > 200
         assert (status[kept] == black.OK).all()
         assert (np.abs(solved - vol)[kept] < 1e-12 + 4.0 * noise[kept]).all()
@@ -124,6 +124,14 @@ class TestAgainstHighPrecision:
                 solved, status = black.implied_vol(value, forward, strike, years, 1.0, 1)
                 assert status[0] == black.OK
                 assert solved[0] == pytest.approx(vol, rel=1e-13), strike
+
+    def test_the_smallest_positive_price_still_has_a_vol(self):
+        with mp.workdps(60):
+            solved, status = black.implied_vol(5e-324, 111.27815, 54.607, 0.01878, 1.0, -1)
+            assert status[0] == black.OK
+            # Half a unit of this price is half of it, so only the order of the volatility can be right.
+            below, above = (exact_price(111.27815, 54.607, 0.01878, 1.0, solved[0] * c, -1) for c in (0.99, 1.01))
+            assert below < mp.mpf(5e-324) < above
 
     def test_total_volatility_up_to_forty(self):
         with mp.workdps(400):
