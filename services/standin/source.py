@@ -6,6 +6,7 @@ no socket, and say everything in columns, so that the wire encodes a hundred eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -13,7 +14,19 @@ from numpy.typing import NDArray
 
 from services.standin.listing import Listing
 
-__all__ = ["Bars", "Batch", "IndexState", "Prints", "Quotes", "Snapshot", "Source", "Values", "rows_of", "taken"]
+__all__ = [
+    "Bars",
+    "Batch",
+    "IndexState",
+    "Prints",
+    "Quotes",
+    "Snapshot",
+    "Source",
+    "Values",
+    "joined",
+    "rows_of",
+    "taken",
+]
 
 
 class Prints(NamedTuple):
@@ -86,14 +99,20 @@ class Bars(NamedTuple):
         return cls(_i4(), _f8(), _f8(), _f8(), _f8(), _i8(), _f8(), _i8(), _f8(), _i8(), _i8())
 
 
-Columns = TypeVar("Columns", Prints, Quotes, Values, Bars)
+# Any NamedTuple of equally long columns.
+Columns = TypeVar("Columns", bound=tuple[Any, ...])
 
 
 def taken(columns: Columns, at: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Columns:
-    """The chosen rows of every column."""
-    # mypy does not see through `_make` of a constrained type variable.
+    """The chosen rows of every column of a NamedTuple of columns."""
     chosen: Columns = cast(Any, columns)._make(column[at] for column in columns)
     return chosen
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """All rows of the parts, one part after the other; there must be at least one part."""
+    whole: Columns = cast(Any, parts[0])._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return whole
 
 
 class Batch(NamedTuple):

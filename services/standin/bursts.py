@@ -1,0 +1,173 @@
+"""Informed traders: what a detector should find, planned at the open, known only to the truth. Pure.
+
+About every two market minutes somebody who believes to know something begins to buy options of one underlying, in one
+of two ways that the literature and every flow scanner describe:
+
+* sweeping: three to five sweeps in one contract within ten minutes, each for a premium nobody overlooks;
+* opening: a dozen plain purchases in a contract with little open interest, more than twice of it in all, so that most
+  of them must open positions.
+
+Of three, about two turn out to know something: the underlying then drifts their way for half an hour.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.standin.book import Book
+from services.standin.noise import BURSTS, stream
+from services.standin.orders import OrderKind, Orders
+from services.standin.paths import Drift
+from services.standin.universe import CAST
+from services.standin.venues import MULTIPLE
+
+__all__ = ["Burst", "Plan", "plan_of"]
+
+MEAN_GAP_S = 110.0
+FIRST_AT_S = 20
+# The last ten minutes belong to closing trades; a burst begun there could not finish.
+QUIET_BEFORE_CLOSE_S = 600
+DAYS_MIN, DAYS_MAX = 2, 75
+DELTA_MIN, DELTA_MAX = 0.25, 0.55
+INFORMED_SHARE = 0.65
+# Underlyings as busy as this count as mega caps: what stands out there is a quarter of a million dollars.
+MEGA_WEIGHT = 30.0
+OPENING_CONTRACTS_MIN = 600
+OPENING_OVER_INTEREST = 2.4
+# No burst is for more: a contract with so much open interest is not where anybody hides.
+CONTRACTS_MAX = 15_000
+
+
+class Burst(NamedTuple):
+    """One informed trader. direction: +1 buys calls, -1 buys puts. informed: whether the underlying will follow."""
+
+    underlying: int
+    direction: int
+    row: int
+    opening: bool
+    start_s: int
+    informed: bool
+
+
+class Plan(NamedTuple):
+    """All bursts of a day and their orders by second, (n,) each; of premium_usd and contracts one is 0."""
+
+    bursts: tuple[Burst, ...]
+    drifts: tuple[Drift, ...]
+    second: NDArray[np.int64]
+    burst: NDArray[np.int32]
+    row: NDArray[np.int32]
+    kind: NDArray[np.int8]
+    premium_usd: NDArray[np.float64]
+    contracts: NDArray[np.int64]
+
+    def orders(self, rng: np.random.Generator, book: Book, second: int) -> Orders | None:
+        """The informed orders of a second, sized by the quotes they meet; None when there are none."""
+        low, high = np.searchsorted(self.second, (second, second + 1))
+        if low == high:
+            return None
+        row = self.row[low:high]
+        count = len(row)
+        ms = np.floor(rng.random(count) * 700).astype(np.int64)
+        quote = book.quote(row, ms / 1000.0)
+        by_premium = np.ceil(self.premium_usd[low:high] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
+        size = np.where(self.contracts[low:high] > 0, self.contracts[low:high], by_premium)
+        is_sweep = self.kind[low:high] == OrderKind.SWEEP
+        return Orders(
+            kind=self.kind[low:high],
+            condition=np.where(is_sweep, 219, 209).astype(np.int32),
+            row=row,
+            side=np.ones(count, np.int8),
+            size=np.clip(size, 10, CONTRACTS_MAX),
+            ms=ms,
+            burst=self.burst[low:high],
+        )
+
+
+def plan_of(seed: int, book: Book) -> Plan:
+    """Plan a day's bursts on its path. Moves the book about; the caller sets it where it is wanted."""
+    day = book.day
+    rng = stream(seed, BURSTS, day.session.date.toordinal())
+    starts = FIRST_AT_S + np.cumsum(rng.exponential(MEAN_GAP_S, int(3 * day.seconds / MEAN_GAP_S)))
+    starts = np.concatenate(([FIRST_AT_S], starts[starts < day.seconds - QUIET_BEFORE_CLOSE_S])).astype(np.int64)
+    weights = np.where(MULTIPLE, np.sqrt([member.weight for member in CAST]), 0.0)
+    bursts: list[Burst] = []
+    drifts: list[Drift] = []
+    orders: list[tuple[int, int, int, int, float, int]] = []
+    for start in starts.tolist():
+        underlying = int(rng.choice(len(CAST), p=weights / weights.sum()))
+        direction = 1 if rng.random() < 0.5 else -1
+        opening = bool(rng.random() < 0.5)
+        book.at(start)
+        row = _contract(rng, book, underlying, direction, opening)
+        if row is None:
+            continue
+        informed = bool(rng.random() < INFORMED_SHARE)
+        number = len(bursts)
+        bursts.append(Burst(underlying, direction, row, opening, start, informed))
+        if informed:
+            drifts.append(_drift(rng, day.seconds, underlying, direction, start))
+        orders += _orders(rng, book, number, bursts[-1])
+    orders.sort()
+    second, burst, rows, kind, premium, contracts = zip(*orders, strict=True)
+    return Plan(
+        tuple(bursts),
+        tuple(drifts),
+        np.array(second, np.int64),
+        np.array(burst, np.int32),
+        np.array(rows, np.int32),
+        np.array(kind, np.int8),
+        np.array(premium, np.float64),
+        np.array(contracts, np.int64),
+    )
+
+
+def _contract(rng: np.random.Generator, book: Book, underlying: int, direction: int, opening: bool) -> int | None:
+    """A contract an informed trader would choose: some days to months, somewhat out of the money."""
+    rows = np.flatnonzero((book.underlying == underlying) & (book.right == direction))
+    days = (book.listing.settlement_ns[rows] - book.now_ns) / 86_400e9
+    rows = rows[(days >= DAYS_MIN) & (days <= DAYS_MAX)]
+    delta = np.abs(book.greeks(rows).delta)
+    rows = rows[(delta >= DELTA_MIN) & (delta <= DELTA_MAX)]
+    if opening:
+        interest = book.listing.open_interest[rows]
+        rows = rows[interest * OPENING_OVER_INTEREST < CONTRACTS_MAX]
+        # Of what there is, the third with the least open interest.
+        rows = rows[np.argsort(book.listing.open_interest[rows], kind="stable")][: max(len(rows) // 3, 1)]
+    return int(rng.choice(rows)) if len(rows) else None
+
+
+def _drift(rng: np.random.Generator, seconds: int, underlying: int, direction: int, start: int) -> Drift:
+    """A third to one and a half of a daily standard deviation within twenty to forty minutes."""
+    daily = CAST[underlying].vol_annual / np.sqrt(252.0)
+    wait = start + int(rng.integers(120, 420))
+    end = min(wait + int(rng.integers(1200, 2400)), seconds)
+    return Drift(underlying, min(wait, seconds), end, direction * daily * float(rng.uniform(0.33, 1.5)))
+
+
+def _orders(
+    rng: np.random.Generator, book: Book, number: int, burst: Burst
+) -> list[tuple[int, int, int, int, float, int]]:
+    """(second, burst, row, kind, premium, contracts) of one burst's orders."""
+    mega = CAST[burst.underlying].weight >= MEGA_WEIGHT
+    if not burst.opening:
+        low, high = (280_000.0, 900_000.0) if mega else (120_000.0, 450_000.0)
+        offsets = np.cumsum(rng.integers(25, 110, int(rng.integers(3, 6))))
+        return [
+            (burst.start_s + int(offset), number, burst.row, int(OrderKind.SWEEP), float(rng.uniform(low, high)), 0)
+            for offset in offsets
+        ]
+    count = int(rng.integers(9, 18))
+    interest = int(book.listing.open_interest[burst.row])
+    ask = max(int(book.quote(np.array([burst.row]), 0.0).ask_cents[0]), 1)
+    for_premium = float(rng.uniform(150_000.0, 600_000.0)) * (2.0 if mega else 1.0) / ask
+    total = max(OPENING_OVER_INTEREST * interest, OPENING_CONTRACTS_MIN, for_premium)
+    offsets = np.sort(rng.integers(0, int(rng.integers(150, 480)), count))
+    sizes = np.ceil(total * (share := rng.uniform(0.5, 1.5, count)) / share.sum()).astype(int)
+    return [
+        (burst.start_s + int(offset), number, burst.row, int(OrderKind.PLAIN), 0.0, int(size))
+        for offset, size in zip(offsets, sizes, strict=True)
+    ]

@@ -1,0 +1,34 @@
+"""Randomness for the seeded market, of two kinds, both a pure function of the seed. Pure.
+
+* `stream` gives a generator for a purpose, a day, a second: whoever starts in the middle of a day draws what a run
+  through the whole day would have drawn there.
+* `uniform` hashes positions into numbers: a quote's size must not depend on who subscribed to which other quotes, so
+  quotes draw nothing from a stream.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BURSTS", "DAY", "ORDERS", "PATH", "stream", "uniform"]
+
+# Purposes of streams; equal purposes with equal positions give equal numbers.
+DAY, PATH, ORDERS, BURSTS = 0x10, 0x11, 0x12, 0x13
+
+
+def stream(seed: int, purpose: int, *position: int) -> np.random.Generator:
+    """A generator of its own for (seed, purpose, position...)."""
+    return np.random.Generator(np.random.PCG64((seed, purpose, *position)))
+
+
+def uniform(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Numbers in [0, 1), one a position, (n,): the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    with np.errstate(over="ignore"):
+        z = position.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z += np.uint64((seed * 0xD1342543DE82EF95 + salt * 0xA0761D6478BD642F) % 2**64)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    numbers: NDArray[np.float64] = (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return numbers
