@@ -1,0 +1,71 @@
+"""Bad input ends with status 2 and one sentence that names it; never a traceback, never silence."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.embedded.conftest import LIMIT_S, ROOT, command
+
+
+def refused(*arguments: object, named: str) -> None:
+    """Assert that a command is refused with one sentence that names the culprit."""
+    done = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_data_directory_that_is_not_there(tmp_path: Path) -> None:
+    refused("replay", "--data-dir", tmp_path / "nowhere", named="nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_misspelt_key_in_a_file(tmp_path: Path) -> None:
+    config = tmp_path / "typo.toml"
+    config.write_text("[gateway]\nflush_milliseconds = 20\n")
+    refused("demo", "--config", config, "--data-dir", tmp_path / "x", named="flush_milliseconds")
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("detectors.unusal_activity.enabled=false", "unusal_activity"),
+        ("detectors.unusual_activity.enabled=maybe", "maybe"),
+        ("scanner.score_minimum=3", "score_minimum"),
+        ("gateway.api_key=secret", "MASSIVE_API_KEY"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_an_override_that_cannot_be(tmp_path: Path, override: str, named: str) -> None:
+    refused("demo", "--set", override, "--duration", "1s", "--data-dir", tmp_path / "x", named=named)
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
+    refused("detectors", "--config", tmp_path / "none.toml", named="none.toml")
+
+
+def test_a_file_where_the_data_directory_should_be(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+    refused("demo", "--duration", "1s", "--data-dir", tmp_path / "var", named="var")
+
+
+def test_a_topic_nobody_knows(tmp_path: Path) -> None:
+    refused("tail", "alarms", "--data-dir", tmp_path, named="alarms")
+
+
+def test_a_feed_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASSIVE_API_KEY", raising=False)
+    refused("up", "--data-dir", tmp_path, named="MASSIVE_API_KEY")
+
+
+def test_a_date_that_is_none(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("demo", "--tape", tmp_path, "--date", "yesterday", "--underlying", "AAPL"),
+        cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "yesterday" in done.stderr
