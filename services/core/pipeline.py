@@ -138,6 +138,13 @@ class Pipeline:
             for context in listening:
                 reached = context.update(frame, start, stop, self.views)
                 assert reached == stop or context.stops, f"{context.name} stopped in the middle of a frame"
+                # What it would raise at a row in mid-slice would be judged at the slice's end, wherever that is.
+                assert context.stops or not context.triggers, (
+                    f"{context.name} raised a trigger at a row but may not stop there"
+                )
+                assert reached > start or context.triggers or not context.stops, (
+                    f"{context.name} neither took a row nor raised a trigger"
+                )
                 stop = reached
             self._position = head.position + stop
             self._now_ns = int(times[stop - 1]) if stop > start else self._now_ns
