@@ -1,0 +1,48 @@
+"""What can go wrong on the way to the feed, and what the shell then does.
+
+    FeedError (services.errors)
+    ├── FeedRefusedError       the vendor refuses this key or plan on a cluster: no retry helps
+    ├── RestRefusedError       401 or 403 (or another 4xx) on a REST feature: the feature is switched off
+    └── RestUnavailableError   the vendor's REST stayed away through every retry: this answer is missing
+
+Malformed market data raises nothing: it is a `services.gateway.massive.Reject`, a value.
+"""
+
+from __future__ import annotations
+
+from services.errors import FeedError
+
+__all__ = ["FeedRefusedError", "RestRefusedError", "RestUnavailableError"]
+
+
+class FeedRefusedError(FeedError):
+    """The vendor does not let this key in on `cluster`."""
+
+    def __init__(self, cluster: str, status: str, message: str) -> None:
+        super().__init__(cluster, status, message)
+        self.cluster, self.status, self.message = cluster, status, message
+
+    def __str__(self) -> str:
+        return f"the feed refuses this key on /{self.cluster}: {self.status}: {self.message}"
+
+
+class RestRefusedError(FeedError):
+    """A request that will not be answered however often it is repeated."""
+
+    def __init__(self, path: str, http_status: int, message: str) -> None:
+        super().__init__(path, http_status, message)
+        self.path, self.http_status, self.message = path, http_status, message
+
+    def __str__(self) -> str:
+        return f"REST {self.path} answers {self.http_status}: {self.message}"
+
+
+class RestUnavailableError(FeedError):
+    """No usable answer after `tries` attempts."""
+
+    def __init__(self, path: str, tries: int, reason: str) -> None:
+        super().__init__(path, tries, reason)
+        self.path, self.tries, self.reason = path, tries, reason
+
+    def __str__(self) -> str:
+        return f"REST {self.path} gave no answer in {self.tries} tries: {self.reason}"

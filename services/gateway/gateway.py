@@ -1,0 +1,357 @@
+"""The gateway: the vendor's sockets and REST in, sequenced frames out.
+
+Readers stamp and enqueue; one task, the consumer, drains the inbox and is the only one that decodes, writes and
+publishes. So the log has one order, and awaiting `on_frames` there is the backpressure that reaches the sockets.
+
+In lockstep (a tape or market that waits for us) the consumer also polls the chains, when the feed's clock says that
+they are due; meanwhile nobody drains the inbox, the readers stop, and the market stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+
+from schemas.decisions import DeadLetter
+from schemas.frames import Frame, Lane
+from services.core.calendar import NS
+from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
+from services.gateway.inbox import Inbox
+from services.gateway.interest import Interest
+from services.gateway.massive import Reject
+from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
+from services.gateway.partition import Partitioner
+from services.gateway.poller import ChainPoller
+from services.gateway.protocol import Note
+from services.gateway.reconnect import Ladder
+from services.gateway.rest import RestClient
+from services.gateway.schedule import Schedule
+from services.gateway.settings import GatewaySettings
+from services.gateway.sockets import Arrived, FeedSocket, Lost
+from services.gateway.tabulate import Tabulator, Ticks, Trades
+from services.gateway.writer import Writer
+
+Item: TypeAlias = Arrived | Lost | ChainPage
+
+__all__ = ["Gateway", "GatewayStats"]
+
+log = logging.getLogger("strikewire.gateway")
+
+# Frames between readers and consumer. Two seconds of the busiest minute (some 50 frames a second on three sockets)
+# is time enough for a garbage collection or a disk, and 64 MiB is four frames of the biggest size.
+INBOX_FRAMES_MAX, INBOX_BYTES_MAX = 300, 64 * 1024 * 1024
+# In lockstep every frame held here is market time that has run ahead of us.
+LOCKSTEP_FRAMES_MAX = 2
+WATCH_NS = NS
+POLL_CHECK_S = 1.0
+# The first choice of quoted contracts waits until the first chains are in.
+FIRST_RANK_NS = 5 * NS
+# What a page of a chain weighs in the inbox: 250 rows of some 130 bytes.
+PAGE_BYTES = 32 * 1024
+NOTE_LEVELS = {"live": logging.INFO, "quote_limit": logging.WARNING, "closing": logging.WARNING}
+WILDCARDS = {"options": "T.*", "indices": "V.*", "stocks": "A.*"}
+
+
+class GatewayStats(msgspec.Struct):
+    """Running totals."""
+
+    trades: int = 0
+    quotes: int = 0
+    ticks: int = 0
+    greeks: int = 0
+    frames: int = 0
+    socket_frames: int = 0
+    socket_bytes: int = 0
+    rest_bytes: int = 0
+    reconnects: int = 0
+    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
+    unknown_ids: Counter[str] = msgspec.field(default_factory=Counter)
+    notes: Counter[str] = msgspec.field(default_factory=Counter)
+    disabled: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Gateway:
+    """One feed account.
+
+    `on_frames` is awaited with every batch of frames, in order; `on_dead_letter` with each thing that was not
+    understood (it may be a plain function); `on_metric` is told (name, value) pairs: `lag_s`, `inbox_frames`.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        on_frames: Callable[[list[Frame]], Awaitable[None]],
+        on_dead_letter: Callable[[DeadLetter], Awaitable[None] | None],
+        on_metric: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.stats = GatewayStats()
+        self._on_frames = on_frames
+        self._on_dead_letter = on_dead_letter
+        self._on_metric = on_metric
+        partitioner = Partitioner(settings.partitions, settings.partition_overrides)
+        self._table = Tabulator(partitioner)
+        self._interest = Interest(self._table.contracts)
+        self._writer = Writer(
+            settings.partitions, settings.epoch, settings.frame_clock, settings.frame_rows_max, settings.flush_ms
+        )
+        self._schedule = Schedule(settings.poll_near_s, settings.poll_far_s, settings.underlyings_max)
+        self._schedule.follow(settings.watch if settings.underlyings is None else settings.underlyings)
+        self._sockets: dict[str, FeedSocket] = {}
+        self._started_ns = 0
+        self._next_poll_ns = 0
+        self._next_rank_ns = 0
+        self._next_watch_ns = 0
+
+    async def run(self, until_closed: bool = False) -> None:
+        """Until cancelled or, if asked, until the server has closed every socket normally. Once.
+
+        What arrived before the end is written and published. Raises FeedRefusedError when the options cluster does not
+        let this key in (without the others it goes on), and whatever `on_frames` raises.
+        """
+        settings = self.settings
+        inbox: Inbox[Item] = Inbox(LOCKSTEP_FRAMES_MAX if settings.lockstep else INBOX_FRAMES_MAX, INBOX_BYTES_MAX)
+        for cluster in settings.clusters:
+            ladder = Ladder(random.Random(f"{settings.seed} {cluster}"))
+            socket = FeedSocket(
+                cluster, settings.ws_url, settings.api_key, ladder, inbox.put,
+                lockstep=settings.lockstep, until_closed=until_closed,
+            )  # fmt: skip
+            socket.pairs = frozenset({WILDCARDS[cluster]})
+            self._sockets[cluster] = socket
+        async with RestClient(settings.rest_url, settings.api_key, random.Random(settings.seed)) as rest:
+            poller = ChainPoller(
+                rest, self._table.contracts, self._schedule, settings.poll_concurrency, self._table.vendor_name
+            )
+            try:
+                await self._start(rest, poller)
+                await self._run_tasks(inbox, poller)
+            finally:
+                self.stats.rest_bytes = rest.bytes_read
+
+    async def _start(self, rest: RestClient, poller: ChainPoller) -> None:
+        """What is known before the first trade: the market's time, index values and, in lockstep, the chains."""
+        self._started_ns = time.time_ns()
+        if self.settings.clock == "feed":
+            self._started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or self._started_ns
+        else:
+            await self._emit(self._writer.opening(self._started_ns))
+        if self.settings.indices:
+            tickers = ",".join(f"I:{name}" for name in self.settings.indices)
+            asked = {"ticker.any_of": tickers, "limit": "250"}
+            body = await self._ask(rest, "/v3/snapshot/indices", asked)
+            if body:
+                ticks = index_snapshot(body, self._started_ns, self._table.place_index)
+                await self._write_ticks("rest/indices", ticks, self._started_ns)
+        self._next_rank_ns = self._started_ns
+        if self.settings.lockstep and self.settings.poll:
+            await self._poll_now(poller)
+            await self._rank(self._now_ns())
+        else:
+            self._next_rank_ns += FIRST_RANK_NS
+
+    async def _ask(self, rest: RestClient, path: str, parameters: dict[str, str] | None = None) -> bytes:
+        """A body, or nothing with a line in the log: what is asked here makes the start better, not possible."""
+        try:
+            return await rest.get(path, parameters)
+        except (RestRefusedError, RestUnavailableError) as error:
+            self.stats.disabled[path] = str(error)
+            log.warning("%s", error)
+            return b""
+
+    async def _run_tasks(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
+        consumer = asyncio.create_task(self._consume(inbox, poller), name="gateway-consumer")
+        feeds = [asyncio.create_task(self._feed(socket)) for socket in self._sockets.values()]
+        polls = [asyncio.create_task(self._poll_forever(inbox, poller))] if self._polls_by_itself() else []
+        try:
+            pending = {consumer, *feeds, *polls}
+            while pending.intersection(feeds):
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()  # a failure of any of them ends the gateway
+        finally:
+            for task in (*feeds, *polls):
+                task.cancel()
+            await asyncio.gather(*feeds, *polls, return_exceptions=True)
+            inbox.close()
+            await consumer
+
+    def _polls_by_itself(self) -> bool:
+        return self.settings.poll and not self.settings.lockstep
+
+    async def _feed(self, socket: FeedSocket) -> None:
+        try:
+            await socket.run()
+        except FeedRefusedError as error:
+            if socket.cluster == "options":
+                raise
+            self.stats.disabled[f"/{socket.cluster}"] = str(error)
+            log.error("%s; going on without it", error)
+
+    async def _consume(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
+        """The only task that writes and publishes."""
+        wait_s = self.settings.flush_ms / 1000.0
+        while True:
+            item = await inbox.get(wait_s)
+            if item is None and inbox.closed:
+                break
+            if type(item) is Arrived:
+                await self._arrived(item)
+                if self.settings.lockstep and self.settings.poll and self._now_ns() >= self._next_poll_ns:
+                    await self._poll_now(poller)
+            elif type(item) is ChainPage:
+                await self._write_page(item)
+            elif type(item) is Lost:
+                self._lost(item)
+            await self._tick()
+            if self._on_metric is not None:
+                self._on_metric("inbox_frames", len(inbox))
+            # When the inbox is never empty nothing above waits, and the readers' answers to pings would.
+            await asyncio.sleep(0)
+        await self._emit(self._writer.finish(time.time_ns()))
+
+    async def _arrived(self, item: Arrived) -> None:
+        socket, session, data, now_ns = item
+        self.stats.socket_frames += 1
+        self.stats.socket_bytes += len(data)
+        events, rejects, notes = session.receive_frame(data, now_ns)
+        await self._say(socket, notes)
+        await self._reject(f"ws/{socket.cluster}", rejects, now_ns)
+        if not events:
+            return
+        socket.ladder.data(now_ns)
+        if socket.cluster == "options":
+            trades = self._table.trades(events)
+            self.stats.quotes += trades.quotes
+            await self._write_trades(trades, now_ns)
+        else:
+            await self._write_ticks(f"ws/{socket.cluster}", self._table.ticks(events), now_ns)
+
+    async def _say(self, socket: FeedSocket, notes: list[Note]) -> None:
+        """Pass on what a session has to say, and send what it wants to send."""
+        for note in notes:
+            self.stats.notes[note.kind] += 1
+            if note.kind not in ("subscribed", "unsubscribed"):
+                pairs = f" ({len(note.pairs)} pairs, {note.pairs[0]} ...)" if note.pairs else ""
+                level = NOTE_LEVELS.get(note.kind, logging.WARNING)
+                log.log(level, "/%s %s: %s%s", socket.cluster, note.kind, note.message, pairs)
+        if socket.session is not None:
+            await socket.send(socket.session.data_to_send())
+
+    async def _write_trades(self, trades: Trades, now_ns: int) -> None:
+        rows = trades.rows
+        await self._reject("ws/options", trades.rejects, now_ns)
+        if not len(rows.event_ns):
+            return
+        self.stats.trades += len(rows.event_ns)
+        self._interest.prints(trades.contracts, rows.price_usd, rows.size_contracts)
+        if self._on_metric is not None and self.settings.clock == "wall":
+            self._on_metric("lag_s", (now_ns - int(rows.event_ns[-1])) / NS)
+        await self._emit(self._writer.write(Lane.TRADES, rows, trades.partitions, now_ns))
+
+    async def _write_ticks(self, source: str, ticks: Ticks, now_ns: int) -> None:
+        await self._reject(source, ticks.rejects, now_ns)
+        self.stats.ticks += len(ticks.partitions)
+        await self._emit(self._writer.write(Lane.TICKS, ticks.rows, ticks.partitions, now_ns))
+
+    async def _write_page(self, page: ChainPage) -> None:
+        now_ns = time.time_ns()
+        await self._reject("rest/chain", page.rejects, now_ns)
+        self.stats.greeks += len(page.partitions)
+        self._interest.chain(page.contracts, page.rows)
+        await self._emit(self._writer.write(Lane.GREEKS, page.rows, page.partitions, now_ns))
+
+    def _lost(self, item: Lost) -> None:
+        retry = item.session.closed(item.code, item.reason)
+        if item.socket.cluster == "options":
+            self._table.quotes.clear()
+        if not item.decided.done():
+            item.decided.set_result(retry)
+
+    async def _tick(self) -> None:
+        """What time alone brings: aged frames, heartbeats, time-outs, the next choice of quoted contracts."""
+        wall_ns = time.time_ns()
+        await self._emit(self._writer.tick(wall_ns))
+        if wall_ns < self._next_watch_ns:
+            return
+        self._next_watch_ns = wall_ns + WATCH_NS
+        self.stats.reconnects = sum(socket.reconnects for socket in self._sockets.values())
+        for socket in self._sockets.values():
+            socket.watch(wall_ns)
+            if socket.session is not None:
+                await self._say(socket, socket.session.tick(wall_ns))
+        for kind, code in self._table.codes.take_unknown():
+            self.stats.unknown_ids[f"{kind} {code}"] += 1
+            log.warning("unknown %s id %d; its prints pass", kind, code)
+        if self._now_ns() >= self._next_rank_ns:
+            await self._rank(wall_ns)
+
+    async def _rank(self, wall_ns: int) -> None:
+        """Choose the contracts to quote."""
+        now_ns = self._now_ns()
+        self._next_rank_ns = now_ns + int(self.settings.quote_rerank_s * NS)
+        socket = self._sockets.get("options")
+        if socket is None or not self.settings.quote_contracts_max:
+            return
+        held = frozenset(pair[2:] for pair in socket.pairs if pair.startswith("Q."))
+        chosen = self._interest.best(self.settings.quote_contracts_max, held, now_ns)
+        socket.pairs = frozenset({WILDCARDS["options"], *(f"Q.{ticker}" for ticker in chosen)})
+        self._table.quotes.forget(held.difference(chosen))
+        if socket.session is not None:
+            socket.session.want(socket.pairs, wall_ns)
+            await socket.send(socket.session.data_to_send())
+
+    async def _poll_forever(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
+        while not poller.disabled:
+            self._follow_what_trades()
+            async for page in poller.poll(self._now_ns()):
+                await inbox.put(page, PAGE_BYTES)
+            await asyncio.sleep(POLL_CHECK_S)
+        self._without_chains(poller)
+
+    async def _poll_now(self, poller: ChainPoller) -> None:
+        """In lockstep: everything due, while the market waits."""
+        self._follow_what_trades()
+        now_ns = self._now_ns()
+        async for page in poller.poll(now_ns):
+            await self._write_page(page)
+        self._next_poll_ns = now_ns + int(POLL_CHECK_S * NS)
+        if poller.disabled:
+            self._next_poll_ns = 2**63
+            self._without_chains(poller)
+
+    def _without_chains(self, poller: ChainPoller) -> None:
+        self.stats.disabled["chains"] = poller.disabled
+        log.error("%s; going on without chain snapshots", poller.disabled)
+
+    def _follow_what_trades(self) -> None:
+        if self.settings.underlyings is None:
+            self._schedule.follow(self._table.contracts.underlyings)
+
+    def _now_ns(self) -> int:
+        """The market's time: the wall's, or on the feed's clock the largest exchange time seen."""
+        return time.time_ns() if self.settings.clock == "wall" else max(self._writer.clock_ns, self._started_ns)
+
+    async def _reject(self, source: str, rejects: list[Reject], now_ns: int) -> None:
+        for reject in rejects:
+            self.stats.dead_letters[reject.reason] += 1
+            told = self._on_dead_letter(_letter(source, reject, now_ns))
+            if inspect.isawaitable(told):
+                await told
+
+    async def _emit(self, frames: list[Frame]) -> None:
+        if frames:
+            self.stats.frames += len(frames)
+            await self._on_frames(frames)
+
+
+def _letter(source: str, reject: Reject, now_ns: int) -> DeadLetter:
+    return DeadLetter(source=source, reason=reject.reason, detail=reject.detail, received_ns=now_ns, data=reject.data)

@@ -1,0 +1,131 @@
+"""Asks for chains over REST: which part is due says `schedule`, what a body says `massive_rest`; this file waits.
+
+Slices are fetched side by side, a bounded number at a time, and their pages are given out in the order in which the
+slices were due, so that one and the same market polled twice makes one and the same log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from services.core.calendar import ny_date, ny_ns
+from services.gateway.contracts import ContractTable
+from services.gateway.errors import RestRefusedError, RestUnavailableError
+from services.gateway.massive_rest import (
+    CHAIN_PAGE_ROWS,
+    ChainPage,
+    chain_page,
+    chain_path,
+    contract_page,
+)
+from services.gateway.rest import RestClient
+from services.gateway.schedule import ChainSlice, Schedule
+
+__all__ = ["ChainPoller"]
+
+log = logging.getLogger("strikewire.gateway")
+
+# SPX lists some 20,000 contracts: 80 chain pages or 20 of the reference. A cursor that leads on for longer is a loop.
+PAGES_MAX = 200
+CONTRACTS_LIMIT = "1000"
+Answer = TypeVar("Answer")
+_UNAUTHORIZED = frozenset({401, 403})
+
+
+class ChainPoller:
+    """Polls the chains of a `Schedule`.
+
+    `disabled` is empty, or the sentence in which the vendor refused the feature for this key; then nothing is asked
+    any more. `failures` counts answers that did not come. `vendor_name` turns our underlying (BRKB) into the vendor's
+    (BRK.B).
+    """
+
+    def __init__(
+        self,
+        rest: RestClient,
+        contracts: ContractTable,
+        schedule: Schedule,
+        concurrency: int,
+        vendor_name: Callable[[str], str],
+    ) -> None:
+        self.schedule = schedule
+        self.disabled = ""
+        self.failures = 0
+        self._rest = rest
+        self._contracts = contracts
+        self._concurrency = concurrency
+        self._vendor_name = vendor_name
+
+    async def poll(self, now_ns: int) -> AsyncIterator[ChainPage]:
+        """Every page that is due at `now_ns`, in order. An answer that does not come is logged and left out."""
+        unlearned = ((name, self._learn(name, now_ns)) for name in self.schedule.unlearned(now_ns))
+        async for _ in self._side_by_side(unlearned):
+            pass
+        if self.disabled:
+            return
+        day_start_ns = ny_ns(ny_date(now_ns), 0)
+        due = ((piece.underlying, self._fetch(piece, now_ns, day_start_ns)) for piece in self.schedule.due(now_ns))
+        async for pages in self._side_by_side(due):
+            for page in pages:
+                yield page
+
+    async def _side_by_side(
+        self, underlyings_and_jobs: Iterable[tuple[str, Coroutine[Any, Any, Answer]]]
+    ) -> AsyncIterator[Answer]:
+        """Run jobs, at most `concurrency` at a time; their answers in order, without those that failed."""
+        running: deque[tuple[str, asyncio.Task[Answer]]] = deque()
+        try:
+            for underlying, job in underlyings_and_jobs:
+                running.append((underlying, asyncio.ensure_future(job)))
+                if len(running) >= self._concurrency:
+                    async for answer in self._settled(*running.popleft()):
+                        yield answer
+            while running:
+                async for answer in self._settled(*running.popleft()):
+                    yield answer
+        finally:
+            for _, task in running:
+                task.cancel()
+
+    async def _settled(self, underlying: str, task: asyncio.Task[Answer]) -> AsyncIterator[Answer]:
+        """The answer of one job, or none and a line in the log."""
+        try:
+            yield await task
+        except RestRefusedError as error:
+            if error.http_status in _UNAUTHORIZED:
+                self.disabled = str(error)
+            else:
+                self.schedule.drop(underlying)
+                log.warning("no chain of %s: %s", underlying, error)
+        except RestUnavailableError as error:
+            self.failures += 1
+            log.warning("chain of %s is late: %s", underlying, error)
+
+    async def _learn(self, underlying: str, now_ns: int) -> None:
+        parameters = {"underlying_ticker": self._vendor_name(underlying), "limit": CONTRACTS_LIMIT}
+        expiries: dict[str, int] = {}
+        body = await self._rest.get("/v3/reference/options/contracts", parameters)
+        for _ in range(PAGES_MAX):
+            page = contract_page(body)
+            for expiry, count in page.expiries.items():
+                expiries[expiry] = expiries.get(expiry, 0) + count
+            if page.next_url is None:
+                break
+            body = await self._rest.follow(page.next_url)
+        self.schedule.learn(underlying, expiries, now_ns)
+
+    async def _fetch(self, piece: ChainSlice, now_ns: int, day_start_ns: int) -> list[ChainPage]:
+        parameters = {"limit": str(CHAIN_PAGE_ROWS)}
+        parameters["expiration_date.gte"], parameters["expiration_date.lte"] = piece.first, piece.last
+        pages: list[ChainPage] = []
+        body = await self._rest.get(chain_path(self._vendor_name(piece.underlying)), parameters)
+        while True:
+            page = chain_page(body, self._contracts, now_ns, day_start_ns)
+            pages.append(page)
+            if page.next_url is None or len(pages) >= PAGES_MAX:
+                return pages
+            body = await self._rest.follow(page.next_url)

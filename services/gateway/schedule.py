@@ -1,0 +1,103 @@
+"""Which part of which chain to ask for next. Pure: it is told the time and what was answered.
+
+A chain is cut into *slices* of neighbouring expiries, each about a page long, so that the pages of a big chain (SPX:
+eighty and more, behind serial cursors) are fetched side by side, and a small chain costs one or two requests. Expiries
+within a week never share a slice with later ones: they are asked for more often.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from services.core.calendar import NS, ny_date
+
+__all__ = ["NEAR_DAYS", "ChainSlice", "Schedule"]
+
+NEAR_DAYS = 7
+SLICE_CONTRACTS = 250  # one page
+RELEARN_NS = 24 * 3600 * NS  # the contracts reference changes overnight
+
+
+class ChainSlice(NamedTuple):
+    """Expiries `first` to `last` (both included, ISO dates) of one chain."""
+
+    underlying: str
+    first: str
+    last: str
+    near: bool
+
+
+class _Plan:
+    """The slices of one chain and when each is due."""
+
+    def __init__(self, learned_ns: int, slices: list[ChainSlice]) -> None:
+        self.learned_ns = learned_ns
+        self.day = ny_date(learned_ns)
+        self.due_ns = dict.fromkeys(slices, 0)
+
+
+class Schedule:
+    """Keeps the slices of each chain that is followed.
+
+    The caller follows underlyings (`follow`), learns the expiries of those in `unlearned`, and asks for what is `due`;
+    a slice handed out is due again `near_s` or `far_s` later.
+    """
+
+    def __init__(self, near_s: float, far_s: float, underlyings_max: int) -> None:
+        self._every_ns = {True: int(near_s * NS), False: int(far_s * NS)}
+        self._max = underlyings_max
+        self._followed: dict[str, _Plan | None] = {}
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """The underlyings, in the order in which they were taken up."""
+        return tuple(self._followed)
+
+    def follow(self, underlyings: Iterable[str]) -> None:
+        """Take up underlyings, as far as there is room."""
+        for underlying in underlyings:
+            if len(self._followed) >= self._max:
+                return
+            self._followed.setdefault(underlying, None)
+
+    def drop(self, underlying: str) -> None:
+        """Ask no more for a chain the vendor does not have; the place stays taken, or it would be taken up again."""
+        self._followed[underlying] = _Plan(2**62, [])
+
+    def unlearned(self, now_ns: int) -> list[str]:
+        """Underlyings whose expiries are not known, or were learned on an earlier day."""
+        return [
+            underlying
+            for underlying, plan in self._followed.items()
+            if plan is None or now_ns - plan.learned_ns >= RELEARN_NS or plan.day < ny_date(min(now_ns, 2**62))
+        ]
+
+    def learn(self, underlying: str, expiries: Mapping[str, int], now_ns: int) -> None:
+        """Lay out an underlying's slices from its expiry dates and their number of contracts."""
+        near_end = (ny_date(now_ns) + dt.timedelta(days=NEAR_DAYS)).isoformat()
+        slices: list[ChainSlice] = []
+        held: list[str] = []
+        count = 0
+        for expiry in sorted(expiries):
+            near = expiry <= near_end
+            if held and (count + expiries[expiry] > SLICE_CONTRACTS or near != (held[-1] <= near_end)):
+                slices.append(ChainSlice(underlying, held[0], held[-1], held[-1] <= near_end))
+                held, count = [], 0
+            held.append(expiry)
+            count += expiries[expiry]
+        if held:
+            slices.append(ChainSlice(underlying, held[0], held[-1], held[-1] <= near_end))
+        self._followed[underlying] = _Plan(now_ns, slices)
+
+    def due(self, now_ns: int) -> list[ChainSlice]:
+        """The slices due at `now_ns`, near expiries first; each counts as asked for."""
+        due = []
+        for plan in self._followed.values():
+            if plan is not None:
+                for chain_slice, due_ns in plan.due_ns.items():
+                    if due_ns <= now_ns:
+                        due.append(chain_slice)
+                        plan.due_ns[chain_slice] = now_ns + self._every_ns[chain_slice.near]
+        return sorted(due, key=lambda chain_slice: not chain_slice.near)

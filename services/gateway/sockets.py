@@ -1,0 +1,153 @@
+"""The thin shell around a vendor socket: connect, read, stamp, enqueue. It decides nothing.
+
+The one file here that imports websockets. What a frame means is the business of `protocol` and of the gateway, which
+drain the inbox; how long to wait after a loss is the business of `reconnect`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from services.gateway.errors import FeedRefusedError
+from services.gateway.protocol import Retry, Session, State
+from services.gateway.reconnect import Ladder
+
+__all__ = ["Arrived", "FeedSocket", "Lost"]
+
+log = logging.getLogger("strikewire.gateway")
+
+FRAME_BYTES_MAX = 16 * 1024 * 1024  # bursts of `T.*` pass the library's default of 1 MiB
+PING_INTERVAL_S, PING_TIMEOUT_S = 20.0, 60.0  # a burst must not make us drop a healthy socket
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
+# A greeting, a key and an answer take a second; a closing status is followed by the close at once.
+SETTLE_TIMEOUT_NS = 15_000_000_000
+NORMAL_CLOSURE = 1000
+
+
+class Arrived(NamedTuple):
+    """A frame of a socket, as read at `now_ns` on the wall clock."""
+
+    socket: FeedSocket
+    session: Session
+    data: bytes
+    now_ns: int
+
+
+class Lost(NamedTuple):
+    """A session's socket is gone. The consumer answers by `decided`, after every frame that came before."""
+
+    socket: FeedSocket
+    session: Session
+    code: int | None
+    reason: str
+    decided: asyncio.Future[Retry]
+
+
+class FeedSocket:
+    """Keeps one cluster connected: one session after another, with the waits of a `Ladder` between them.
+
+    `until_closed`: a normal closure (1000) by the server ends it, as at the end of a tape.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        url: str,
+        api_key: str,
+        ladder: Ladder,
+        enqueue: Callable[[Arrived | Lost, int], Awaitable[None]],
+        *,
+        lockstep: bool = False,
+        until_closed: bool = False,
+    ) -> None:
+        self.cluster = cluster
+        self.pairs: frozenset[str] = frozenset()  # what the next session asks for from the start
+        self.ladder = ladder
+        self.session: Session | None = None
+        self.reconnects = 0
+        self._url = f"{url.rstrip('/')}/{cluster}"
+        self._api_key = api_key
+        self._enqueue = enqueue
+        self._lockstep = lockstep
+        self._until_closed = until_closed
+        self._connection: ClientConnection | None = None
+        self._session_since_ns = 0
+        self._closing: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Until cancelled, or closed normally when asked to.
+
+        Raises FeedRefusedError when the key or plan is refused.
+        """
+        while True:
+            session = Session(self.cluster, self._api_key, self.pairs)
+            code, reason = await self._one_session(session)
+            retry = await self._decision(session, code, reason)
+            if retry is Retry.NEVER:
+                status, _, message = session.last_status.partition(": ")
+                raise FeedRefusedError(self.cluster, status, message)
+            if self._until_closed and code == NORMAL_CLOSURE:
+                return
+            delay_s = self.ladder.delay_s(retry)
+            if retry is Retry.CONTENDED:
+                log.error("/%s: another program is using this key; next try in %.0f s", self.cluster, delay_s)
+            log.warning("/%s lost (%s); next try in %.1f s", self.cluster, session.last_status or reason, delay_s)
+            self.reconnects += 1
+            await asyncio.sleep(delay_s)
+
+    async def send(self, messages: list[bytes]) -> None:
+        """Send each as one text message; a socket that is gone says so elsewhere."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionClosed):
+                for message in messages:
+                    await self._connection.send(message, text=True)
+
+    def watch(self, now_ns: int) -> None:
+        """Close a connection that neither greets nor, once it said why it goes, goes. Call it every second or so."""
+        session = self.session
+        if session is None or self._connection is None:
+            return
+        if session.state is State.LIVE:
+            self._session_since_ns = now_ns
+        elif now_ns - self._session_since_ns >= SETTLE_TIMEOUT_NS and self._closing is None:
+            self._closing = asyncio.create_task(self._connection.close())
+
+    async def _one_session(self, session: Session) -> tuple[int | None, str]:
+        """Read until the connection ends; its close code, if there was one, and why."""
+        try:
+            async with connect(
+                self._url,
+                max_size=FRAME_BYTES_MAX,
+                max_queue=1 if self._lockstep else 16,
+                compression=None,
+                open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+                # In lockstep we stop reading for as long as a poll takes, and our pongs would wait there too.
+                ping_interval=None if self._lockstep else PING_INTERVAL_S,
+                ping_timeout=PING_TIMEOUT_S,
+            ) as connection:
+                self.session, self._connection = session, connection
+                self._session_since_ns, self._closing = time.time_ns(), None
+                while True:
+                    data = await connection.recv(decode=False)
+                    await self._enqueue(Arrived(self, session, data, time.time_ns()), len(data))
+        except ConnectionClosed as error:
+            return (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (None, "no close frame")
+        except (InvalidHandshake, InvalidURI, OSError, TimeoutError) as error:
+            return None, f"{type(error).__name__} {error}".strip()
+        finally:
+            self.session = self._connection = None
+
+    async def _decision(self, session: Session, code: int | None, reason: str) -> Retry:
+        decided: asyncio.Future[Retry] = asyncio.get_running_loop().create_future()
+        await self._enqueue(Lost(self, session, code, reason, decided), 0)
+        return await decided

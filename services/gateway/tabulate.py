@@ -1,0 +1,191 @@
+"""Events to columns: a decoded frame becomes one table, by whole columns.
+
+The prints of a frame are walked once per field with a list comprehension, which is the cheapest way out of Python
+objects, and everything that belongs to a contract is taken from the contract table at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from schemas.frames import KIND_INDEX, KIND_STOCK, Int16, TickRows, TradeRows
+from schemas.symbols import SymbolError, symbol_code
+from services.gateway.codes import CodeTable
+from services.gateway.contracts import BAD_TICKER, ContractTable
+from services.gateway.massive import REJECT_BYTES_MAX, Event, IndexValue, Quote, Reject, StockBar, Trade
+from services.gateway.partition import MARKET_WIDE, Partitioner
+from services.gateway.quotes import MS, QuoteBook, quote_columns, unknown_quotes
+from services.gateway.writer import EVERY_PARTITION
+
+__all__ = ["TICK_SYMBOLS_MAX", "Tabulator", "Ticks", "Trades", "tick_columns"]
+
+# Some 12,000 stocks and 10,000 indices have a ticker.
+TICK_SYMBOLS_MAX = 65_536
+
+_NO_STAMP = np.empty(0, np.int64)
+Index: TypeAlias = npt.NDArray[np.intp]
+
+
+class Trades(NamedTuple):
+    """Prints as columns (`received_ns` is for the writer to fill) with each one's contract
+    id and partition, the number of quotes taken in, and what was refused."""
+
+    rows: TradeRows
+    contracts: Index
+    partitions: Int16
+    quotes: int
+    rejects: list[Reject]
+
+
+class Ticks(NamedTuple):
+    """The same for index values and stock bars."""
+
+    rows: TickRows
+    partitions: Int16
+    rejects: list[Reject]
+
+
+class Tabulator:
+    """Holds what a stream of frames has taught so far: contracts, conditions, exchanges, standing quotes."""
+
+    def __init__(self, partitioner: Partitioner) -> None:
+        self.contracts = ContractTable(partitioner.of)
+        self.codes = CodeTable()
+        self.quotes = QuoteBook()
+        self._partitioner = partitioner
+        self._dotted: dict[str, str] = {}
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def trades(self, events: list[Event]) -> Trades:
+        """The prints among `events` (a frame of the options cluster), each with the quote before it."""
+        before: list[Quote | None] | None = None
+        quotes = 0
+        kinds = list(map(type, events))
+        if kinds.count(Trade) == len(events):  # as good as always where no quotes are subscribed
+            trades: list[Trade] = events  # type: ignore[assignment]
+            if len(self.quotes):
+                before = self.quotes.before(trades)
+        else:
+            quotes = kinds.count(Quote)
+            trades, before = self.quotes.walk(events)
+
+        contracts, rejects = self.contracts, []
+        try:
+            ids = contracts.ids
+            at = np.array([ids[trade.sym] for trade in trades], np.intp)
+        except KeyError:
+            at = np.array([contracts.id_of(trade.sym) for trade in trades], np.intp)
+            if at.min() < 0:
+                rejects = _strange_tickers(trades, at)
+                good = np.flatnonzero(at >= 0).tolist()
+                trades = [trades[row] for row in good]
+                before = None if before is None else [before[row] for row in good]
+                at = at[good]
+        return Trades(self._trade_rows(trades, before, at), at, contracts.partition.take(at), quotes, rejects)
+
+    def _trade_rows(self, trades: list[Trade], before: list[Quote | None] | None, at: Index) -> TradeRows:
+        contracts = self.contracts
+        event_ns = np.array([trade.t for trade in trades], np.int64) * MS
+        exchange = np.array([trade.x for trade in trades], np.int16)
+        self.codes.check_exchanges(exchange)
+        condition, condition_bits = self.codes.conditions([trade.c for trade in trades])
+        return TradeRows(
+            _NO_STAMP,
+            event_ns,
+            contracts.underlying.take(at),
+            contracts.root.take(at),
+            contracts.expiry_day.take(at),
+            contracts.strike_mills.take(at),
+            contracts.right.take(at),
+            np.array([trade.p for trade in trades], np.float64),
+            np.array([trade.s for trade in trades], np.int32),
+            exchange,
+            condition,
+            condition_bits,
+            np.array([trade.q for trade in trades], np.int64),
+            *(unknown_quotes(len(trades)) if before is None else quote_columns(before, event_ns)),
+        )
+
+    def ticks(self, events: Sequence[Event]) -> Ticks:
+        """Index values (of the indices cluster) and stock bars (of the stocks cluster), in their order."""
+        rejects: list[Reject] = []
+        table: list[tuple[int, int, int, int, float, float, float, int]] = []
+        for event in events:
+            if type(event) is IndexValue:
+                found = self.place_index(event.ticker)
+                if found is not None:
+                    value = event.val
+                    table.append((event.t * MS, *found, KIND_INDEX, value, value, value, 0))
+                    continue
+                rejects.append(_reject("bad_ticker", event.ticker, event))
+            elif type(event) is StockBar:
+                found = self.place_stock(event.sym)
+                if found is not None:
+                    table.append((event.e * MS, *found, KIND_STOCK, event.c, event.h, event.l, event.v))
+                    continue
+                rejects.append(_reject("bad_ticker", event.sym, event))
+        return Ticks(*tick_columns(table), rejects)
+
+    def place_index(self, ticker: str) -> tuple[int, int] | None:
+        """An index ticker's (`I:SPX`) symbol code and partition; None when it cannot be one."""
+        return self._place(ticker) if ticker.startswith("I:") else None
+
+    def place_stock(self, ticker: str) -> tuple[int, int] | None:
+        """A stock ticker's symbol code and partition; None when it cannot be one."""
+        return self._place(ticker)
+
+    def vendor_name(self, underlying: str) -> str:
+        """What the vendor calls an underlying of ours: BRKB is BRK.B, once its stock was seen."""
+        return self._dotted.get(underlying, underlying)
+
+    def _place(self, ticker: str) -> tuple[int, int] | None:
+        try:
+            return self._places[ticker]
+        except KeyError:
+            pass
+        # Options know BRK.B as BRKB; one name in the log, or an underlying's price would never meet its options.
+        symbol = ticker.removeprefix("I:").replace(".", "")
+        try:
+            code = symbol_code(symbol)
+        except SymbolError:
+            return None
+        if "." in ticker and len(self._dotted) < TICK_SYMBOLS_MAX:
+            self._dotted[symbol] = ticker
+        place = code, EVERY_PARTITION if symbol in MARKET_WIDE else self._partitioner.of(symbol)
+        if len(self._places) < TICK_SYMBOLS_MAX:
+            self._places[ticker] = place
+        return place
+
+
+def tick_columns(table: list[tuple[int, int, int, int, float, float, float, int]]) -> tuple[TickRows, Int16]:
+    """Columns of (time in ns, symbol code, partition, kind, price, high, low, volume)."""
+    columns = list(zip(*table, strict=True)) or [()] * 8
+    event_ns, symbol, partition, kind, price, high, low, volume = columns
+    rows = TickRows(
+        _NO_STAMP,
+        np.array(event_ns, np.int64),
+        np.array(symbol, np.uint64),
+        np.array(kind, np.int8),
+        np.array(price, np.float64),
+        np.array(high, np.float64),
+        np.array(low, np.float64),
+        np.array(volume, np.int64),
+    )
+    return rows, np.array(partition, np.int16)
+
+
+def _strange_tickers(trades: list[Trade], at: Index) -> list[Reject]:
+    return [
+        _reject("bad_ticker" if contract == BAD_TICKER else "contract_table_full", trade.sym, trade)
+        for trade, contract in zip(trades, at.tolist(), strict=True)
+        if contract < 0
+    ]
+
+
+def _reject(reason: str, ticker: str, event: Event) -> Reject:
+    return Reject(reason, f"{ticker[:40]!r}", msgspec.json.encode(event)[:REJECT_BYTES_MAX])
