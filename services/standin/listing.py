@@ -97,7 +97,7 @@ class Listing:
         settles: Callable[[str, int], int],
     ) -> Listing:
         """Sort and lay out; `settles(root, expiry_day)` gives the settlement instant (asked once per root and day)."""
-        rows = sorted((entry.underlying, contract_ticker(entry.contract), entry) for entry in listed)
+        rows = sorted(zip((entry.underlying for entry in listed), _tickers(listed), listed, strict=True))
         tickers = tuple(row[1] for row in rows)
         settled: dict[tuple[str, int], int] = {}
         for _, _, entry in rows:
@@ -122,3 +122,15 @@ class Listing:
                 underlying.ticker: slice(int(starts[i]), int(starts[i + 1])) for i, underlying in enumerate(underlyings)
             },
         )
+
+
+def _tickers(listed: Sequence[Listed]) -> list[str]:
+    """Tickers of the contracts; those of one root, expiry and right differ only in the strike's eight digits."""
+    beginnings: dict[tuple[str, int, int], str] = {}
+    tickers = []
+    for _, contract, _ in listed:
+        key = (contract.root, contract.expiry_day, contract.right)
+        if key not in beginnings:
+            beginnings[key] = contract_ticker(contract)[:-8]
+        tickers.append(f"{beginnings[key]}{contract.strike_mills:08d}")
+    return tickers

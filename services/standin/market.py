@@ -326,8 +326,8 @@ class SeededMarket:
     def _index_values(self, book: Book) -> NDArray[np.float64]:
         """Every index in the order of `index_tickers`, as published, in hundredths."""
         fast = book.levels(np.array([position_of[ticker.removeprefix("I:")] for ticker in FAST_INDICES]), 0.0)
-        values: NDArray[np.float64] = np.round(np.concatenate((fast, book.family(), [_vvix(book)])), 2)
-        return values
+        levels = np.concatenate((fast, book.family(), np.array([_vvix(book)])))
+        return np.round(levels, 2)
 
     def _bars(self, second: int) -> Bars:
         """One-second bars of the stocks that traded, at the end of the second."""
@@ -386,7 +386,7 @@ class SeededMarket:
 SILENT_DELTA = 0.985
 _WEIGHTS = np.array([member.weight for member in CAST])
 # Busy names trade every second, quiet ones every few.
-_SEEN_SHARE = np.clip(0.2 + _WEIGHTS / 10.0, 0.0, 1.0)
+_SEEN_SHARE: NDArray[np.float64] = np.clip(0.2 + _WEIGHTS / 10.0, 0.0, 1.0)
 _SHARES_A_SECOND = 40.0 + 40.0 * _WEIGHTS
 
 

@@ -24,11 +24,10 @@ def stream(seed: int, purpose: int, *position: int) -> np.random.Generator:
 
 def uniform(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.float64]:
     """Numbers in [0, 1), one a position, (n,): the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    with np.errstate(over="ignore"):
-        z = position.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z += np.uint64((seed * 0xD1342543DE82EF95 + salt * 0xA0761D6478BD642F) % 2**64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
+    z = position.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z += np.uint64((seed * 0xD1342543DE82EF95 + salt * 0xA0761D6478BD642F) % 2**64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
     numbers: NDArray[np.float64] = (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return numbers

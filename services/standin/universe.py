@@ -138,8 +138,9 @@ def list_contracts(seed: int, day: dt.date, levels: NDArray[np.float64], calenda
     are from one morning to the next.
     """
     listed: list[Listed] = []
+    ahead = [session.date for session in calendar.sessions if session.date >= day]
     for position, member in enumerate(CAST):
-        for root, expiry in _expiries(member, day, calendar):
+        for root, expiry in _expiries(member, day, ahead, calendar):
             days = max((expiry - day).days, 1)
             strikes = _strikes(member, float(levels[position]), days)
             interest = _open_interest(seed, position, member, root, expiry, days, strikes, float(levels[position]))
@@ -153,10 +154,9 @@ def list_contracts(seed: int, day: dt.date, levels: NDArray[np.float64], calenda
     return Listing.build(underlyings, listed, lambda root, expiry_day: settlement_ns(root, expiry_day, calendar))
 
 
-def _expiries(member: Member, day: dt.date, calendar: Calendar) -> Iterator[tuple[str, dt.date]]:
-    """(root, expiry) pairs, each once: the next sessions, the next weekly dates, the next third Fridays."""
+def _expiries(member: Member, day: dt.date, ahead: list[dt.date], calendar: Calendar) -> Iterator[tuple[str, dt.date]]:
+    """(root, expiry) pairs, each once: the next sessions (`ahead`), the next weekly dates, the next third Fridays."""
     terms = _terms(member)
-    ahead = [session.date for session in calendar.sessions if session.date >= day]
     if member.ticker == "VIX":
         wednesdays = [date for date in ahead if date.weekday() == 2 and date > day]
         monthly = {date for date in wednesdays if _is_vix_monthly(date)}
@@ -166,7 +166,7 @@ def _expiries(member: Member, day: dt.date, calendar: Calendar) -> Iterator[tupl
         for date in sorted(monthly)[: terms.monthlies]:
             yield "VIX", date
         return
-    fridays = [date for date in ahead if _closes_week(date, calendar)]
+    fridays = [date for date in ahead if date.weekday() >= 3 and _closes_week(date, calendar)]
     monthly_dates = [date for date in fridays if 15 <= _friday_of(date).day <= 21][: terms.monthlies]
     dates = sorted({*ahead[: terms.dailies], *fridays[: terms.weeklies], *monthly_dates})
     pm_root = AM_ROOTS.get(member.ticker, member.ticker)
