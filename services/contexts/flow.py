@@ -1,0 +1,455 @@
+"""Flow: who trades options how, print by print, and which way it leans."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from schemas.decisions import Contribution, Signal
+from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
+from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
+from services.contexts._flow_kernel import BLOCK, KINDS, close_clusters, take_chain, take_spots, take_trades
+from services.contexts._flow_state import CLUSTER_INPUTS, FAR, NEED_NOTHING, RING, State, grow, new_state
+from services.core.calendar import NS, Session
+from services.core.contract import Context, ContextView, Parameters, Trigger, Views
+from services.core.windows import MINUTE_NS, grouped_sums, window_sums
+
+__all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"]
+
+MS = 1_000_000
+# Room at the start; arrays double from here. Small, because tests make many of these.
+CONTRACTS_AT_START = 1024
+UNDERLYINGS_AT_START = 32
+CLUSTERS_AT_START = 256
+
+# Roots that trade on one exchange only (Cboe's and Nasdaq's index options), where no sweep can cross venues.
+SINGLE_VENUE_ROOTS = (
+    "SPX", "SPXW", "XSP", "VIX", "VIXW", "RUT", "RUTW", "MRUT", "NDX", "NDXP", "XND", "DJX", "OEX", "XEO", "NANOS",
+)  # fmt: skip
+
+
+class FlowParameters(Parameters, frozen=True, kw_only=True):
+    """Defaults from the domain's table C.4 unless another reason is given."""
+
+    # Two prints of one order: market practice is 100 ms between them and half a second in all.
+    sweep_gap_ms: int = 100
+    sweep_span_ms: int = 500
+    # A cluster is over when the log has been silent about it for the longest a sweep lasts.
+    close_ms: int = 500
+    # An ISO of fewer contracts than this is noise; without the flag three prints on two venues make a sweep.
+    sweep_contracts_min: int = 10
+    sweep_prints_min: int = 3
+    sweep_venues_min: int = 2
+    # Single-venue roots: five prints one way through the book within a quarter of a second (B.12's note).
+    book_walk_prints_min: int = 5
+    book_walk_span_ms: int = 250
+    # A block: round-lot institution size and a premium that matters; crosses and floor trades are negotiated anyway.
+    block_contracts_min: int = 100
+    block_premium_usd: float = 100_000.0
+    negotiated_premium_usd: float = 50_000.0
+    # The smallest tier that flow vendors show; anything less is not worth a trigger.
+    cluster_premium_usd: float = 25_000.0
+    # A quote, a snapshot and a last price older than a minute say nothing about the side of a print.
+    quote_age_s: int = 60
+    chain_age_s: int = 60
+    tick_age_s: int = 60
+    # Within a tenth of the spread of the middle nobody crossed it; twice that where the quote itself is a minute old.
+    quote_dead_zone: float = 0.10
+    chain_dead_zone: float = 0.20
+    # Share of trades whose side each rule gets right (Savickas and Wilson 2003); outside the quote it is stale.
+    p_quote: float = 0.83
+    p_outside: float = 0.60
+    p_chain: float = 0.65
+    p_tick: float = 0.59
+    # A price-improvement auction prints inside the spread, where the quote rule knows less.
+    auction_factor: float = 0.6
+    # Unflagged complex orders: legs within 5 ms. Below ten contracts equal sizes are a coincidence too often.
+    leg_gap_ms: int = 5
+    leg_contracts_min: int = 10
+    # A contract's minute is told from the volume on that B.14 asks for, and from the smallest premium of its tiers.
+    minute_volume_min: int = 500
+    minute_premium_usd: float = 10_000.0
+    # Below ten prints and $50k in the last quarter of an hour a lean is an anecdote.
+    bias_prints_min: int = 10
+    bias_premium_usd: float = 50_000.0
+    # Bounds of memory: all of OPRA lists some 1.6 million contracts on 6,000 underlyings; a partition holds a share.
+    contracts_max: int = 2_097_152
+    underlyings_max: int = 16_384
+    clusters_max: int = 262_144
+
+
+class FlowCluster(NamedTuple):
+    """Facts of the trigger `flow.cluster`: prints of one order, closed. `side` is +1 bought, -1 sold, 0 unknown."""
+
+    kind: str  # SWEEP, BLOCK or SPLIT
+    contract: Contract
+    side: int
+    prints: int
+    venues: int
+    contracts: int
+    premium_usd: float
+    delta_usd: float  # side x confidence x delta x size x multiplier x spot, summed
+    p_side: float  # premium-weighted chance that the side is right, 0.5 to 1
+    first_ns: int
+    last_ns: int
+    dte_days: int
+    delta: float  # NaN when no chain row came
+    spot_usd: float  # NaN when unknown
+    iso: bool
+    negotiated: bool
+    multi_leg: bool
+    book_walk: bool
+
+    @property
+    def leaning(self) -> int:
+        """+1 when it gains from a rise of the underlying, -1 from a fall, 0 unknown."""
+        return self.side * self.contract.right
+
+
+class ContractMinute(NamedTuple):
+    """Facts of the trigger `flow.contract_minute`: a contract's day so far, at the end of a minute in which it traded.
+
+    `volume` is what was seen: a capture that began in mid-session understates it, and so its ratio to open interest.
+    """
+
+    contract: Contract
+    volume: int
+    open_interest: int  # -1 when unknown
+    premium_usd: float
+    opening_share_min: float  # max(0, V - OI) / V: what must be new positions
+    single_share: float  # of volume
+    imbalance: float  # -1 all sold, +1 all bought, weighted by confidence
+    p_side: float  # mean chance that the sides are right
+    repeat_hits: int
+    delta_usd: float
+    delta: float
+    spot_usd: float
+    dte_days: int
+    last_price_usd: float
+
+
+class FlowView(ContextView, frozen=True, kw_only=True):
+    """The lean of an underlying's option flow. Dollars; windows of 5, 15 and 60 minutes and the day (log time)."""
+
+    prints_15m: int
+    prints_day: int
+    premium_15m_usd: float
+    premium_day_usd: float
+    net_premium_5m_usd: float
+    net_premium_15m_usd: float
+    net_premium_60m_usd: float
+    net_premium_day_usd: float
+    net_delta_5m_usd: float
+    net_delta_15m_usd: float
+    net_delta_60m_usd: float
+    net_delta_day_usd: float
+    delta_z_15m: float
+    put_z_15m: float
+    sweep_share_15m: float
+    single_share_15m: float
+    put_call_bought_60m: float | None
+    persistence_15m: float
+    side_confidence_15m: float
+    bias: float
+
+
+class Flow(Context):
+    """Print hygiene, trade side with method and confidence, sweeps, blocks and splits, and the lean of it all.
+
+    Watches prints (side from the joined quote, else the chain snapshot moved by delta, else the tick rule, else
+    unknown), chain rows (open interest, delta, quotes) and ticks (spot). Multi-leg, stock-tied, late and extended-hours
+    prints count as volume and carry no direction; cancels take an earlier print back, in the minute they arrive.
+
+    Raises `flow.cluster` when a cluster of at least `cluster_premium_usd` has closed, half a second of log time after
+    its last print, and `flow.contract_minute` at the end of each minute for contracts past `minute_volume_min`.
+
+    The bias is tanh(z / 2) x persistence, z being net delta-notional of 15 minutes over the root of the sum of its
+    squared parts. (Against twenty sessions of the same slot z would be comparable between symbols; without that
+    history this one says how improbable the lean is if sides were coin flips, and its confidence is halved.)
+
+    References: Savickas and Wilson, "On Inferring the Direction of Option Trades" (2003); Lee and Ready (1991).
+    """
+
+    name = "flow"
+    version = "1"
+    lanes = frozenset({Lane.TRADES, Lane.GREEKS, Lane.TICKS})
+    view_type = FlowView
+    stops = True
+    points_max = 10.0
+    half_life_s = 900.0
+    Parameters = FlowParameters
+    parameters: FlowParameters
+
+    def __init__(self, parameters: FlowParameters) -> None:
+        super().__init__(parameters)
+        self._epoch = 0
+        self._today = 0
+        self.state = self._fresh()
+        self._due_ns = FAR
+
+    def open_session(self, day: dt.date, session: Session | None) -> None:
+        self._today = day.toordinal() - EPOCH_ORDINAL
+        self.state = self._fresh()
+        self._due_ns = FAR
+
+    def open_epoch(self, epoch: int) -> None:
+        self._close(FAR)
+        self.state.clusters["close_ns"] = 0
+        self._epoch = epoch
+        self.state.scalars["epoch"] = epoch
+        self._set_due()
+
+    def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
+        self._epoch = frame.header.epoch
+        self.state.scalars["epoch"] = self._epoch
+        rows = frame.rows
+        if isinstance(rows, TradeRows):
+            while True:
+                start = take_trades(
+                    rows.received_ns, rows.event_ns, rows.underlying, rows.root, rows.expiry_day, rows.strike_mills,
+                    rows.right, rows.price_usd, rows.size_contracts, rows.exchange, rows.condition_bits, rows.bid_usd,
+                    rows.ask_usd, rows.quote_age_ns, self.state, frame.header.position, start, stop,
+                )  # fmt: skip
+                if not self._made_room():
+                    break
+            self._set_due()
+            return int(start)
+        if isinstance(rows, GreekRows):
+            while True:
+                start = take_chain(
+                    rows.received_ns, rows.underlying, rows.root, rows.expiry_day, rows.strike_mills, rows.right,
+                    rows.multiplier, rows.bid_usd, rows.ask_usd, rows.iv_annual, rows.delta, rows.open_interest,
+                    rows.spot_usd, self.state, start, stop,
+                )  # fmt: skip
+                if not self._made_room():
+                    return int(start)
+        assert isinstance(rows, TickRows)
+        take_spots(rows.received_ns, rows.symbol, rows.price_usd, self.state, start, stop)
+        return stop
+
+    @property
+    def due_ns(self) -> int:
+        return self._due_ns
+
+    def tick(self, now_ns: int, views: Views) -> None:
+        scalars = self.state.scalars
+        scalars["now_ns"] = max(now_ns, int(scalars["now_ns"][0]))
+        if scalars["close_due_ns"][0] <= now_ns:
+            self._close(now_ns)
+        if scalars["minute_due_ns"][0] <= now_ns:
+            self._tell_minutes()
+        self._set_due()
+
+    def underlyings(self) -> Sequence[str]:
+        held = self.state.underlyings[: int(self.state.scalars["underlyings"][0])]
+        touched = np.flatnonzero(held["touched"])
+        held["touched"] = 0
+        return [symbol_text(code) for code in held["code"][touched].tolist()]
+
+    def view(self, underlying: str) -> FlowView | None:
+        state, p = self.state, self.parameters
+        known = state.underlyings["code"][: int(state.scalars["underlyings"][0])] == symbol_code(underlying)
+        if not known.any():
+            return None
+        at = int(known.argmax())
+        if not state.underlyings["seen_ns"][at]:
+            return None
+        minute = int(state.scalars["now_ns"][0]) // MINUTE_NS
+        five, quarter, hour = (window_sums(state.buckets, at, minute, minutes) for minutes in (5, 15, 60))
+        day = {name: float(state.days[name][at]) for name in quarter}
+        deltas = grouped_sums(state.buckets, at, minute, 15, "delta_usd", 3)
+        z = _ratio(quarter["delta_usd"], math.sqrt(quarter["delta_sq"]))
+        persistence = sum(1 for delta in deltas if delta * z > 0) / len(deltas)
+        # Rounded before anything is decided by it: tanh is the platform's.
+        bias = round(math.tanh(z / 2) * persistence, 9)
+        sure = _ratio(quarter["sure_usd"], quarter["single_usd"])
+        enough = quarter["prints"] >= p.bias_prints_min and quarter["premium_usd"] >= p.bias_premium_usd
+        bought = hour["bought_call_usd"] + hour["bought_put_usd"]
+        # How one-sided put buying is: its share of all buying, in standard errors of a fair coin of as many prints.
+        puts = _ratio(quarter["bought_put_usd"], quarter["bought_call_usd"] + quarter["bought_put_usd"], 0.5)
+        return FlowView(
+            underlying=underlying,
+            as_of_ns=int(state.underlyings["seen_ns"][at]),
+            ready=enough,
+            reason="" if enough else f"fewer than {p.bias_prints_min} prints or ${p.bias_premium_usd:,.0f} in 15 min",
+            stance="BULLISH" if bias >= 0.25 else "BEARISH" if bias <= -0.25 else "NEUTRAL",
+            confidence=0.5 * min(1.0, quarter["prints"] / (5 * p.bias_prints_min)) if enough else 0.0,
+            prints_15m=int(quarter["prints"]),
+            prints_day=int(day["prints"]),
+            premium_15m_usd=quarter["premium_usd"],
+            premium_day_usd=day["premium_usd"],
+            net_premium_5m_usd=five["net_premium_usd"],
+            net_premium_15m_usd=quarter["net_premium_usd"],
+            net_premium_60m_usd=hour["net_premium_usd"],
+            net_premium_day_usd=day["net_premium_usd"],
+            net_delta_5m_usd=five["delta_usd"],
+            net_delta_15m_usd=quarter["delta_usd"],
+            net_delta_60m_usd=hour["delta_usd"],
+            net_delta_day_usd=day["delta_usd"],
+            delta_z_15m=z,
+            put_z_15m=(puts - 0.5) * 2 * math.sqrt(max(quarter["prints"], 0.0)) if bought else 0.0,
+            sweep_share_15m=min(1.0, _ratio(quarter["sweep_usd"], quarter["premium_usd"])),
+            single_share_15m=_ratio(quarter["single_usd"], quarter["premium_usd"]),
+            put_call_bought_60m=_ratio(hour["bought_put_usd"], hour["bought_call_usd"])
+            if hour["bought_call_usd"] > 0
+            else None,
+            persistence_15m=persistence,
+            side_confidence_15m=sure,
+            bias=bias,
+        )
+
+    def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
+        """10 x direction x bias x mean side confidence (table C.4)."""
+        assert isinstance(view, FlowView)
+        way = {"LONG": 1, "SHORT": -1}.get(signal.direction, 0)
+        points = self.points_max * way * view.bias * view.side_confidence_15m
+        if not view.ready or points == 0:
+            return None
+        return Contribution(
+            source=self.name,
+            points=points,
+            confidence=view.confidence,
+            age_s=max(0, now_ns - view.as_of_ns) / NS,
+            reason=f"option flow of 15 min is {view.stance.lower()}: net delta ${view.net_delta_15m_usd:,.0f}",
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Running totals of the day: prints by side tier, cancels, what was left out and why."""
+        names = (
+            "contracts", "traded", "underlyings", "bad", "overflow", "cancels", "cancels_unmatched", "late",
+            "multi_leg", "inferred_multi_leg", "tier_a", "tier_c", "tier_d", "tier_u",
+        )  # fmt: skip
+        return {name: int(self.state.scalars[name][0]) for name in names}
+
+    def _fresh(self) -> State:
+        p = self.parameters
+        state = new_state(
+            min(CONTRACTS_AT_START, p.contracts_max),
+            min(UNDERLYINGS_AT_START, p.underlyings_max),
+            min(CLUSTERS_AT_START, p.clusters_max),
+            [symbol_code(root) for root in SINGLE_VENUE_ROOTS],
+        )
+        rules = {
+            "sweep_gap_ns": p.sweep_gap_ms * MS, "sweep_span_ns": p.sweep_span_ms * MS, "close_ns": p.close_ms * MS,
+            "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
+            "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "tick_age_ns": p.tick_age_s * NS,
+            "epoch": self._epoch,
+        }  # fmt: skip
+        for name, value in msgspec.structs.asdict(p).items():
+            if name in (state.scalars.dtype.names or ()):
+                rules[name] = value
+        for name, value in rules.items():
+            state.scalars[name] = value
+        return state
+
+    def _made_room(self) -> bool:
+        if self.state.scalars["need"][0] == NEED_NOTHING:
+            return False
+        self.state = grow(self.state)
+        return True
+
+    def _set_due(self) -> None:
+        scalars = self.state.scalars
+        self._due_ns = min(int(scalars["close_due_ns"][0]), int(scalars["minute_due_ns"][0]))
+
+    def _close(self, now_ns: int) -> None:
+        state = self.state
+        # A closing for a new epoch has no time of its own; its sums belong to the last minute there was.
+        closed = np.empty(len(state.pending), np.int32)
+        count = close_clusters(state, now_ns, int(state.scalars["now_ns"][0]), closed)
+        for at in closed[:count].tolist():
+            cluster = _named(state.clusters[at])
+            if cluster["kind"]:
+                self.triggers.append(self._cluster_trigger(at, cluster))
+
+    def _cluster_trigger(self, at: int, cluster: dict[str, Any]) -> Trigger:
+        state = self.state
+        contract = self._contract(int(state.traded["contract"][cluster["traded"]]))
+        first = at * CLUSTER_INPUTS
+        positions = state.inputs[first : first + cluster["inputs"]].tolist()
+        facts = FlowCluster(
+            kind=KINDS[cluster["kind"]],
+            contract=contract,
+            side=cluster["side"],
+            prints=cluster["prints"],
+            venues=int(cluster["venues"]).bit_count(),
+            contracts=cluster["contracts"],
+            premium_usd=cluster["premium_usd"],
+            delta_usd=cluster["delta_usd"],
+            p_side=_ratio(cluster["p_usd"], cluster["weight"], 0.5),
+            first_ns=cluster["first_ns"],
+            last_ns=cluster["last_ns"],
+            dte_days=contract.expiry_day - self._today,
+            delta=cluster["delta"],
+            spot_usd=cluster["spot_usd"],
+            iso=bool(cluster["iso"]),
+            negotiated=bool(cluster["negotiated"]),
+            multi_leg=bool(cluster["multi_leg"]),
+            book_walk=cluster["kind"] != BLOCK and not cluster["iso"] and int(cluster["venues"]).bit_count() == 1,
+        )
+        return Trigger(
+            kind="flow.cluster",
+            underlying=symbol_text(int(state.underlyings["code"][cluster["underlying"]])),
+            event_ns=cluster["last_ns"],
+            inputs=tuple((cluster["epoch"], position) for position in positions),
+            facts=facts,
+        )
+
+    def _tell_minutes(self) -> None:
+        scalars = self.state.scalars
+        active = self.state.active[: int(scalars["active"][0])].tolist()
+        scalars["active"] = 0
+        scalars["minute_due_ns"] = FAR
+        for at in active:
+            traded = _named(self.state.traded[at])
+            if traded["premium_usd"] >= self.parameters.minute_premium_usd and traded["volume"] > 0:
+                self.triggers.append(self._minute_trigger(at, traded))
+
+    def _minute_trigger(self, at: int, traded: dict[str, Any]) -> Trigger:
+        state = self.state
+        held = _named(state.contracts[traded["contract"]])
+        owner = state.underlyings[held["underlying"]]
+        contract = self._contract(traded["contract"])
+        volume, open_interest = traded["volume"], held["open_interest"]
+        prints = min(traded["prints"], RING)
+        ring = state.prints[at * RING : (at + 1) * RING]
+        inputs = sorted((int(ring["epoch"][i]), int(ring["position"][i])) for i in range(prints))
+        facts = ContractMinute(
+            contract=contract,
+            volume=volume,
+            open_interest=open_interest,
+            premium_usd=traded["premium_usd"],
+            opening_share_min=max(0.0, (volume - open_interest) / volume) if open_interest >= 0 else 0.0,
+            single_share=traded["single_volume"] / volume,
+            imbalance=_ratio(traded["signed"], traded["weight"]),
+            p_side=0.5 + 0.5 * _ratio(traded["weight"], float(traded["single_volume"])),
+            repeat_hits=traded["repeat_hits"],
+            delta_usd=traded["delta_usd"],
+            delta=held["delta"],
+            spot_usd=float(owner["spot_usd"]),
+            dte_days=contract.expiry_day - self._today,
+            last_price_usd=traded["last_price_usd"],
+        )
+        return Trigger(
+            "flow.contract_minute", symbol_text(int(owner["code"])), traded["event_ns"], tuple(inputs), facts
+        )
+
+    def _contract(self, at: int) -> Contract:
+        held = _named(self.state.contracts[at])
+        return Contract(symbol_text(held["root"]), held["expiry_day"], held["strike_mills"], held["right"])
+
+
+def _named(record: npt.NDArray[Any]) -> dict[str, Any]:
+    """A record's fields as Python values."""
+    return dict(zip(record.dtype.names or (), record.item(), strict=True))
+
+
+def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:
+    return part / whole if whole > 0 else otherwise

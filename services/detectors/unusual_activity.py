@@ -1,0 +1,171 @@
+"""Unusual activity: a contract trades more than its open interest, mostly from one side."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+
+from schemas.symbols import Contract, contract_ticker
+from services.contexts.flow import ContractMinute, FlowView
+from services.contexts.price import PriceView
+from services.core.calendar import Session
+from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, Views
+from services.detectors._barriers import barriers, weighted
+from services.detectors._words import contract_words, money
+
+__all__ = ["UnusualActivity", "UnusualActivityParameters"]
+
+DAY_S = 86_400
+
+
+class UnusualActivityParameters(Parameters, frozen=True, kw_only=True):
+    """Defaults from spec B.14; the weights of its score are ours and add up to 100."""
+
+    volume_min: int = 500
+    volume_over_oi_min: float = 2.0
+    premium_usd: float = 100_000.0
+    single_share_min: float = 0.70
+    score_min: float = 70.0
+    # Below a fifth of the signed volume there is activity but no side.
+    imbalance_min: float = 0.20
+    weight_volume: float = 20.0
+    weight_history: float = 10.0
+    weight_premium: float = 25.0
+    weight_imbalance: float = 25.0
+    weight_opening: float = 5.0
+    weight_hits: float = 15.0
+    # Open interest below this is as good as none; without the floor any trade in a new strike would be infinite.
+    open_interest_floor: int = 100
+    # Repeated hits (runs of more than five prints in 100 ms) for full marks.
+    hits_full: int = 3
+    # The underlying must have been seen trading, so that a start in mid-session is not itself unusual.
+    prints_min: int = 50
+    stop_atr: float = 1.0
+    target_r: float = 1.5
+    horizon_days_max: int = 7  # five sessions
+
+
+class UnusualActivity(Detector):
+    """One contract's day volume runs past twice its open interest, with premium and from one side.
+
+    Watches `flow.contract_minute`. Scores u, 0 to 100, of: log2 of volume over open interest; volume against history
+    (see below); log10 of premium over $25k; side imbalance; volume above open interest; repeated hits. Emits when
+    volume >= 500, volume >= 2 x open interest, premium >= $100k, single-leg share >= 70 % and u >= 70. LONG or SHORT by
+    the sign of the contract's delta-weighted net buying, NEUTRAL when less than a fifth of it is one-sided.
+
+    Barriers are a swing's: one session range (26 fifteen-minute ranges, by the root of time) and 1.5 times that,
+    horizon half the days to expiry, at most seven calendar days. NEUTRAL signals carry no barriers and are labelled by
+    the contract's own profit and loss.
+
+    Silent before `prints_min` prints of the underlying today and while the contract's open interest is unknown. Twenty
+    sessions of history are not there on a first day: that term is neutral (half its weight) and the confidence carries
+    a factor of 0.8. Opening trades on the tape have no customer flag, so expect less than Pan and Poteshman found. One
+    signal a contract a day, and another each time its premium has doubled. The score's logarithms are rounded before
+    they decide anything.
+
+    >>> UnusualActivity.triggers
+    frozenset({'flow.contract_minute'})
+
+    Source: spec B.14; Pan and Poteshman, "The Information in Option Volume for Future Stock Prices" (2006).
+    """
+
+    name = "unusual_activity"
+    version = "1"
+    triggers = frozenset({"flow.contract_minute"})
+    needs = (FlowView, PriceView)
+    Parameters = UnusualActivityParameters
+    parameters: UnusualActivityParameters
+
+    def __init__(self, parameters: UnusualActivityParameters) -> None:
+        super().__init__(parameters)
+        self._told_usd: dict[Contract, float] = {}
+
+    def open_session(self, day: dt.date, session: Session | None) -> None:
+        self._told_usd.clear()
+
+    def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
+        facts, p = trigger.facts, self.parameters
+        if not self._passes(facts) or facts.premium_usd < 2 * self._told_usd.get(facts.contract, 0.0):
+            return ()
+        flow = views.get(FlowView, trigger.underlying)
+        if flow is None or flow.prints_day < p.prints_min:
+            return ()
+        factors = self._factors(facts)
+        base = sum(factors.values())
+        if base < p.score_min:
+            return ()
+        self._told_usd[facts.contract] = facts.premium_usd
+        return (self._finding(trigger, factors, base, views),)
+
+    def _passes(self, facts: ContractMinute) -> bool:
+        p = self.parameters
+        return (
+            facts.volume >= p.volume_min
+            and facts.open_interest >= 0
+            and facts.volume >= p.volume_over_oi_min * facts.open_interest
+            and facts.premium_usd >= p.premium_usd
+            and facts.single_share >= p.single_share_min
+            and facts.dte_days >= 0
+        )
+
+    def _factors(self, facts: ContractMinute) -> dict[str, float]:
+        p = self.parameters
+        return weighted(
+            {
+                "volume_over_oi": (
+                    p.weight_volume,
+                    round(math.log2(facts.volume / max(facts.open_interest, p.open_interest_floor)), 9),
+                ),
+                "history": (p.weight_history, 0.5),
+                "premium": (p.weight_premium, round(math.log10(facts.premium_usd / 25_000), 9)),
+                "imbalance": (p.weight_imbalance, abs(facts.imbalance)),
+                "opening": (p.weight_opening, float(facts.volume > facts.open_interest)),
+                "repeat_hits": (p.weight_hits, facts.repeat_hits / p.hits_full),
+            }
+        )
+
+    def _finding(self, trigger: Trigger, factors: dict[str, float], base: float, views: Views) -> Finding:
+        p, facts, underlying = self.parameters, trigger.facts, trigger.underlying
+        one_sided = abs(facts.imbalance) >= p.imbalance_min
+        way = (1 if facts.imbalance > 0 else -1) * facts.contract.right if one_sided else 0
+        bars = barriers(views.get(PriceView, underlying), way, p.stop_atr, p.target_r, session=True)
+        ticker = contract_ticker(facts.contract)
+        side = ("bought" if facts.imbalance > 0 else "sold") if one_sided else "traded both ways"
+        times = facts.volume / facts.open_interest if facts.open_interest > 0 else None
+        against = f"{times:.1f}x its open interest" if times is not None else "with no open interest before"
+        return Finding(
+            underlying=underlying,
+            direction="LONG" if way > 0 else "SHORT" if way < 0 else "NEUTRAL",
+            key=ticker,
+            label="PRICE_BARRIER" if way else "OPTION_PNL",
+            headline=(
+                f"{contract_words(facts.contract)}: {facts.volume:,} contracts {side}, {against},"
+                f" {money(facts.premium_usd)} premium, at least {facts.opening_share_min:.0%} new positions"
+            ),
+            event_ns=trigger.event_ns,
+            inputs=trigger.inputs,
+            base=base,
+            # Certain of the side by the best rule's measure, less for the history that is not there.
+            confidence=min(1.0, (2 * facts.p_side - 1) / 0.66) * 0.8,
+            factors=factors,
+            evidence={
+                "volume": float(facts.volume),
+                "open_interest": float(facts.open_interest),
+                "premium_usd": facts.premium_usd,
+                "opening_share_min": facts.opening_share_min,
+                "single_share": facts.single_share,
+                "imbalance": facts.imbalance,
+                "p_side": facts.p_side,
+                "repeat_hits": float(facts.repeat_hits),
+                "net_delta_usd": facts.delta_usd,
+                "dte_days": float(facts.dte_days),
+                "last_price_usd": facts.last_price_usd,
+            },
+            contract=ticker,
+            reference_usd=bars.reference_usd,
+            stop_usd=bars.stop_usd,
+            target_usd=bars.target_usd,
+            horizon_s=DAY_S * max(1, min(facts.dte_days // 2, p.horizon_days_max)),
+            null_probability=bars.null_probability,
+        )

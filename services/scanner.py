@@ -1,0 +1,195 @@
+"""The scanner: how much does a signal matter, now? An alert, or silence with a reason.
+
+    score = clip(base + clip(sum of c x f x points, -25, 25), 0, 100)
+
+over everything the contexts say about the signal: `points` bounded by each context's `points_max`, c its confidence,
+f = 2^(-age / half-life) its freshness. What is missing adds nothing, and `coverage`, the share of the possible c x f
+that was there, says how much was known. A score orders alerts; it is no probability.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.decisions import Alert, Contribution, Direction, Record, Signal, rounded
+from services.core.calendar import NS
+from services.core.contract import Context, Moment
+from services.core.identity import identity
+
+__all__ = ["REASONS", "Scanner", "ScannerParameters"]
+
+# Why a signal did not become an alert; `Scanner.suppressed` counts by these.
+REASONS = ("score", "cooldown", "hourly_limit")
+
+# Signals remembered an underlying for agreement; ten minutes of a hundred detectors would hold fewer.
+RECENT_MAX = 256
+OPPOSITE: dict[Direction, Direction] = {
+    "LONG": "SHORT", "SHORT": "LONG", "LONG_VOL": "SHORT_VOL", "SHORT_VOL": "LONG_VOL",
+}  # fmt: skip
+
+
+class ScannerParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Defaults from the domain's sections B.0 and C.0 unless another reason is given."""
+
+    # Of a detector's 100 points: halfway between the least that fires and full marks.
+    score_min: float = 60.0
+    adjustment_max: float = 25.0
+    # Another detector saw the same, or the opposite, within ten minutes: as much as half of flow's say.
+    agreement_window_s: int = 600
+    confirm_points: float = 5.0
+    contradict_points: float = -5.0
+    coverage_low: float = 0.4
+    # One bet is told once: an open position's worth of time, shorter for indices, which turn faster.
+    cooldown_s: int = 1800
+    cooldown_index_s: int = 900
+    index_underlyings: tuple[str, ...] = ("SPX", "SPY", "NDX", "QQQ", "RUT", "IWM", "VIX", "XSP")
+    alerts_per_hour_max: int = 3
+
+
+class _Seen(NamedTuple):
+    emitted_ns: int
+    detector: str
+    direction: Direction
+
+
+class Scanner:
+    """Judges one partition's signals, in log time. `suppressed` counts silences by reason since it was made."""
+
+    def __init__(self, parameters: ScannerParameters | None = None) -> None:
+        self.parameters = parameters if parameters is not None else ScannerParameters()
+        self.suppressed = dict.fromkeys(REASONS, 0)
+        self._recent: dict[str, deque[_Seen]] = {}
+        self._alerted_ns: dict[tuple[str, str, Direction, str], int] = {}
+        self._hour: dict[str, deque[int]] = {}
+
+    def open_session(self) -> None:
+        """Start a trading day afresh."""
+        self._recent.clear()
+        self._alerted_ns.clear()
+        self._hour.clear()
+
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | None:
+        """An alert, or None and a count in `suppressed`."""
+        said, coverage = self._contributions(signal, contexts, moment.now_ns)
+        said += self._agreement(signal, moment.now_ns)
+        limit = self.parameters.adjustment_max
+        adjustment = max(-limit, min(limit, sum(contribution.points for contribution in said)))
+        # Rounded before it is compared: two processors must not disagree about the last bit of a threshold.
+        score = rounded(max(0.0, min(100.0, signal.base + adjustment)))
+        reason = self._silence(signal, score, moment.now_ns)
+        if reason is not None:
+            self.suppressed[reason] += 1
+            return None
+        self._alerted_ns[_key(signal)] = moment.now_ns
+        self._hour.setdefault(signal.underlying, deque(maxlen=self.parameters.alerts_per_hour_max)).append(
+            moment.now_ns
+        )
+        return _alert(signal, score, said, coverage, self.parameters.coverage_low)
+
+    def _contributions(
+        self, signal: Signal, contexts: Sequence[Context], now_ns: int
+    ) -> tuple[list[Contribution], float]:
+        said, known, possible = [], 0.0, 0.0
+        for context in contexts:
+            if context.points_max <= 0:
+                continue
+            possible += context.points_max
+            view = context.view(signal.underlying)
+            if view is None or not view.ready:
+                continue
+            age_s = max(0, now_ns - view.as_of_ns) / NS
+            fresh = view.confidence * rounded(2.0 ** (-age_s / context.half_life_s))
+            known += context.points_max * fresh
+            contribution = context.contribution(signal, view, now_ns)
+            if contribution is not None:
+                points = max(-context.points_max, min(context.points_max, contribution.points))
+                said.append(_weighed(contribution, rounded(points * fresh)))
+        return said, rounded(known / possible) if possible > 0 else 0.0
+
+    def _agreement(self, signal: Signal, now_ns: int) -> list[Contribution]:
+        """What other detectors said of the same underlying lately; each detector counts once, by its latest word."""
+        p = self.parameters
+        recent = self._recent.setdefault(signal.underlying, deque(maxlen=RECENT_MAX))
+        while recent and recent[0].emitted_ns <= now_ns - p.agreement_window_s * NS:
+            recent.popleft()
+        latest = {seen.detector: seen for seen in recent if seen.detector != signal.detector}
+        recent.append(_Seen(now_ns, signal.detector, signal.direction))
+        said = []
+        for seen in sorted(latest.values()):
+            agrees = seen.direction == signal.direction
+            if not agrees and seen.direction != OPPOSITE.get(signal.direction):
+                continue
+            said.append(
+                Contribution(
+                    source=seen.detector,
+                    points=p.confirm_points if agrees else p.contradict_points,
+                    confidence=1.0,
+                    age_s=rounded((now_ns - seen.emitted_ns) / NS),
+                    reason=f"{seen.detector} {'agrees' if agrees else 'says the opposite'}",
+                )
+            )
+        return said
+
+    def _silence(self, signal: Signal, score: float, now_ns: int) -> str | None:
+        p = self.parameters
+        if score < p.score_min:
+            return "score"
+        cooldown_s = p.cooldown_index_s if signal.underlying in p.index_underlyings else p.cooldown_s
+        alerted_ns = self._alerted_ns.get(_key(signal))
+        if alerted_ns is not None and now_ns - alerted_ns < cooldown_s * NS:
+            return "cooldown"
+        hour = self._hour.get(signal.underlying, ())
+        if sum(1 for at_ns in hour if at_ns > now_ns - 3600 * NS) >= p.alerts_per_hour_max:
+            return "hourly_limit"
+        return None
+
+
+def _key(signal: Signal) -> tuple[str, str, Direction, str]:
+    """What makes two signals one bet: detector, underlying, direction, and the contract or level."""
+    level = signal.evidence.get("level_usd")
+    return signal.detector, signal.underlying, signal.direction, signal.contract or ("" if level is None else f"{level}")
+
+
+def _weighed(contribution: Contribution, points: float) -> Contribution:
+    return Contribution(
+        source=contribution.source,
+        points=points,
+        confidence=rounded(contribution.confidence),
+        age_s=rounded(contribution.age_s),
+        reason=contribution.reason,
+    )
+
+
+def _alert(signal: Signal, score: float, said: list[Contribution], coverage: float, coverage_low: float) -> Alert:
+    return Alert(
+        id=identity("alert", signal.id),
+        signal_id=signal.id,
+        detector=signal.detector,
+        version=signal.version,
+        underlying=signal.underlying,
+        contract=signal.contract,
+        direction=signal.direction,
+        score=score,
+        base=signal.base,
+        boosts=tuple(contribution for contribution in said if contribution.points > 0),
+        penalties=tuple(contribution for contribution in said if contribution.points < 0),
+        coverage=coverage,
+        flags=("low_context",) if coverage < coverage_low else (),
+        event_ns=signal.event_ns,
+        emitted_ns=signal.emitted_ns,
+        partition=signal.partition,
+        epoch=signal.epoch,
+        position=signal.position,
+        inputs=signal.inputs,
+        reference_usd=signal.reference_usd,
+        stop_usd=signal.stop_usd,
+        target_usd=signal.target_usd,
+        horizon_s=signal.horizon_s,
+        evidence=signal.evidence,
+        record=Record(),
+        headline=signal.headline,
+    )
