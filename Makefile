@@ -20,3 +20,7 @@ setup: .venv/ready ## a virtual environment in .venv with the hash-pinned depend
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/dev.txt >&2
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . >&2
 	@touch $@
+
+.PHONY: kafka
+kafka: .venv/ready ## a Kafka broker on 127.0.0.1:9092, in the foreground (ARGS="--port N")
+	@$(BIN)/python -m deploy.kafka.broker $(ARGS)

@@ -1,0 +1,300 @@
+"""A real Kafka broker on this machine: one KRaft node from Maven's jars, on loopback, in a folder of its own.
+
+    with Broker(folder) as broker:
+        ...  # connect to broker.address
+
+The tests, the torture and `make up` start theirs through this file; `make kafka` runs it in the foreground. It needs
+Java 17 or later and, the first time, Maven. The jars are kept in a cache, `~/.cache/strikewire/kafka` unless
+STRIKEWIRE_KAFKA_JARS names another folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+__all__ = ["Broker", "BrokerError", "engine_answers", "jars", "reason_not_here"]
+
+HERE = Path(__file__).parent
+JARS_ENV = "STRIKEWIRE_KAFKA_JARS"
+PORT = 9092
+# A start takes 5 s on an idle machine; ten times that is a broker that will not come.
+START_S_MAX = 60.0
+STOP_S_MAX = 20.0
+MAVEN_S_MAX = 300.0
+# Kafka asks for a cluster id, 16 bytes in base64; one for all, because these brokers never meet.
+CLUSTER_ID = "c3RyaWtld2lyZS1kZXYtMQ"
+# The serial collector and a small heap: 360 MB resident, and no second core taken from what is tested.
+JAVA_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+
+
+class BrokerError(RuntimeError):
+    """The broker cannot be had here; the sentence says why."""
+
+
+def reason_not_here() -> str | None:
+    """Why no broker can be started on this machine, or None when one can."""
+    if shutil.which("java") is None:
+        return "there is no Java on the PATH"
+    if not _complete(_cache()) and shutil.which("mvn") is None:
+        return "Kafka's jars are not in the cache and there is no Maven on the PATH"
+    return None
+
+
+def engine_answers() -> bool:
+    """Whether a Docker engine runs here."""
+    if shutil.which("docker") is None:
+        return False
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
+    return False
+
+
+def jars() -> Path:
+    """The folder of Kafka's jars, fetched by Maven the first time. Raises BrokerError."""
+    folder = _cache()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several tests may want their first broker at once
+        if not _complete(folder):
+            _fetch(folder)
+    return folder
+
+
+def _cache() -> Path:
+    """One folder a pom: a changed version never meets old jars."""
+    named = os.environ.get(JARS_ENV)
+    root = (
+        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "strikewire/kafka"
+    )
+    return root / hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()[:12]
+
+
+def _complete(folder: Path) -> bool:
+    return folder.is_dir()  # it is renamed into place when it is whole
+
+
+def _fetch(folder: Path) -> None:
+    unfinished = folder.with_suffix(".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    print("fetching Kafka's jars by Maven (once)", file=sys.stderr)
+    command = [
+        "mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
+        f"-DoutputDirectory={unfinished}", "-DincludeScope=runtime",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_S_MAX, check=False)
+    except FileNotFoundError:
+        raise BrokerError("there is no Maven on the PATH to fetch Kafka's jars with") from None
+    except subprocess.TimeoutExpired:
+        raise BrokerError(f"Maven did not bring Kafka's jars within {MAVEN_S_MAX:.0f} s") from None
+    if done.returncode:
+        raise BrokerError(f"Maven could not bring Kafka's jars: {(done.stdout + done.stderr).strip()[-500:]}")
+    unfinished.rename(folder)
+
+
+class Broker:
+    """One node. `folder` keeps its data, settings and log; a broker started again on it goes on where it was."""
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        *,
+        node: int = 1,
+        voters: Sequence[tuple[int, int]] = (),
+        controller_port: int = 0,
+        die_with_parent: bool = True,
+    ) -> None:
+        self.folder = Path(folder).resolve()
+        self.port, self.controller_port = port or free_port(), controller_port or free_port()
+        self._node = node
+        self._voters = tuple(voters) or ((node, self.controller_port),)
+        self._die_with_parent = die_with_parent
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """What a client connects to."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process, while it runs."""
+        assert self._process is not None, "the broker was not started"
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        """What the broker said."""
+        return self.folder / "broker.log"
+
+    def start(self, wait: bool = True) -> Broker:
+        """Start it and (unless `wait` is false) wait until it answers. Raises BrokerError with the broker's words."""
+        if shutil.which("java") is None:
+            raise BrokerError("there is no Java on the PATH")
+        classpath = f"{jars()}/*"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = self._settings()
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format(classpath, settings)
+        logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
+        command = ["java", *JAVA_OPTIONS, logging, "-cp", classpath, "kafka.Kafka", str(settings)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=_die_with_parent if self._die_with_parent else None,
+            )  # fmt: skip
+        if wait:
+            self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self) -> None:
+        """Return when clients can connect. Raises BrokerError."""
+        deadline = time.monotonic() + START_S_MAX
+        while not _open(self.port):
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise BrokerError(f"the broker did not start; {self.log} ends: {self._last_words()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ask it to end, and see that it does."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would end the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open, nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen one go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self) -> Broker:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _settings(self) -> Path:
+        values = {
+            "node": self._node,
+            "voters": ",".join(f"{node}@127.0.0.1:{port}" for node, port in self._voters),
+            "port": self.port,
+            "controller_port": self.controller_port,
+            "data": self.folder / "data",
+            "replicas": len(self._voters),
+        }
+        path = self.folder / "server.properties"
+        lines = (HERE / "server.properties").read_text().splitlines()
+        filled = [line if line.startswith("#") else line.format(**values) for line in lines]
+        path.write_text("\n".join(filled) + "\n")
+        return path
+
+    def _format(self, classpath: str, settings: Path) -> None:
+        command = [
+            "java", *JAVA_OPTIONS, "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool", "format",
+            "-t", CLUSTER_ID, "-c", str(settings),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=START_S_MAX, check=False)
+        if done.returncode:
+            raise BrokerError(f"Kafka could not prepare {self.folder}: {(done.stdout + done.stderr).strip()[-500:]}")
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            return self.log.read_text(errors="replace").strip()[-500:] or "without a word"
+        return "without a word"
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _open(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _die_with_parent() -> None:
+    """In the child: a test that is killed leaves no broker behind (Linux; elsewhere it does nothing)."""
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+@contextlib.contextmanager
+def _until_signal() -> Iterator[list[int]]:
+    seen: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: seen.append(got)) for number in (2, 15)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main() -> int:
+    """`make kafka`: one broker in the foreground until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="make kafka", description="a Kafka broker on loopback, in the foreground")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--folder", type=Path, default=Path("var/kafka"), help="its data (default var/kafka)")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-docker", action="store_true", help="Java from this machine even where Docker runs")
+    options = parser.parse_args()
+    if not options.no_docker and engine_answers():
+        os.execvp("docker", ["docker", "compose", "up", "kafka"])
+    if _open(options.port):
+        print(f"port {options.port} of 127.0.0.1 is in use", file=sys.stderr)
+        return 2
+    try:
+        with _until_signal() as seen, Broker(options.folder, options.port) as broker:
+            told = json.dumps({"ready": True, "address": broker.address, "pid": broker.pid, "log": str(broker.log)})
+            print(told if options.json else f"Kafka on {broker.address}, its log in {broker.log}", flush=True)
+            while not seen:
+                if broker._process is not None and broker._process.poll() is not None:
+                    print(f"the broker ended; {broker.log} says why", file=sys.stderr)
+                    return 2
+                time.sleep(0.2)
+    except BrokerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 130 if seen[0] == signal.SIGINT else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
