@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.warehouse import empty_database, warehouse_client, warehouse_engine
+
+__all__ = ["empty_database", "warehouse_client", "warehouse_engine"]  # fixtures that any test may ask for
+
 ROOT = Path(__file__).resolve().parents[1]
 REALDATA_ENV = "STRIKEWIRE_REALDATA"
 REQUIRE_ENV = "REQUIRE_SERVICES"
