@@ -64,7 +64,7 @@ def implied_forward(
     usable = usable_quotes(call_bid, call_ask) & usable_quotes(put_bid, put_ask)
     gap = 0.5 * (call_bid + call_ask) - 0.5 * (put_bid + put_ask)
     noise = 0.25 * ((call_ask - call_bid) ** 2 + (put_ask - put_bid) ** 2)
-    k, y, variance = strike[usable], gap[usable], np.maximum(noise[usable], 1e-6)
+    k, y, variance = strike[usable], gap[usable], noise[usable]
     if k.size < STRIKES_MIN:
         return Forward(np.nan, curve_discount, int(k.size), np.nan, TOO_FEW)
     centre = _median_forward(k, y, curve_discount)
@@ -72,6 +72,8 @@ def implied_forward(
     if close.sum() < STRIKES_MIN:  # a sparse chain: take its nearest strikes
         close = np.abs(k - centre) <= np.sort(np.abs(k - centre))[STRIKES_MIN - 1]
     k, y, variance = k[close], y[close], variance[close]
+    # A locked quote is luck, not knowledge: no spread counts as less than a tenth of the typical one.
+    variance = np.maximum(variance, max(0.01 * float(np.median(variance)), 1e-8))
     fixed = _fixed_slope(k, y, variance, curve_discount)
     discount, rate_error = _fitted_slope(k, y, variance, fixed, years)
     if not (rate_error <= _RATE_ERROR_MAX and np.exp(-_RATE_MAX * years) <= discount <= np.exp(-_RATE_MIN * years)):

@@ -1,0 +1,115 @@
+"""A fitted expiry: which curve, its checks, and what is read from it."""
+
+import numpy as np
+import pytest
+
+from services.quant import black, smile, svi
+
+YEARS = 0.2
+TRUE = svi.Svi(a=0.002, b=0.03, rho=-0.5, m=0.01, s=0.06, rmse=0.0)
+
+
+def quotes(count, low=-0.25, high=0.15):
+    k = np.linspace(low, high, count)
+    return k, np.sqrt(svi.total_variance(TRUE, k) / YEARS), np.full(count, 0.002)
+
+
+def test_enough_quotes_make_svi_and_it_goes_through_them():
+    k, vol, half = quotes(40)
+    fitted = smile.fit_smile(k, vol, half, YEARS)
+    assert fitted.kind == smile.SVI
+    assert np.abs(smile.vol_at(fitted, k) - vol).max() < 1e-6
+    assert fitted.rmse_half_spreads < 0.01
+
+
+def test_few_quotes_make_a_parabola_with_flat_wings():
+    k, vol, half = quotes(6, -0.06, 0.06)
+    fitted = smile.fit_smile(k, vol, half, YEARS)
+    assert fitted.kind == smile.QUADRATIC
+    assert np.abs(smile.vol_at(fitted, k) - vol).max() < 2e-3
+    assert smile.vol_at(fitted, np.array([0.5])) == smile.vol_at(fitted, np.array([fitted.k_high]))
+
+
+def test_a_parabola_returns_from_a_parabola():
+    k = np.linspace(-0.05, 0.05, 7)
+    vol = np.sqrt((0.01 - 0.02 * k + 0.3 * k * k) / YEARS)
+    fitted = smile.fit_smile(k, vol, np.full(7, 0.001), YEARS)
+    assert fitted.kind == smile.QUADRATIC
+    assert fitted.curve == pytest.approx((0.01, -0.02, 0.3), abs=1e-9)
+
+
+def test_fewer_quotes_are_flat_and_none_is_nan():
+    k, vol, half = quotes(3)
+    assert smile.fit_smile(k, vol, half, YEARS).kind == smile.FLAT
+    nothing = smile.fit_smile(k[:0], vol[:0], half[:0], YEARS)
+    assert nothing.quotes == 0
+    assert np.isnan(smile.figures(nothing).atm_iv)
+
+
+def test_bad_vols_are_left_out():
+    k, vol, half = quotes(40)
+    vol[7], vol[9] = np.nan, -1.0
+    assert smile.fit_smile(k, vol, half, YEARS).quotes == 38
+
+
+@pytest.mark.parametrize("delta", [0.25, -0.25, 0.5, 0.1])
+def test_strike_at_delta_has_that_delta(delta):
+    fitted = smile.fit_smile(*quotes(40), YEARS)
+    k = smile.strike_at_delta(fitted, delta)
+    vol = smile.vol_at(fitted, np.array([k]))
+    found = black.greeks(1.0, np.exp(k), YEARS, 1.0, 0.0, 1 if delta > 0 else -1, vol).delta[0]
+    assert found == pytest.approx(delta, abs=1e-10)
+
+
+def test_a_smile_falling_with_strike_has_negative_risk_reversal_and_slope():
+    figures = smile.figures(smile.fit_smile(*quotes(40), YEARS))
+    assert figures.rr25 < 0.0
+    assert figures.slope < 0.0
+    assert figures.atm_iv == pytest.approx(
+        float(np.sqrt(svi.total_variance(TRUE, np.array([0.0]))[0] / YEARS)), abs=1e-6
+    )
+
+
+def test_a_flat_smile_has_no_skew():
+    k = np.linspace(-0.2, 0.2, 20)
+    figures = smile.figures(smile.fit_smile(k, np.full(20, 0.3), np.full(20, 0.001), YEARS))
+    assert figures == pytest.approx((0.3, 0.0, 0.0, 0.0), abs=1e-6)
+
+
+def test_butterfly_check_finds_gatherals_axel_vogt_example():
+    # Gatheral & Jacquier (2014), example 3.1: parameters of Axel Vogt, arbitrage near k = 0.8.
+    vogt = smile.Smile(smile.SVI, (-0.0410, 0.1331, 0.3060, 0.3586, 0.4153), 1.0, -1.5, 1.5, 50, 0.0, 0.0)
+    assert smile.has_butterfly_arbitrage(vogt)
+    assert smile.density_factor(vogt, np.array([0.8]))[0] < 0.0
+    assert not smile.has_butterfly_arbitrage(smile.fit_smile(*quotes(40), YEARS))
+
+
+def test_density_factor_is_the_second_strike_derivative_of_the_call():
+    fitted = smile.fit_smile(*quotes(40), YEARS)
+    k, h = np.array([-0.1, 0.0, 0.05]), 1e-4
+
+    def call(strike):
+        return black.price(1.0, strike, YEARS, 1.0, smile.vol_at(fitted, np.log(strike)), 1)
+
+    strike = np.exp(k)
+    second = (call(strike + h) - 2 * call(strike) + call(strike - h)) / h**2
+    w = smile.total_variance(fitted, k)
+    d2 = -k / np.sqrt(w) - 0.5 * np.sqrt(w)
+    density = smile.density_factor(fitted, k) * np.exp(-0.5 * d2 * d2) / np.sqrt(2 * np.pi * w) / strike
+    assert second == pytest.approx(density, rel=1e-4)
+
+
+def test_calendar_check_wants_variance_to_grow():
+    k, vol, half = quotes(40)
+    near = smile.fit_smile(k, vol, half, YEARS)
+    later = smile.fit_smile(k, vol, half, 2 * YEARS)
+    cheaper = smile.fit_smile(k, 0.6 * vol, half, 2 * YEARS)
+    assert not smile.has_calendar_arbitrage(near, later)
+    assert smile.has_calendar_arbitrage(near, cheaper)
+
+
+def test_quotes_that_allow_a_free_butterfly_are_seen():
+    strike = np.array([90.0, 100.0, 110.0])
+    assert not smile.prices_bend_the_wrong_way(strike, np.array([11.0, 5.0, 1.0]), np.array([11.2, 5.2, 1.2]))
+    assert smile.prices_bend_the_wrong_way(strike, np.array([11.0, 7.0, 1.0]), np.array([11.2, 7.2, 1.2]))
+    assert smile.prices_bend_the_wrong_way(strike, np.array([11.0, 5.0, 6.0]), np.array([11.2, 5.2, 6.2]))
