@@ -34,6 +34,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("detectors", "detectors", "the catalogue of detectors"),
     ("standin", "standin", "the vendor's protocol on loopback"),
     ("chain", "chain", "one option chain file worked out"),
+    ("topics", "topics", "Kafka's topics: create, list"),
 )
 
 

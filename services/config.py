@@ -15,6 +15,7 @@ import msgspec
 
 from services.errors import ConfigError
 from services.gateway.settings import GatewaySettings
+from services.kafka.settings import KafkaSettings
 
 __all__ = ["Config", "EmbeddedConfig", "RulesConfig", "apply", "convert", "load", "read_toml"]
 
@@ -23,7 +24,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Base of the sections."""
 
 
-class EmbeddedConfig(_Section):
+class EmbeddedConfig(_Section, frozen=True):
     """[embedded]: the single-process host."""
 
     # What was recorded reaches the disk this often when nothing was decided; at once when something was.
@@ -36,7 +37,7 @@ class EmbeddedConfig(_Section):
     metrics_port: int = 0
 
 
-class RulesConfig(_Section):
+class RulesConfig(_Section, frozen=True):
     """What decides: [contexts.<name>], [detectors.<name>] and [scanner]. Their keys are checked by their owners."""
 
     contexts: dict[str, dict[str, Any]] = {}
@@ -44,11 +45,12 @@ class RulesConfig(_Section):
     scanner: dict[str, Any] = {}
 
 
-class Config(RulesConfig):
+class Config(RulesConfig, frozen=True):
     """The whole configuration."""
 
     gateway: GatewaySettings = GatewaySettings()
     embedded: EmbeddedConfig = EmbeddedConfig()
+    kafka: KafkaSettings = KafkaSettings()
 
     def rules(self) -> RulesConfig:
         """The part that decides."""

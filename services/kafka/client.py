@@ -1,0 +1,130 @@
+"""How every Kafka client of the program connects: one function, so that TLS and passwords are handled in one place.
+
+A password comes from the environment (STRIKEWIRE_KAFKA_PASSWORD) or from a file that the environment names
+(STRIKEWIRE_KAFKA_PASSWORD_FILE, as container secrets are mounted); it goes into the client's arguments and nowhere
+else.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from services.errors import ConfigError, StrikewireError
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["KafkaUnreachableError", "client_arguments", "plain_consumer", "producer", "secret"]
+
+PASSWORD_ENV = "STRIKEWIRE_KAFKA_PASSWORD"
+KEY_PASSWORD_ENV = "STRIKEWIRE_KAFKA_KEY_PASSWORD"
+# A frame of 100,000 rows, the most a configuration may ask for, is some 13 MB.
+REQUEST_BYTES_MAX = 16 * 1024 * 1024
+# aiokafka keeps one fetch a broker in flight; a long one for empty lanes delays the data of the others.
+FETCH_WAIT_MS = 20
+
+
+class KafkaUnreachableError(StrikewireError):
+    """No broker answers, or none that we may speak to."""
+
+    def __init__(self, brokers: str, why: object) -> None:
+        self.brokers = brokers
+        super().__init__(f"{brokers}: no Kafka broker answers there: {why}")
+
+
+def client_arguments(settings: KafkaSettings, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The arguments any aiokafka client takes to connect. Raises ConfigError naming the file or variable."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers,
+        "client_id": "strikewire",
+        "security_protocol": settings.security,
+    }
+    if settings.security in ("SSL", "SASL_SSL"):
+        arguments["ssl_context"] = _ssl_context(settings, environment)
+    if settings.security.startswith("SASL"):
+        password = secret(PASSWORD_ENV, environment)
+        if not settings.sasl_username:
+            raise ConfigError("kafka.sasl_username", f"is empty, and {settings.security} wants one")
+        if password is None:
+            raise ConfigError(PASSWORD_ENV, f"is not set, and {settings.security} wants a password")
+        arguments |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": password,
+        }
+    return arguments
+
+
+def secret(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The secret in variable `name`, or in the file that variable `name`_FILE names; None when neither is set."""
+    if name in environment:
+        return environment[name]
+    path = environment.get(f"{name}_FILE")
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text().rstrip("\n")
+    except OSError as error:
+        raise ConfigError(f"{name}_FILE", f"{path}: {error.strerror or 'cannot be read'}") from None
+
+
+def _ssl_context(settings: KafkaSettings, environment: Mapping[str, str]) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError("kafka.ca_file", f"{settings.ca_file}: {error}") from None
+    if settings.cert_file:
+        try:
+            context.load_cert_chain(
+                settings.cert_file, settings.key_file or None, lambda: secret(KEY_PASSWORD_ENV, environment) or ""
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError("kafka.cert_file", f"{settings.cert_file}: {error}") from None
+    return context
+
+
+@asynccontextmanager
+async def producer(settings: KafkaSettings, **more: Any) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer that writes every record once, in order, and is told when all copies have it."""
+    made = AIOKafkaProducer(
+        **client_arguments(settings), enable_idempotence=True, acks="all", linger_ms=0,
+        max_request_size=REQUEST_BYTES_MAX, **more,
+    )  # fmt: skip
+    async with _started(settings, made) as started:
+        yield started
+
+
+@asynccontextmanager
+async def plain_consumer(settings: KafkaSettings, *topics: str, **more: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer that commits nothing. Without topics it waits for `assign`."""
+    arguments = {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "fetch_max_wait_ms": FETCH_WAIT_MS,
+        "max_partition_fetch_bytes": REQUEST_BYTES_MAX,
+        **more,
+    }
+    async with _started(settings, AIOKafkaConsumer(*topics, **client_arguments(settings), **arguments)) as started:
+        yield started
+
+
+@asynccontextmanager
+async def _started(settings: KafkaSettings, client: Any) -> AsyncIterator[Any]:
+    try:
+        await client.start()
+    except (KafkaConnectionError, OSError) as error:
+        await client.stop()
+        raise KafkaUnreachableError(settings.brokers, error) from None
+    except KafkaError as error:
+        await client.stop()
+        raise StrikewireError(f"{settings.brokers}: {error}") from None
+    try:
+        yield client
+    finally:
+        await client.stop()

@@ -1,0 +1,155 @@
+"""Makes the registry's topics on a cluster, and compares what is there with what should be.
+
+What exists is never changed: another partition count would send underlyings elsewhere, and a retention or policy that
+somebody set by hand had a reason. The difference is named, and a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.topics import TOPICS, Topic
+from services.errors import StrikewireError
+from services.kafka.client import REQUEST_BYTES_MAX, KafkaUnreachableError, client_arguments
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["Present", "TopicDifferenceError", "Wanted", "create", "differences", "present", "wanted"]
+
+CREATE_MS_MAX = 30_000
+
+
+class Wanted(NamedTuple):
+    """A topic as it should be."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+class Present(NamedTuple):
+    """A topic as the cluster has it."""
+
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+class TopicDifferenceError(StrikewireError):
+    """A topic is there, and not as it should be."""
+
+    def __init__(self, found: list[str]) -> None:
+        self.differences = found
+        more = f" (and {len(found) - 1} more: `strikewire topics list`)" if len(found) > 1 else ""
+        super().__init__(f"topic {found[0]}{more}; what is there is never changed, and nothing was made")
+
+
+def wanted(settings: KafkaSettings, partitions: int) -> dict[str, Wanted]:
+    """The registry as a cluster should have it, by the registry's names."""
+    return {
+        name: Wanted(settings.topic(name), partitions, settings.replication, _config(topic, settings))
+        for name, topic in TOPICS.items()
+    }
+
+
+def _config(topic: Topic, settings: KafkaSettings) -> dict[str, str]:
+    return {
+        "retention.ms": str(topic.retention_ms),
+        # A compacted topic forgets too: the latest view of what is no longer traded ends one day.
+        "cleanup.policy": "compact,delete" if topic.compacted else "delete",
+        # Documents shrink to a third. Frames stay as they are: numbers shrink little, and they are in a hurry.
+        # gzip, because every client reads it without a further library.
+        "compression.type": "producer" if topic.lane is not None else "gzip",
+        "min.insync.replicas": str(settings.min_isr),
+        "max.message.bytes": str(REQUEST_BYTES_MAX),
+        # A record's time is the broker's when it came: a tape of 2014 would otherwise be older than any retention.
+        "message.timestamp.type": "LogAppendTime",
+    }
+
+
+def differences(want: Wanted, have: Present) -> list[str]:
+    """What stands in the way, one sentence each; nothing when the topic is as it should be."""
+    pairs = [("partitions", str(want.partitions), str(have.partitions))]
+    pairs.append(("replication factor", str(want.replication), str(have.replication)))
+    pairs += [(name, value, have.config.get(name, "unknown")) for name, value in want.config.items()]
+    return [
+        f"{want.name} has {name} {is_there}, the registry says {should_be}"
+        for name, should_be, is_there in pairs
+        if _normal(should_be) != _normal(is_there)
+    ]
+
+
+def _normal(value: str) -> str:
+    """A list of policies has no order."""
+    return ",".join(sorted(value.split(",")))
+
+
+async def present(settings: KafkaSettings) -> dict[str, Present]:
+    """The registry's topics that the cluster has, by the registry's names."""
+    async with _admin(settings) as admin:
+        names = {settings.topic(name): name for name in TOPICS}
+        there = [topic for topic in await admin.list_topics() if topic in names]
+        if not there:
+            return {}
+        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(there)}
+        configs = await _configs(admin, there)
+    return {
+        names[topic]: Present(len(parts), min(len(part["replicas"]) for part in parts), configs[topic])
+        for topic, parts in sorted(described.items())
+    }
+
+
+async def create(settings: KafkaSettings, partitions: int) -> list[str]:
+    """Make what is missing; the names made. Raises TopicDifferenceError, having made nothing, when one differs."""
+    want, have = wanted(settings, partitions), await present(settings)
+    found = [sentence for name, there in have.items() for sentence in differences(want[name], there)]
+    if found:
+        raise TopicDifferenceError(found)
+    missing = {name: one for name, one in want.items() if name not in have}
+    if missing:
+        await _make(settings, missing)
+    return list(missing)
+
+
+async def _make(settings: KafkaSettings, missing: Mapping[str, Wanted]) -> None:
+    new = [NewTopic(one.name, one.partitions, one.replication, topic_configs=one.config) for one in missing.values()]
+    async with _admin(settings) as admin:
+        answer = await admin.create_topics(new, timeout_ms=CREATE_MS_MAX)
+        for topic, code, *message in answer.topic_errors:
+            error = for_code(code)
+            # Another process made it in this very moment: as good as ours, and compared at the next start.
+            if code and error is not TopicAlreadyExistsError:
+                raise StrikewireError(
+                    f"{topic}: Kafka refused to make it: {error.__name__} {' '.join(map(str, message))}"
+                )
+
+
+async def _configs(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, dict[str, str]]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    found: dict[str, dict[str, str]] = {}
+    for answer in await admin.describe_configs(asked):
+        for _, _, _, topic, entries in answer.resources:
+            found[topic] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+@asynccontextmanager
+async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(**client_arguments(settings))
+    try:
+        await client.start()
+    except (KafkaConnectionError, OSError) as error:
+        await client.close()
+        raise KafkaUnreachableError(settings.brokers, error) from None
+    try:
+        yield client
+    except KafkaError as error:
+        raise StrikewireError(f"{settings.brokers}: {error}") from None
+    finally:
+        await client.close()
