@@ -61,7 +61,10 @@ def build(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mappin
             raise RegistryError(f"{kind}.{name}: there is no such {kind[:-1]}; known: {', '.join(known)}")
     built = []
     for name, made in known.items():
-        wanted = dict(settings.get(name, {}))
+        given = settings.get(name, {})
+        if not isinstance(given, Mapping):
+            raise RegistryError(f"{kind}.{name}: a table of parameters, not {given!r}")
+        wanted = dict(given)
         enabled = wanted.pop("enabled", True)
         if not isinstance(enabled, bool):
             raise RegistryError(f"{kind}.{name}.enabled: true or false, not {enabled!r}")
