@@ -56,7 +56,7 @@ class Sequencer:
             self._opened[head.lane] = head.epoch
         if (head.epoch, head.seq) < (self.epoch, self.next_seq) or (head.epoch, head.seq) in self._held:
             self.duplicates += 1
-            return self._release() if head.opening else []
+            return []
         if head.epoch == self.epoch and head.seq == self.next_seq and not self._held and not head.opening:
             self.next_seq += 1  # the common case: nothing waits
             return [frame]
