@@ -42,6 +42,40 @@ class LastView(ContextView, frozen=True, kw_only=True):
     price_usd: float | None
 
 
+class FollowedView(ContextView, frozen=True, kw_only=True):
+    """How much was traded, as somebody else counts it."""
+
+    size_contracts: int
+
+
+class Follower(Context):
+    """Counts contracts too, by columns, and may not stop: it has to be stopped where `prints` stops."""
+
+    name, version = "follower", "1"  # before `prints` in the order of names
+    lanes = frozenset({Lane.TRADES})
+    view_type = FollowedView
+
+    class Parameters(Parameters, frozen=True, kw_only=True):
+        """None."""
+
+    def open_session(self, day: dt.date, session: Session | None) -> None:
+        self.size_contracts = 0
+
+    def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
+        rows: Any = frame.rows
+        self.size_contracts += int(rows.size_contracts[start:stop].sum())
+        return stop
+
+    def view(self, underlying: str) -> FollowedView:
+        return FollowedView(
+            underlying=underlying, as_of_ns=0, ready=True, reason="", stance="", confidence=1.0,
+            size_contracts=self.size_contracts,
+        )  # fmt: skip
+
+    def underlyings(self) -> Sequence[str]:
+        return ()
+
+
 class Prints(Context):
     """Counts contracts; raises `prints.big` at a big print (the row's own doing) and `prints.quiet` half a second after
     the last print (time's doing), as a cluster of prints is opened and closed.
@@ -165,6 +199,7 @@ class Echo(Detector):
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         self.heard += 1
         last, count = views.get(LastView, trigger.underlying), views.get(CountView, trigger.underlying)
+        followed = views.get(FollowedView, trigger.underlying)
         price_usd = None if last is None else last.price_usd
         return (
             Finding(
@@ -181,6 +216,7 @@ class Echo(Detector):
                 evidence={
                     "fact": float(trigger.facts),
                     "size_contracts": -1.0 if count is None else count.size_contracts,
+                    "followed_contracts": -1.0 if followed is None else followed.size_contracts,
                     "heard_today": self.heard,
                 },
                 reference_usd=price_usd,

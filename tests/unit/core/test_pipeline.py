@@ -26,6 +26,7 @@ from tests.support.machines import (
     CountView,
     Echo,
     EveryOther,
+    Follower,
     Last,
     LastView,
     Prints,
@@ -35,7 +36,8 @@ MINUTE_NS = 60 * NS
 
 
 def machine(contexts: Sequence[Any] | None = None, judge: EveryOther | None = None) -> Pipeline:
-    contexts = [Last(Last.Parameters()), Prints(Prints.Parameters())] if contexts is None else contexts
+    if contexts is None:
+        contexts = [Last(Last.Parameters()), Prints(Prints.Parameters()), Follower(Follower.Parameters())]
     return Pipeline(0, CALENDAR, contexts, [Echo(Echo.Parameters())], judge if judge is not None else EveryOther())
 
 
@@ -135,6 +137,16 @@ class TestSlices:
         outputs = run(Log().ticks((1, 100.0)).prints((2, 200)).ticks((3, 101.0)).prints((3.1, 200)))
         by_kind = [(s.headline, s.reference_usd) for s in outputs.signals]
         assert by_kind == [("prints.big", 100.0), ("prints.quiet", 100.0), ("prints.big", 101.0)]
+
+    def test_where_one_context_stops_all_stop(self) -> None:
+        outputs = run(Log().prints((1, 5), (1.1, 200), (1.2, 7)).prints((1.3, 100)))
+        assert [s.evidence["followed_contracts"] for s in outputs.signals] == [205, 312]
+
+    def test_another_contexts_due_time_inside_a_frame_is_before_the_rows_stamped_with_it(self) -> None:
+        outputs = run(Log().ticks((59, 100.0)).prints((59.8, 5), (60, 6), (60.1, 7)).beat(60.2))
+        assert [(s.headline, s.evidence["size_contracts"], s.position) for s in outputs.signals] == [
+            ("last.minute", 5, 2)
+        ]
 
     def test_time_does_not_run_backwards_for_a_detector(self) -> None:
         """A frame may be stamped as its predecessor was; due times in between are not visited twice."""
