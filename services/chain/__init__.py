@@ -1,0 +1,1 @@
+"""One option chain file worked out: readers for the formats people have, analysis, tables and plots."""

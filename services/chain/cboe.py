@@ -1,0 +1,196 @@
+"""Cboe's option chains as CSV: the dashboard's download, its wide end-of-day file, and the one-row-a-contract file."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import math
+import re
+from pathlib import Path
+
+from services.chain.files import Row, csv_rows, parse_date
+from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
+from services.core.calendar import ny_ns
+
+__all__ = ["read_daily", "read_dashboard", "read_wide"]
+
+# S&P 500 INDEX,Last: 6448.26,Change:  32.7202
+# "Date: September 3, 2025 at 4:15 PM EDT",Bid: 6446.3,Ask: 6448.9,Size: 1*1,"Volume: 0"
+# Expiration Date,Calls,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest,Strike,Puts,Last Sale,...
+_DASHBOARD_HEADER = "Expiration Date,Calls,"
+# After the strike the header repeats the call's names; these are the cells of each side, counted from its symbol.
+_SIDE = ("symbol", "last", "net", "bid", "ask", "volume", "iv", "delta", "gamma", "open_interest")
+_LAST = re.compile(r"Last:\s*\"?([-0-9.,]+?)\"?\s*(?:,\s*(?:Change|Net)|$|\")")
+_DATE = re.compile(r"Date:\s*([A-Za-z]+ \d{1,2},? \d{4})(?:,?\s+at\s+(\d{1,2}):(\d{2})\s*([AP]M))?")
+
+# Root and expiry of an OSI symbol: SPXW250903C02800000.
+_OSI = re.compile(r"^([A-Z.^]+?)\d?(\d{6})([CP])(\d{8})$")
+# Roots that settle at the open of their expiry; the W and P roots of the same index settle at the close.
+AM_ROOTS = frozenset({"SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"})
+
+
+def read_dashboard(path: Path, text: str) -> ChainTable:
+    """`spx_quotedata.csv` as the delayed-quotes page gives it: a header block with spot and time, then both sides."""
+    lines = text.splitlines()
+    header = next((i for i, line in enumerate(lines) if line.startswith(_DASHBOARD_HEADER)), None)
+    if header is None:
+        raise ChainFileError(path, f"lacks the line that begins {_DASHBOARD_HEADER!r}")
+    block = "\n".join(lines[:header])
+    spot = _LAST.search(block)
+    stamp = _DATE.search(block)
+    if spot is None or stamp is None:
+        raise ChainFileError(path, "the block above the table lacks 'Last:' or 'Date:'", line=1)
+    date = parse_date(stamp[1]) or parse_date(stamp[1].replace(" ", ", ", 2).replace(", ", " ", 1))
+    if date is None:
+        raise ChainFileError(path, f"{stamp[1]!r} is not a date", line=_line_of(lines, "Date:"), column="Date")
+    as_of_ns = 0
+    if stamp[2] is not None:
+        hour = int(stamp[2]) % 12 + (12 if stamp[4] == "PM" else 0)
+        as_of_ns = ny_ns(date, hour, int(stamp[3]))
+    underlying = ""
+    contracts: list[Contract] = []
+    reader = csv.reader(lines[header + 1 :])
+    for cells in reader:
+        line = header + 1 + reader.line_num
+        if not any(cells):
+            continue
+        if len(cells) < 22:
+            raise ChainFileError(path, f"the row ends after {len(cells)} of 22 cells", line, "Puts")
+        for right, first in ((1, 1), (-1, 12)):
+            side = dict(zip(_SIDE, cells[first : first + 10], strict=True))
+            row = Row(path, line, {**side, "Strike": cells[11], "Expiration Date": cells[0]})
+            root, am_settled = _root(row, "symbol")
+            underlying = underlying or root
+            contracts.append(
+                Contract(
+                    expiry=Expiry(row.date("Expiration Date"), am_settled),
+                    right=right,
+                    strike=row.strike("Strike"),
+                    bid=row.price("bid"),
+                    ask=row.price("ask"),
+                    open_interest=row.size("open_interest"),
+                    volume=row.size("volume"),
+                    stated_iv=row.number("iv"),
+                    stated_delta=row.number("delta"),
+                )
+            )
+    last = float(spot[1].replace(",", ""))
+    return table_of(path, "cboe-dashboard", _family(underlying), last, date, contracts, as_of_ns=as_of_ns)
+
+
+def _line_of(lines: list[str], mark: str) -> int:
+    return next((i for i, line in enumerate(lines, 1) if mark in line), 1)
+
+
+def _root(row: Row, column: str) -> tuple[str, bool]:
+    match = _OSI.match(row.text(column).replace(" ", ""))
+    if match is None:
+        raise row.error(column, f"{row.text(column)!r} is not an option symbol")
+    return match[1], match[1] in AM_ROOTS
+
+
+def _family(root: str) -> str:
+    return {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}.get(root, root)
+
+
+# Date,ExpDate,Strike,CallBid,CallAsk,CallPrice,CallVolume,CallOI,PutBid,PutAsk,PutPrice,PutVolume,PutOI
+# 2025-09-03,2025-09-04,2600,3838.6,3855.6,3829.35,3,0,0,0.05,0.1,0,21
+WIDE_COLUMNS = frozenset(
+    {
+        "Date",
+        "ExpDate",
+        "Strike",
+        "CallBid",
+        "CallAsk",
+        "CallVolume",
+        "CallOI",
+        "PutBid",
+        "PutAsk",
+        "PutVolume",
+        "PutOI",
+    }
+)
+
+
+def read_wide(path: Path, text: str) -> ChainTable:
+    """End-of-day file with calls and puts side by side and no spot; its root is taken from the file's name."""
+    contracts: list[Contract] = []
+    date: dt.date | None = None
+    # The file says nothing of settlement. Weeklies (SPXW) settle at the close; the name tells which root it is.
+    root = re.sub(r"[^A-Z].*$", "", path.name.upper()) or "SPXW"
+    am_settled = root in AM_ROOTS
+    for row in csv_rows(path, text, WIDE_COLUMNS):
+        date = _same_date(date, row, "Date")
+        expiry = Expiry(row.date("ExpDate"), am_settled)
+        strike = row.strike("Strike")
+        for right, side in ((1, "Call"), (-1, "Put")):
+            contracts.append(
+                Contract(
+                    expiry=expiry,
+                    right=right,
+                    strike=strike,
+                    bid=row.price(f"{side}Bid"),
+                    ask=row.price(f"{side}Ask"),
+                    open_interest=row.size(f"{side}OI"),
+                    volume=row.size(f"{side}Volume"),
+                )
+            )
+    if date is None:
+        raise ChainFileError(path, "holds no option contracts")
+    return table_of(path, "cboe-wide", _family(root), math.nan, date, contracts)
+
+
+# underlying,underlying_last,exchange,optionroot,type,expiration,quotedate,strike,last,net,bid,ask,volume,...
+# SPX,2919.04,CBOE,SPXW190426C00800000,call,04/26/2019,04/25/2019,800.0,0.0,0.0,2109.9,2128.2,0,2,7.9432,0.9985,0.0
+DAILY_COLUMNS = frozenset(
+    {
+        "underlying",
+        "underlying_last",
+        "optionroot",
+        "type",
+        "expiration",
+        "quotedate",
+        "strike",
+        "bid",
+        "ask",
+        "volume",
+        "openinterest",
+    }
+)
+
+
+def read_daily(path: Path, text: str) -> ChainTable:
+    """One row a contract with the underlying's last price in each."""
+    contracts: list[Contract] = []
+    date: dt.date | None = None
+    underlying, spot = "", math.nan
+    for row in csv_rows(path, text, DAILY_COLUMNS):
+        date = _same_date(date, row, "quotedate")
+        underlying, spot = row.text("underlying"), row.number("underlying_last")
+        kind = row.text("type").lower()
+        if kind not in ("call", "put"):
+            raise row.error("type", f"{kind!r} is neither call nor put")
+        stated_iv = row.number("impliedvol") if "impliedvol" in row.cells else math.nan
+        contracts.append(
+            Contract(
+                expiry=Expiry(row.date("expiration"), _root(row, "optionroot")[1]),
+                right=1 if kind == "call" else -1,
+                strike=row.strike("strike"),
+                bid=row.price("bid"),
+                ask=row.price("ask"),
+                open_interest=row.size("openinterest"),
+                volume=row.size("volume"),
+                stated_iv=stated_iv,
+                stated_delta=row.number("delta") if "delta" in row.cells else math.nan,
+            )
+        )
+    if date is None:
+        raise ChainFileError(path, "holds no option contracts")
+    return table_of(path, "cboe-daily", underlying, spot, date, contracts)
+
+
+def _same_date(seen: dt.date | None, row: Row, column: str) -> dt.date:
+    date = row.date(column)
+    if seen is not None and date != seen:
+        raise row.error(column, f"{date} after {seen}: one file is one day's chain")
+    return date

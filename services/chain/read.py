@@ -1,0 +1,59 @@
+"""Which reader a file wants: by its first lines, unless the user says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.chain import cboe, deribit, optionsdx
+from services.chain.cboe import read_daily, read_dashboard, read_wide
+from services.chain.deribit import read_deribit
+from services.chain.files import read_text
+from services.chain.massive import read_massive
+from services.chain.optionsdx import read_optionsdx
+from services.chain.table import ChainFileError, ChainTable
+
+__all__ = ["FORMATS", "read_chain"]
+
+FORMATS = ("cboe-dashboard", "cboe-wide", "cboe-daily", "optionsdx", "massive", "deribit")
+# The dashboard's table starts after a block of three or four lines; more are looked at for blank ones.
+_HEAD_LINES = 12
+
+
+def read_chain(path: Path, format_name: str | None = None, underlying: str | None = None) -> ChainTable:
+    """The chain in `path`; raises ChainFileError with file, line and column."""
+    text = read_text(path)
+    chosen = format_name or _recognise(path, text)
+    if chosen == "massive":
+        return read_massive(path, text)
+    if chosen == "deribit":
+        return read_deribit(path, text, underlying)
+    readers = {
+        "cboe-dashboard": read_dashboard,
+        "cboe-wide": read_wide,
+        "cboe-daily": read_daily,
+        "optionsdx": read_optionsdx,
+    }
+    return readers[chosen](path, text)
+
+
+def _recognise(path: Path, text: str) -> str:
+    head = text.lstrip()[:4096].splitlines()[:_HEAD_LINES]
+    if not head:
+        raise ChainFileError(path, "is empty")
+    if head[0].startswith(("{", "[{")) or head[0] in ("[", "{"):
+        return "massive"
+    names = {cell.strip() for cell in head[0].split(",")}
+    if names >= cboe.WIDE_COLUMNS:
+        return "cboe-wide"
+    if names >= cboe.DAILY_COLUMNS:
+        return "cboe-daily"
+    if names >= optionsdx.COLUMNS:
+        return "optionsdx"
+    if names >= deribit.COLUMNS:
+        return "deribit"
+    if any(line.startswith("Expiration Date,Calls,") for line in head):
+        return "cboe-dashboard"
+    separator = " (semicolons where commas are expected?)" if head[0].count(";") > head[0].count(",") else ""
+    raise ChainFileError(
+        path, f"is none of the known chain formats: {', '.join(FORMATS)}{separator}", line=1, column=head[0][:40]
+    )
