@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -33,6 +34,8 @@ from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from services.wiring import PROGRAM, build_pipeline, rules_digest
 
 __all__ = ["Embedded", "Tallies"]
+
+log = logging.getLogger("strikewire.embedded")
 
 Deliver = Callable[[Alert], Awaitable[None] | None]
 
@@ -109,13 +112,17 @@ class Embedded:
         for partition in self._warehouse.partitions():
             ordinals = Ordinals()
             missing: list[tuple[int, Signal | Alert]] = []
-            for step in walk(self._warehouse, self._calendar, recorded_rules(), partition, from_ns=day_ns):
+            for step in walk(
+                self._warehouse, self._calendar, recorded_rules(), partition, from_ns=day_ns, sampling=True
+            ):
                 rows += step.frame.header.rows
                 if not step.silent:
                     missing += [pair for pair in ordinals.number(step.outputs.decisions) if pair[1].id not in known]
                 self._pipelines[partition] = step.pipeline
             if not same_rules:
-                for step in walk(self._warehouse, self._calendar, lambda _: rules, partition, from_ns=day_ns):
+                for step in walk(
+                    self._warehouse, self._calendar, lambda _: rules, partition, from_ns=day_ns, sampling=True
+                ):
                     self._pipelines[partition] = step.pipeline
             await self._publish(missing)
         return rows
@@ -198,6 +205,7 @@ class Embedded:
         self._counts["trades"] += head.rows if head.lane is Lane.TRADES else 0
         if head.rows and self.first_frame_at is None:
             self.first_frame_at = time.monotonic()
+            log.info("first frame with rows: %s", frame)
         self._metrics.count("strikewire_log_frames_total", lane=head.lane.topic)
         self._metrics.count("strikewire_log_rows_total", head.rows, lane=head.lane.topic)
         if outputs.decisions:

@@ -10,14 +10,23 @@ from typing import Any
 
 from services.config import Config as _Config
 from services.config import apply, convert, load, read_toml
+from services.history.engine import open_warehouse
 from services.history.warehouse import Warehouse
 
-__all__ = ["configuration", "overridden", "progress_bar"]
+__all__ = ["configuration", "history", "overridden", "progress_bar"]
 
 
 def configuration(options: argparse.Namespace) -> _Config:
-    """The configuration a command was given."""
-    return load(options.config, options.overrides)
+    """The configuration a command was given; `--warehouse URL` stands for `--set warehouse.url=URL`."""
+    named = [f'warehouse.url="{options.warehouse}"'] if getattr(options, "warehouse", None) else []
+    return load(options.config, [*options.overrides, *named])
+
+
+@contextmanager
+def history(options: argparse.Namespace) -> Iterator[Any]:
+    """A client on the warehouse a command was told to read: a server's, or the data directory's own."""
+    with open_warehouse(options.data_dir, configuration(options).warehouse) as client:
+        yield client
 
 
 def overridden(options: argparse.Namespace) -> Callable[[dict[str, Any]], None]:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 from services.metrics import Metrics
 from services.replay.runner import stored
+from services.wiring import warm_up
 
 __all__ = ["Feed", "run_embedded"]
 
@@ -65,14 +66,16 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
     with open_embedded(options.data_dir, create=True) as client:
         warehouse = Warehouse(client)
         async with open_feed(warehouse.last_received_ns()) as feed:
-            host = Embedded(config, client, Calendar.around(feed.now_ns), screen.show, metrics)
+            calendar = Calendar.around(feed.now_ns)
+            warm_up(config.rules(), calendar)
+            host = Embedded(config, client, calendar, screen.show, metrics)
             recovered = await host.recover()
             if recovered:
                 _say(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
             clock = feed.settings.frame_clock
             epoch = host.open_epoch(feed.name, clock, feed.now_ns)
             settings = _settings(feed.settings, epoch)
-            gateway = Gateway(settings, host.on_frames, host.on_dead_letter, until_closed=feed.until_closed)
+            gateway = Gateway(settings, host.on_frames, host.on_dead_letter)
 
             def not_ready() -> str | None:
                 return None if host.first_frame_at is not None else "no frame with rows was seen yet"
@@ -80,7 +83,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
             async with serve_health(metrics.registry, not_ready, config.embedded.metrics_port) as port:
                 _say(options, f"data in {options.data_dir}, metrics on http://127.0.0.1:{port}/metrics")
                 with screen.open(host):
-                    interrupted = await _until_ended(gateway, host, screen)
+                    interrupted = await _until_ended(gateway.run(feed.until_closed), host, screen)
         await host.drain()
         tallies = host.tallies
         summary: dict[str, Any] = {
@@ -93,14 +96,14 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
     return 130 if interrupted else 0
 
 
-async def _until_ended(gateway: Gateway, host: Embedded, screen: _Screen) -> bool:
+async def _until_ended(feeding: Coroutine[Any, Any, None], host: Embedded, screen: _Screen) -> bool:
     """Run gateway and committer until the feed closes, something fails, or a signal comes; whether it was a signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     tasks = {
-        asyncio.create_task(gateway.run(), name="gateway"),
+        asyncio.create_task(feeding, name="gateway"),
         asyncio.create_task(host.run(), name="committer"),
         asyncio.create_task(stop.wait(), name="signal"),
         asyncio.create_task(screen.refresh(), name="screen"),
@@ -192,7 +195,8 @@ class _Screen:
         tallies, now_ns = self._host.tallies, self._host.log_time_ns
         time_shown = market_time(now_ns) if now_ns else "waiting for the feed"
         table = alerts_table(
-            f"{time_shown} New York   {tallies.trades:,} trades   {tallies.signals:,} signals   {tallies.alerts:,} alerts"
+            f"{time_shown} New York   {tallies.trades:,} trades   {tallies.signals:,} signals"
+            f"   {tallies.alerts:,} alerts"
         )
         for document in reversed(self._shown):
             alert_row(table, document)

@@ -8,8 +8,8 @@ import msgspec
 from rich.table import Table
 
 from services.commands._output import console, market_time, print_json
+from services.commands._replaying import history
 from services.errors import InputError
-from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 
 EXAMPLE = "strikewire contexts SPY"
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Always 0."""
     underlying = options.underlying.upper().removeprefix("I:") if options.underlying else None
-    with open_embedded(options.data_dir, create=False) as client:
+    with history(options) as client:
         views = [msgspec.json.decode(document) for document in Warehouse(client).latest_views(underlying)]
     if underlying and not views:
         raise InputError(underlying, "no context has seen this underlying in this data directory")

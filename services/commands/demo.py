@@ -31,13 +31,9 @@ CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which market, how fast, how long."""
-    parser.add_argument(
-        "--duration", type=duration, metavar="D", help="wall time to run, such as 20s (default: on and on)"
-    )
+    parser.add_argument("--duration", type=duration, metavar="D", help="wall time to run, such as 20s")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the market (default 1)")
-    parser.add_argument(
-        "--speed", type=speed, default=SPEED, metavar="X|max", help=f"times real time (default {SPEED:g})"
-    )
+    parser.add_argument("--speed", type=speed, default=SPEED, metavar="X|max", help=f"default {SPEED:g}")
     parser.add_argument("--scenario", metavar="NAME", help="a named market")
     parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")

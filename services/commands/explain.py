@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.commands._output import console, market_time, print_json, styled_direction
-from services.history.engine import open_embedded
+from services.commands._replaying import history
 from services.history.warehouse import Warehouse
 from services.replay.explain import explain
 from services.replay.runner import calendar_of
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when the alert was reproduced, 1 when running it again gave something else."""
-    with open_embedded(options.data_dir, create=False) as client:
+    with history(options) as client:
         warehouse = Warehouse(client)
         document = explain(warehouse, calendar_of(warehouse, options.data_dir), options.alert_id)
     if options.json:

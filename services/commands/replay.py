@@ -9,10 +9,9 @@ import argparse
 from schemas.decisions import Alert, Signal
 from services.commands._arguments import moment, speed
 from services.commands._output import alert_row, alerts_table, console, print_json
-from services.commands._replaying import configuration, progress_bar
+from services.commands._replaying import configuration, history, progress_bar
 from services.errors import InputError
 from services.gateway.partition import Partitioner
-from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 from services.replay.runner import calendar_of, replay
 
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             else:
                 alert_row(table, _as_dict(decision))
 
-    with open_embedded(options.data_dir, create=False) as client:
+    with history(options) as client:
         warehouse = Warehouse(client)
         calendar = calendar_of(warehouse, options.data_dir)
         partitions = None

@@ -1,5 +1,5 @@
-"""The vendor's protocol on loopback: WebSocket clusters /options, /indices and /stocks, and REST, from a seeded market or
-a recorded tape. Any client of the vendor can be pointed at it; the key is `demo-key`.
+"""The vendor's protocol on loopback: WebSocket clusters /options, /indices and /stocks, and REST, from a seeded market
+or a recorded tape. Any client of the vendor can be pointed at it; the key is `demo-key`.
 """
 
 from __future__ import annotations

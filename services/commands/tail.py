@@ -14,8 +14,8 @@ from rich.table import Table
 from schemas.symbols import SYMBOL_BYTES, Contract, contract_ticker
 from schemas.topics import TOPICS, Topic
 from services.commands._output import alert_row, alerts_table, console, market_time, print_json
+from services.commands._replaying import history
 from services.errors import InputError
-from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 
 EXAMPLE = "strikewire tail alerts -n 20"
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if not 0 < options.n <= 10_000:
         raise InputError(f"-n {options.n}", "between 1 and 10,000")
     where, parameters = _where(topic, options.underlying)
-    with open_embedded(options.data_dir, create=False) as client:
+    with history(options) as client:
         order = _ORDER.get(topic.name, "received_ns")
         rows = Warehouse(client).newest(topic.table, order, where, parameters, options.n)
     documents = [_document(topic, row) for row in rows]

@@ -7,8 +7,7 @@ from __future__ import annotations
 import argparse
 
 from services.commands._output import console, print_json
-from services.commands._replaying import overridden, progress_bar
-from services.history.engine import open_embedded
+from services.commands._replaying import history, overridden, progress_bar
 from services.history.warehouse import Warehouse
 from services.replay.runner import calendar_of, recorded_rules, verify
 
@@ -21,7 +20,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when equal, 1 when not."""
-    with open_embedded(options.data_dir, create=False) as client:
+    with history(options) as client:
         warehouse = Warehouse(client)
         calendar = calendar_of(warehouse, options.data_dir)
         with progress_bar(warehouse, options.json) as progress:

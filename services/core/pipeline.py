@@ -66,12 +66,16 @@ class Pipeline:
         contexts: Sequence[Context],
         detectors: Sequence[Detector],
         scanner: Judge,
+        *,
+        sampling: bool = True,
     ) -> None:
+        """`sampling=False` publishes no views: a replay only wants decisions, and views cost more than they."""
         self.partition = partition
         self.contexts = _ordered(contexts)
         self.detectors = tuple(detectors)
         self.views = Views(self.contexts)
         self._calendar = calendar
+        self._sampling = sampling
         self._scanner = scanner
         self._by_lane = {lane: [c for c in self.contexts if lane in c.lanes] for lane in Lane}
         for lane, listening in self._by_lane.items():
@@ -178,7 +182,7 @@ class Pipeline:
     def _open_day(self, now_ns: int) -> None:
         self._day = ny_date(now_ns)
         self._day_ends_ns = ny_ns(self._day + dt.timedelta(days=1), 0)
-        self._sample_ns = (now_ns // SAMPLE_NS + 1) * SAMPLE_NS
+        self._sample_ns = (now_ns // SAMPLE_NS + 1) * SAMPLE_NS if self._sampling else FAR_FUTURE_NS
         session = self._calendar.session_on(self._day)
         for context in self.contexts:
             context.triggers.clear()

@@ -23,7 +23,19 @@ from services.replay.source import epoch_frames
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, resolved_rules, rules_digest
 
-__all__ = ["Run", "Step", "Tally", "Verdict", "calendar_of", "recorded_rules", "replay", "rules_document", "stored", "verify", "walk"]
+__all__ = [
+    "Run",
+    "Step",
+    "Tally",
+    "Verdict",
+    "calendar_of",
+    "recorded_rules",
+    "replay",
+    "rules_document",
+    "stored",
+    "verify",
+    "walk",
+]
 
 
 class Step(NamedTuple):
@@ -101,6 +113,7 @@ def walk(
     *,
     from_ns: int | None = None,
     to_ns: int | None = None,
+    sampling: bool = False,
 ) -> Iterator[Step]:
     """One partition's log through the pipeline, frame by frame.
 
@@ -110,7 +123,7 @@ def walk(
     epochs = warehouse.epochs()
     for _, group in groupby(epochs, key=lambda epoch: rules_digest(rules_of(epoch))):
         same = list(group)
-        pipeline = build_pipeline(rules_of(same[0]), calendar, partition)
+        pipeline = build_pipeline(rules_of(same[0]), calendar, partition, sampling=sampling)
         before = [epoch for epoch in epochs if epoch.epoch < same[0].epoch]
         day_ns = ny_ns(ny_date(same[0].started_ns), 0)
         for epoch in before:

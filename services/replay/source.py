@@ -32,7 +32,7 @@ def epoch_frames(
         keep &= headers.received_ns >= from_ns
     if to_ns is not None:
         keep &= headers.received_ns < to_ns
-    headers = Frames(*(column[keep] for column in headers))
+    headers = headers.where(keep)
     if not len(headers.seq):
         return
     # After a lost frame the position jumps; reading by position steps over the hole.

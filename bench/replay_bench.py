@@ -1,0 +1,185 @@
+"""Replay: how fast a recorded log runs through every context and detector, and how soon a demo has its first frame.
+
+The peer is what anybody would write first: a plain Python loop that keeps one rolling premium over the same prints. It
+decides nothing; it is there because it states what one Python statement a row costs on this machine. Beside it stand
+polars doing the same by its rolling sum, and the same loop compiled, which is the bound for one pass over the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.harness import entry, interleaved
+from schemas.frames import Frame, Lane, TradeRows
+from services.config import RulesConfig
+from services.core.calendar import Calendar
+from services.history.engine import open_embedded
+from services.history.warehouse import Warehouse
+from services.replay.runner import calendar_of, recorded_rules, replay
+from services.replay.source import epoch_frames
+from services.wiring import build_pipeline, warm_up
+
+__all__ = ["NAMES", "run"]
+
+NAMES = ("replay_trades_per_s", "replay_from_warehouse_trades_per_s", "first_frame_s", "first_frame_cold_s")
+WINDOW_NS = 300_000_000_000
+MULTIPLIER = 100.0
+ROUNDS = 5
+DEMO = ("--duration", "25s", "--seed", "7", "--speed", "40")
+PACKAGES = "aiohttp, chdb, clickhouse_connect, exchange_calendars, msgspec, numba, numpy, prometheus_client, pyarrow"
+
+
+def run() -> list[dict[str, Any]]:
+    """Record some minutes of market, then measure."""
+    with tempfile.TemporaryDirectory(prefix="strikewire-bench-") as scratch:
+        data_dir = Path(scratch) / "var"
+        _demo("demo", "--data-dir", data_dir, *DEMO)
+        first = [_first_frame(Path(scratch) / f"first{number}") for number in range(3)]
+        cold = _first_frame(Path(scratch) / "cold", {"NUMBA_CACHE_DIR": str(Path(scratch) / "numba")})
+        imports = [_imports() for _ in range(3)]
+        with open_embedded(data_dir, create=False) as client:
+            warehouse = Warehouse(client)
+            results = _replay(warehouse, calendar_of(warehouse, data_dir))
+    against = ("importing the packages", float(np.median(imports)))
+    return [
+        *results,
+        entry("first_frame_s", first, "s", *against, target=5.0, lower_is_better=True),
+        entry("first_frame_cold_s", [cold], "s", *against, target=30.0, lower_is_better=True),
+    ]
+
+
+def _replay(warehouse: Warehouse, calendar: Calendar) -> list[dict[str, Any]]:
+    partitions = warehouse.partitions()
+    log = {p: [f for e in warehouse.epochs() for f in epoch_frames(warehouse, p, e.epoch)] for p in partitions}
+    prints = [frame.rows for frames in log.values() for frame in frames if frame.header.lane is Lane.TRADES]
+    trades = [rows for rows in prints if isinstance(rows, TradeRows) and len(rows.received_ns)]
+    count = sum(len(rows.received_ns) for rows in trades)
+    rules = RulesConfig()
+    warm_up(rules, calendar)
+    _compiled(trades)
+
+    def whole() -> None:
+        replay(warehouse, calendar, recorded_rules())
+
+    seconds = interleaved(
+        {
+            "ours": lambda: _pipelines(log, rules, calendar),
+            "loop": lambda: _loop(trades),
+            "polars": lambda: _polars(trades),
+            "numba": lambda: _compiled(trades),
+            "warehouse": whole,
+        },
+        ROUNDS,
+    )
+    rates = {name: [count / value for value in values] for name, values in seconds.items()}
+    loop = float(np.median(rates["loop"]))
+    print(
+        f"replay of {count:,} trades: plain loop {loop:,.0f}/s, polars {np.median(rates['polars']):,.0f}/s,"
+        f" compiled loop (bound) {np.median(rates['numba']):,.0f}/s",
+        file=sys.stderr,
+    )
+    return [
+        entry("replay_trades_per_s", rates["ours"], "trades/s", "plain Python loop", loop, target=2.2 * loop),
+        entry("replay_from_warehouse_trades_per_s", rates["warehouse"], "trades/s", "plain Python loop", loop),
+    ]
+
+
+def _pipelines(log: dict[int, list[Frame]], rules: RulesConfig, calendar: Calendar) -> int:
+    decisions = 0
+    for partition, frames in log.items():
+        pipeline = build_pipeline(rules, calendar, partition, sampling=False)
+        for frame in frames:
+            decisions += len(pipeline.step(frame).decisions)
+    return decisions
+
+
+def _loop(trades: list[TradeRows]) -> float:
+    """One rolling premium over five minutes, a row at a time."""
+    window: deque[tuple[int, float]] = deque()
+    total = peak = 0.0
+    for rows in trades:
+        if window and rows.received_ns[0] < window[-1][0]:  # the next partition
+            window.clear()
+            total = 0.0
+        columns = rows.received_ns.tolist(), rows.price_usd.tolist(), rows.size_contracts.tolist()
+        for received_ns, price_usd, size in zip(*columns, strict=True):
+            premium = price_usd * size * MULTIPLIER
+            total += premium
+            window.append((received_ns, premium))
+            while window[0][0] <= received_ns - WINDOW_NS:
+                total -= window.popleft()[1]
+            peak = max(peak, total)
+    return peak
+
+
+def _polars(trades: list[TradeRows]) -> float:
+    import polars
+
+    frame = polars.DataFrame(
+        {
+            "at": np.concatenate([rows.received_ns for rows in trades]),
+            "price": np.concatenate([rows.price_usd for rows in trades]),
+            "size": np.concatenate([rows.size_contracts for rows in trades]),
+        }
+    ).sort("at")
+    premium = (polars.col("price") * polars.col("size") * MULTIPLIER).rolling_sum_by("at", window_size=f"{WINDOW_NS}i")
+    return float(frame.select(premium.max()).item())
+
+
+def _compiled(trades: list[TradeRows]) -> float:
+    return max(_rolling(rows.received_ns, rows.price_usd, rows.size_contracts) for rows in trades)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _rolling(at: NDArray[np.int64], price: NDArray[np.float64], size: NDArray[np.int32]) -> float:
+    total, peak, oldest = 0.0, 0.0, 0
+    for row in range(len(at)):
+        total += price[row] * size[row] * MULTIPLIER
+        while at[oldest] <= at[row] - WINDOW_NS:
+            total -= price[oldest] * size[oldest] * MULTIPLIER
+            oldest += 1
+        peak = max(peak, total)
+    return peak
+
+
+def _demo(*arguments: object) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "services.cli", *map(str, arguments), "--json"], check=True, capture_output=True
+    )
+
+
+def _first_frame(data_dir: Path, env: dict[str, str] | None = None) -> float:
+    """Seconds from the start of the process to the first frame with rows, as the program logs it."""
+    import os
+
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.cli", "demo", "--data-dir", str(data_dir), "--json", "--duration", "30s"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})},
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if line.startswith("{") and json.loads(line)["message"].startswith("first frame with rows"):
+                return time.perf_counter() - began
+    finally:
+        process.kill()
+        process.wait()
+    raise RuntimeError("the demo ended without a first frame")
+
+
+def _imports() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {PACKAGES}, rich, websockets"], check=True)
+    return time.perf_counter() - began
