@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import http
 import time
+from socket import SO_SNDBUF, SOL_SOCKET
 from types import TracebackType
 from typing import Literal
 
@@ -42,12 +43,13 @@ AUTH_TIMEOUT_S = 10.0
 # The vendor batches events over 10 to 50 ms; the middle keeps frames full and a person's latency unnoticeable.
 FLUSH_S = 0.025
 # When the machine cannot keep the pace asked for, market time slips behind rather than growing one endless step.
-STEP_NS_MAX = 2_000_000_000
+LAG_NS_MAX = 250_000_000
 # A client in lockstep that has not answered a ping for this long is dead, not slow.
 PONG_TIMEOUT_S = 120.0
 # A control message of a client: a thousand contracts in one subscription are 25 kB.
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-IDLE_S = 0.02
+# The kernel would grow its send buffer to megabytes and hide how late a client is; the buffer that counts is ours.
+KERNEL_BUFFER_BYTES = 256 * 1024
 
 
 class StandIn:
@@ -174,10 +176,14 @@ class StandIn:
         while not self.source.ended and not _past(deadline):
             await asyncio.sleep(FLUSH_S)
             now = time.monotonic_ns()
-            step_ns = min(int((now - then) * speed), STEP_NS_MAX)
+            owed_ns = int(min(now - then, LAG_NS_MAX) * speed)
             then = now
-            if step_ns > 0:
+            while owed_ns > 0 and not self.source.ended:
+                # At high speeds a flush is many quanta; between them readers and REST have their turn.
+                step_ns = min(owed_ns, self.source.quantum_ns)
                 self._deliver(self.source.advance(step_ns, self._quoted_rows()))
+                owed_ns -= step_ns
+                await asyncio.sleep(0)
 
     def _deliver(self, batch: Batch) -> list[Connection]:
         """Queue the batch for whoever subscribed to any of it; returns those connections."""
@@ -220,6 +226,8 @@ class StandIn:
 
     async def _serve_client(self, socket: ServerConnection) -> None:
         assert socket.request is not None
+        kernel_socket = socket.transport.get_extra_info("socket")
+        kernel_socket.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER_BYTES)
         session = Session(CLUSTERS[socket.request.path.partition("?")[0]], self._keys, self._manners)
         connection = Connection(socket, session)
         writer = asyncio.create_task(connection.write(), name="standin-writer")

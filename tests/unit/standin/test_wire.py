@@ -84,7 +84,7 @@ def test_a_stock_bar_has_the_vendors_keys() -> None:
     count = np.array([500])
     bars = Bars(np.array([0], np.int32), one, one, one, one, count, one, count, one, count, count + 1000)
     (event,) = json.loads(encode(stock_events(("SPY",), bars)))
-    assert set(event) == set("ev sym v av op vw o c h l a z s e".split())
+    assert set(event) == {"ev", "sym", "v", "av", "op", "vw", "o", "c", "h", "l", "a", "z", "s", "e"}
     assert (event["sym"], event["v"], event["s"], event["e"]) == ("SPY", 500, 500, 1500)
 
 

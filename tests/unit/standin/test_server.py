@@ -1,0 +1,196 @@
+"""The server over real sockets: sessions, lockstep, eviction, slow consumers, endings (massive.md 2 and 11.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket as kernel
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
+
+from services.standin import connection as connection_module
+from services.standin import server as server_module
+from services.standin.server import StandIn
+from services.standin.tape import Tape
+
+from .conftest import CALL, DAY, write_tape
+
+Event = dict[str, Any]
+TAPE_EVENTS = frozenset({"options.T", "stocks.A"})
+
+
+@asynccontextmanager
+async def client(
+    standin: StandIn, path: str, subscriptions: str = "", key: str = "demo-key", receive_buffer: int = 0
+) -> AsyncIterator[ClientConnection]:
+    """A connection that has been greeted, let in, and has subscribed."""
+    host, port = standin.ws_url.removeprefix("ws://").split(":")
+    plain = kernel.socket()
+    if receive_buffer:
+        plain.setsockopt(kernel.SOL_SOCKET, kernel.SO_RCVBUF, receive_buffer)
+    plain.connect((host, int(port)))
+    async with connect(standin.ws_url + path, compression=None, max_size=None, sock=plain) as socket:
+        assert json.loads(await socket.recv())[0]["status"] == "connected"
+        await socket.send(json.dumps({"action": "auth", "params": key}))
+        assert json.loads(await socket.recv())[0]["status"] == "auth_success"
+        if subscriptions:
+            await socket.send(json.dumps({"action": "subscribe", "params": subscriptions}))
+        yield socket
+
+
+async def to_the_end(socket: ClientConnection) -> tuple[list[Event], ConnectionClosed]:
+    """Every event until the connection is gone, and how it went."""
+    events: list[Event] = []
+    while True:
+        try:
+            events += json.loads(await socket.recv())
+        except ConnectionClosed as closed:
+            return events, closed
+
+
+def of(events: list[Event], kind: str) -> list[Event]:
+    return [event for event in events if event["ev"] == kind]
+
+
+async def test_a_tape_arrives_whole_in_order_and_ends_with_1000(tape: Tape) -> None:
+    async with StandIn(tape, speed=None, at_end="close", start_when=TAPE_EVENTS) as standin:
+        async with client(standin, "/options", f"T.*,Q.{CALL}") as options, client(standin, "/stocks", "A.*") as stocks:
+            (events, closed), (bars, _) = await asyncio.gather(to_the_end(options), to_the_end(stocks))
+        await asyncio.wait_for(standin.finished.wait(), 5)
+    assert closed.rcvd is not None
+    assert closed.rcvd.code == 1000
+    assert [(event["ev"], event["q"]) for event in events if event["ev"] != "status"] == [
+        ("Q", 1), ("T", 2), ("T", 4), ("Q", 5), ("T", 6),
+    ]  # fmt: skip
+    assert [bar["c"] for bar in of(bars, "A")] == [100.0, 100.1, 100.2]
+
+
+async def test_the_clock_stands_still_until_every_named_channel_is_subscribed(tape: Tape) -> None:
+    async with StandIn(tape, speed=None, start_when=TAPE_EVENTS) as standin, client(standin, "/options", "T.*"):
+        await asyncio.sleep(0.1)
+        assert standin.clock_ns == tape.session.open_ns
+        async with client(standin, "/stocks", "A.*"):
+            await asyncio.wait_for(standin.finished.wait(), 20)
+        assert standin.clock_ns == tape.session.close_ns
+
+
+async def test_in_lockstep_nobody_listening_means_no_time_passing(tape: Tape) -> None:
+    async with StandIn(tape, speed=None) as standin:
+        await asyncio.sleep(0.1)
+        assert standin.clock_ns == tape.session.open_ns
+
+
+async def test_in_lockstep_a_reader_that_stops_stops_the_market(realdata: Path) -> None:
+    tape = Tape.open(realdata / "lean", DAY, "AAPL")
+    async with (
+        StandIn(tape, speed=None, start_when=frozenset({"options.T"})) as standin,
+        client(standin, "/options", "T.*") as socket,
+    ):
+        await asyncio.sleep(1.0)  # does not read: its library takes a few frames, then the socket fills
+        stopped_at = standin.clock_ns
+        await asyncio.sleep(0.5)
+        # A few frames of a minute each have gone out, the other six hours have not.
+        assert standin.clock_ns == stopped_at
+        assert standin.clock_ns < tape.session.open_ns + 60 * 60_000_000_000
+        reading = asyncio.create_task(to_the_end(socket))
+        await asyncio.wait_for(standin.finished.wait(), 60)
+        await socket.close()
+        events, _ = await reading
+    assert len(of(events, "T")) == 22_067
+
+
+async def test_paced_time_follows_the_wall(tape: Tape) -> None:
+    async with StandIn(tape, speed=600, duration_s=0.5) as standin:
+        await asyncio.wait_for(standin.finished.wait(), 5)
+        passed_s = (standin.clock_ns - tape.session.open_ns) / 1e9
+    assert 150 < passed_s < 400
+
+
+async def test_an_unknown_path_is_404(tape: Tape) -> None:
+    async with StandIn(tape, speed=1) as standin:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(standin.ws_url + "/crypto")
+    assert refused.value.response.status_code == 404
+
+
+async def test_a_wrong_key_is_told_and_dropped_without_a_close_frame(tape: Tape) -> None:
+    async with StandIn(tape, speed=1) as standin, connect(standin.ws_url + "/options") as socket:
+        await socket.recv()
+        await socket.send('{"action":"auth","params":"wrong"}')
+        assert json.loads(await socket.recv())[0]["status"] == "auth_failed"
+        with pytest.raises(ConnectionClosedError) as closed:
+            await socket.recv()
+    assert closed.value.rcvd is None
+
+
+async def test_no_key_in_time_is_a_timeout(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "AUTH_TIMEOUT_S", 0.05)
+    async with StandIn(tape, speed=1) as standin, connect(standin.ws_url + "/options") as socket:
+        events, _ = await to_the_end(socket)
+    assert [event["status"] for event in events] == ["connected", "auth_timeout"]
+
+
+async def test_a_second_connection_with_a_key_evicts_the_first_with_1008(tape: Tape) -> None:
+    async with (
+        StandIn(tape, speed=1) as standin,
+        client(standin, "/options", "T.*") as first,
+        client(standin, "/options", "T.*") as second,
+    ):
+        events, closed = await to_the_end(first)
+        assert closed.rcvd is not None
+        assert closed.rcvd.code == 1008
+        assert events[-1]["status"] == "max_connections"
+        await second.send('{"action":"subscribe","params":"AM.*"}')
+        acknowledged = json.loads(await second.recv()) + json.loads(await second.recv())
+    assert [event["message"] for event in acknowledged] == ["subscribed to: T.*", "subscribed to: AM.*"]
+
+
+async def test_another_cluster_or_another_key_evicts_nobody(tape: Tape) -> None:
+    keys = frozenset({"demo-key", "other"})
+    async with (
+        StandIn(tape, speed=1, keys=keys) as standin,
+        client(standin, "/options", "T.*") as first,
+        client(standin, "/stocks", "A.*"),
+        client(standin, "/options", "T.*", key="other"),
+    ):
+        await first.recv()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(first.recv(), 0.2)
+
+
+async def test_a_client_whose_buffer_overflows_is_cut_off(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "BUFFER_BYTES_MAX", 100_000)
+    tape = Tape.open(realdata / "lean", DAY, "AAPL")
+    async with (
+        StandIn(tape, speed=20_000, start_when=frozenset({"options.T"})) as standin,
+        client(standin, "/options", "T.*", receive_buffer=4096) as socket,
+    ):
+        # Neither reads nor lets its library read: the kernel's buffers fill, then the server's.
+        socket.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.wait_for(standin.finished.wait(), 60)
+        socket.transport.resume_reading()  # type: ignore[attr-defined]
+        events, _ = await to_the_end(socket)
+    assert 0 < len(of(events, "T")) < 22_067
+
+
+async def test_a_client_that_leaves_does_not_hold_up_the_others(tape: Tape) -> None:
+    async with (
+        StandIn(tape, speed=None, at_end="close", start_when=TAPE_EVENTS) as standin,
+        client(standin, "/options", "T.*") as options,
+    ):
+        async with client(standin, "/stocks", "A.*"):
+            pass
+        events, _ = await asyncio.wait_for(to_the_end(options), 20)
+    assert len(of(events, "T")) == 3
+
+
+@pytest.mark.parametrize("wrong", ["options.ZZ", "bonds.T", "options"])
+def test_start_when_refuses_what_is_no_channel(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"cluster\.channel"):
+        StandIn(Tape.open(write_tape(tmp_path), DAY, "XYZ"), speed=1, start_when=frozenset({wrong}))
