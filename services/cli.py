@@ -32,6 +32,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("tail", "tail", "the newest records of a topic"),
     ("contexts", "contexts", "the state of the context engines"),
     ("detectors", "detectors", "the catalogue of detectors"),
+    ("warehouse", "warehouse", "the embedded engine on ClickHouse's HTTP interface"),
+    ("sink", "sink", "Kafka's topics into the warehouse, exactly once"),
     ("standin", "standin", "the vendor's protocol on loopback"),
     ("chain", "chain", "one option chain file worked out"),
     ("topics", "topics", "Kafka's topics: create, list"),
@@ -105,6 +107,9 @@ def _common() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="one override, repeatable"
     )
     group.add_argument("--data-dir", type=Path, default=Path("var"), metavar="DIR", help="history (default: var)")
+    group.add_argument(
+        "--warehouse", metavar="URL", help="a served warehouse or ClickHouse, such as http://127.0.0.1:8123"
+    )
     group.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"), metavar="LEVEL")
     group.add_argument("--debug", action="store_true", help="show tracebacks")
     return common

@@ -1,4 +1,4 @@
-"""Opens the warehouse: the embedded engine (chdb) under a data directory.
+"""Opens the warehouse: the embedded engine (chdb) under a data directory, or a server by ClickHouse's HTTP interface.
 
 One process owns an embedded warehouse. chdb answers a second one with an empty error, so a lock file beside it says who
 the owner is. chdb also keeps to one path per process and must not be forked after opening.
@@ -14,10 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.errors import InputError, StoreBusyError, StoreError
+from services.config import WarehouseConfig
+from services.errors import ConfigError, InputError, StoreBusyError, StoreError
 from services.history.migrations import migrate
+from services.secrets import secret
 
-__all__ = ["WAREHOUSE_DIR", "open_embedded"]
+__all__ = ["WAREHOUSE_DIR", "open_embedded", "open_remote", "open_warehouse"]
+
+PASSWORD_VARIABLE = "STRIKEWIRE_WAREHOUSE_PASSWORD"
+# A connection that is not there after this is away; the sink then waits and tries again.
+CONNECT_S = 5
+# An insert of 100,000 rows takes a tenth of a second; a window of a replay less. Ten minutes end what is stuck.
+ANSWER_S = 600
 
 WAREHOUSE_DIR = "warehouse"
 LOCK_FILE = "lock"
@@ -47,6 +55,72 @@ def open_embedded(data_dir: Path, *, create: bool, database: str = "strikewire")
             yield client
         finally:
             client.close()
+
+
+@contextmanager
+def open_warehouse(data_dir: Path, config: WarehouseConfig, *, create: bool = False) -> Iterator[Any]:
+    """The warehouse a program was told to use: the server at `config.url`, else the embedded engine in `data_dir`."""
+    if not config.url:
+        with open_embedded(data_dir, create=create, database=config.database) as client:
+            yield client
+        return
+    client = open_remote(config)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def open_remote(config: WarehouseConfig, *, apply_schema: bool = True) -> Any:
+    """A clickhouse-connect client on a server, its schema brought up to date. Raises StoreError, ConfigError."""
+    from urllib.parse import urlsplit
+
+    import clickhouse_connect
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    url = urlsplit(config.url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ConfigError("warehouse.url", f"{_without_password(config.url)!r} is not http://HOST:PORT or https://")
+    if url.password:
+        raise ConfigError("warehouse.url", f"a password belongs in {PASSWORD_VARIABLE}, not in an address")
+    address = f"{url.scheme}://{url.hostname}:{url.port or (8443 if url.scheme == 'https' else 8123)}"
+    settings: dict[str, Any] = {
+        "host": url.hostname,
+        "port": url.port or 0,
+        "interface": url.scheme,
+        "username": url.username or config.user,
+        "password": secret(PASSWORD_VARIABLE),
+        "connect_timeout": CONNECT_S,
+        "send_receive_timeout": ANSWER_S,
+        # On one machine the copy is cheaper than the compression.
+        "compress": url.hostname not in ("127.0.0.1", "localhost", "::1"),
+        # No state is kept between statements, so statements may run beside each other.
+        "autogenerate_session_id": False,
+    }
+    if config.ca_file:
+        settings["ca_cert"] = config.ca_file
+    try:
+        if apply_schema:
+            with clickhouse_connect.get_client(**settings) as first:
+                first.command(f"CREATE DATABASE IF NOT EXISTS {config.database}")
+        client = clickhouse_connect.get_client(database=config.database, **settings)
+        if apply_schema:
+            migrate(client)
+    except ClickHouseError as error:
+        raise StoreError(f"{address}: {_first_sentence(str(error))}") from None
+    return client
+
+
+def _first_sentence(problem: str) -> str:
+    """The part of an engine's message a person can act on, on one line."""
+    text = " ".join(problem.split())
+    return text if len(text) <= 300 else text[:300] + "..."
+
+
+def _without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def _connect(path: Path) -> Any:
