@@ -151,7 +151,12 @@ class Scanner:
 def _key(signal: Signal) -> tuple[str, str, Direction, str]:
     """What makes two signals one bet: detector, underlying, direction, and the contract or level."""
     level = signal.evidence.get("level_usd")
-    return signal.detector, signal.underlying, signal.direction, signal.contract or ("" if level is None else f"{level}")
+    return (
+        signal.detector,
+        signal.underlying,
+        signal.direction,
+        signal.contract or ("" if level is None else f"{level}"),
+    )
 
 
 def _weighed(contribution: Contribution, points: float) -> Contribution:

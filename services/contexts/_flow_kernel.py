@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# (compiled functions state their types in the decorator, where numba checks them)
 """The flow context's compiled loops: one pass over a frame's columns, state in records, no object per trade.
 
 Times in clusters are exchange times (`event_ns`): what belongs together happened together. Times at which something
@@ -11,25 +13,23 @@ import numba
 import numpy as np
 from numba import types
 
+from services.contexts._chain import CHAIN, find, is_contract, new_contract
 from services.contexts._flow_state import (
     CLUSTER_INPUTS,
     FAR,
     LEGS,
     NEED_CLUSTERS,
-    NEED_CONTRACTS,
-    NEED_NOTHING,
     NEED_TRADED,
-    NEED_UNDERLYINGS,
     RING,
     new_state,
 )
-from services.contexts._table import EMPTY, I16_IN, I32_IN, I32_OUT, U64_IN, contract_hash, inlined, symbol_hash
+from services.contexts._table import EMPTY, I16_IN, I32_IN, I32_OUT, U64_IN, contract_hash, inlined
 from services.core.windows import MINUTE_NS, MINUTES
 from services.quant.jit import F64_IN, I8_IN, I64_IN, kernel
 
-__all__ = ["BLOCK", "KINDS", "SPLIT", "SWEEP", "close_clusters", "take_chain", "take_spots", "take_trades"]
+__all__ = ["BLOCK", "KINDS", "SPLIT", "SWEEP", "close_clusters", "take_spots", "take_trades"]
 
-STATE = numba.typeof(new_state(1, 1, 1, [1]))
+STATE = numba.typeof(new_state(1, 1, 1))
 
 SWEEP, BLOCK, SPLIT = 1, 2, 3
 KINDS = ("", "SWEEP", "BLOCK", "SPLIT")
@@ -65,94 +65,6 @@ HIT_SPAN_NS = 100_000_000
 TICK_HIGH_USD, TICK_LOW_USD, TICK_FROM_USD = 0.05, 0.01, 3.0
 # Prices a US option cannot have; a feed that says so is wrong.
 PRICE_MAX_USD = 1e7
-
-
-@inlined
-def _underlying_at(scalars, underlyings, table, code):
-    """The record number of an underlying, taken up if new; -1 when there is no room now, -2 when never."""
-    mixed = symbol_hash(code)
-    mask = np.uint64(table.shape[0] - 1)
-    at = mixed & mask
-    while table[at] != EMPTY:
-        slot = table[at]
-        if underlyings[slot].code == code:
-            return slot
-        at = (at + ONE) & mask
-    slot = scalars.underlyings
-    if slot >= scalars.underlyings_max:
-        return -2
-    if slot >= underlyings.shape[0]:
-        scalars.need = NEED_UNDERLYINGS
-        return -1
-    table[at] = slot
-    scalars.underlyings = slot + 1
-    underlyings[slot].mixed = mixed
-    underlyings[slot].code = code
-    underlyings[slot].spot_usd = np.nan
-    return slot
-
-
-@inlined
-def _find_underlying(underlyings, table, code):
-    """The record number of an underlying, -1 if nothing was seen of it."""
-    mask = np.uint64(table.shape[0] - 1)
-    at = symbol_hash(code) & mask
-    while table[at] != EMPTY:
-        slot = table[at]
-        if underlyings[slot].code == code:
-            return slot
-        at = (at + ONE) & mask
-    return -1
-
-
-@inlined
-def _is(held, mixed, root, expiry_day, strike_mills, right):
-    return (
-        held.mixed == mixed
-        and held.root == root
-        and held.strike_mills == strike_mills
-        and held.expiry_day == expiry_day
-        and (held.right > 0) == (right > 0)
-    )
-
-
-@inlined
-def _new_contract(
-    scalars, contracts, table, underlyings, underlying_table, single_venue, at, mixed, underlying, root, expiry_day,
-    strike_mills, right,
-):  # fmt: skip
-    """Take a contract up at place `at` of the table: its record number, -1 for no room now, -2 for never."""
-    slot = scalars.contracts
-    if slot >= scalars.contracts_max:
-        return -2
-    if slot >= contracts.shape[0]:
-        scalars.need = NEED_CONTRACTS
-        return -1
-    owner = _underlying_at(scalars, underlyings, underlying_table, underlying)
-    if owner < 0:
-        return owner
-    table[at] = slot
-    scalars.contracts = slot + 1
-    made = contracts[slot]
-    made.mixed = mixed
-    made.root = root
-    made.expiry_day = expiry_day
-    made.strike_mills = strike_mills
-    made.right = 1 if right > 0 else -1
-    made.underlying = owner
-    made.multiplier = 100
-    made.traded = -1
-    made.bid_usd = np.nan
-    made.ask_usd = np.nan
-    made.iv_annual = np.nan
-    made.delta = np.nan
-    made.spot_usd = np.nan
-    made.open_interest = -1
-    made.single_venue = 0
-    for venue in range(single_venue.shape[0]):
-        if single_venue[venue] == root:
-            made.single_venue = 1
-    return slot
 
 
 @inlined
@@ -407,9 +319,7 @@ def _start_cluster(cluster, epoch, traded_at, contract, side, negotiated, event,
 
 
 @inlined
-def _join_cluster(
-    scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd
-):
+def _join_cluster(scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd):
     """Count a print into its cluster; True when the cluster has just become worth telling."""
     if iso:
         cluster.iso = 1
@@ -438,7 +348,22 @@ def _join_cluster(
 
 @inlined
 def _legs(
-    scalars, legs, prints, traded, contracts, clusters, held, owner, traded_at, number, event, exchange, size, position, bucket, day
+    scalars,
+    legs,
+    prints,
+    traded,
+    contracts,
+    clusters,
+    held,
+    owner,
+    traded_at,
+    number,
+    event,
+    exchange,
+    size,
+    position,
+    bucket,
+    day,
 ):
     """True when a print is one leg of an unflagged complex order; its earlier legs lose their direction.
 
@@ -482,26 +407,26 @@ def _legs(
 
 @kernel(
     I64_IN, I64_IN, U64_IN, U64_IN, I32_IN, I32_IN, I8_IN, F64_IN, I32_IN, I16_IN, U64_IN, F64_IN, F64_IN, I64_IN,
-    STATE, types.int64, types.int64, types.int64, returns=types.int64,
+    CHAIN, STATE, types.int64, types.int64, types.int64, returns=types.int64,
 )  # fmt: skip
 def take_trades(
     received_ns, event_ns, underlying, root, expiry_day, strike_mills, right, price_usd, size_contracts, exchange,
-    condition_bits, bid_usd, ask_usd, quote_age_ns, state, frame_position, start, stop,
+    condition_bits, bid_usd, ask_usd, quote_age_ns, chain, state, frame_position, start, stop,
 ):  # fmt: skip
     """Take prints [start, stop). Returns the row it stopped before: one whose time is due, or one that needs room."""
     scalars = state.scalars[0]
     # Taken out of the tuple once: each time costs an atomic reference count.
-    contracts, contract_table, traded_all, prints = state.contracts, state.contract_table, state.traded, state.prints
-    underlyings, underlying_table, single_venue = state.underlyings, state.underlying_table, state.single_venue
+    counts, contracts, contract_table = chain.counts[0], chain.contracts, chain.contract_table
+    underlyings, underlying_table, single_venue = chain.underlyings, chain.underlying_table, chain.single_venue
+    traded_all, prints = state.traded, state.prints
     buckets, days, legs, clusters, inputs = state.buckets, state.days, state.legs, state.clusters, state.inputs
     open_cluster, pending, active = state.open_cluster, state.pending, state.active
-    scalars.need = NEED_NOTHING
     mask = np.uint64(contract_table.shape[0] - 1)
     for row in range(start, stop):
         now = received_ns[row]
         if now >= scalars.close_due_ns or now >= scalars.minute_due_ns:
             return row
-        scalars.now_ns = now
+        counts.now_ns = now
         price = price_usd[row]
         size = size_contracts[row]
         if not (0.0 < price < PRICE_MAX_USD and size > 0):
@@ -511,20 +436,20 @@ def take_trades(
         mixed = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
         place = mixed & mask
         contract_at = contract_table[place]
-        while contract_at != EMPTY and not _is(
+        while contract_at != EMPTY and not is_contract(
             contracts[contract_at], mixed, root[row], expiry_day[row], strike_mills[row], right[row]
         ):
             place = (place + ONE) & mask
             contract_at = contract_table[place]
         if contract_at == EMPTY:
-            contract_at = _new_contract(
-                scalars, contracts, contract_table, underlyings, underlying_table, single_venue, place, mixed,
+            contract_at = new_contract(
+                counts, contracts, contract_table, underlyings, underlying_table, single_venue, place, mixed,
                 underlying[row], root[row], expiry_day[row], strike_mills[row], right[row],
             )  # fmt: skip
         if contract_at == -1:
             return row
         if contract_at < 0:
-            scalars.overflow += 1
+            counts.overflow += 1
             continue
         contract = contracts[contract_at]
         traded_at = contract.traded
@@ -550,7 +475,9 @@ def take_trades(
         _start_minute(bucket, minute)
         if (bits & CANCELLED) != NONE:
             scalars.cancels += 1
-            if not _cancel(clusters, prints, contract, traded, traded_at, bits, price, size, exchange[row], bucket, day):
+            if not _cancel(
+                clusters, prints, contract, traded, traded_at, bits, price, size, exchange[row], bucket, day
+            ):
                 scalars.cancels_unmatched += 1
             continue
         traded.event_ns = max(traded.event_ns, event)
@@ -643,7 +570,7 @@ def take_trades(
                 if not negotiated:
                     open_cluster[place] = at
             if at < 0:
-                scalars.overflow += 1
+                counts.overflow += 1
             else:
                 printed.cluster = at
                 printed.cluster_first = clusters[at].first_position
@@ -669,73 +596,20 @@ def take_trades(
     return stop
 
 
-@kernel(
-    I64_IN, U64_IN, U64_IN, I32_IN, I32_IN, I8_IN, I32_IN, F64_IN, F64_IN, F64_IN, F64_IN, I64_IN, F64_IN,
-    STATE, types.int64, types.int64, returns=types.int64,
-)  # fmt: skip
-def take_chain(
-    received_ns, underlying, root, expiry_day, strike_mills, right, multiplier, bid_usd, ask_usd, iv_annual, delta,
-    open_interest, spot_usd, state, start, stop,
-):  # fmt: skip
-    """Keep the last chain row of each contract. Returns the row it stopped before for want of room, or stop."""
-    scalars = state.scalars[0]
-    contracts, contract_table, single_venue = state.contracts, state.contract_table, state.single_venue
-    underlyings, underlying_table = state.underlyings, state.underlying_table
-    scalars.need = NEED_NOTHING
-    mask = np.uint64(contract_table.shape[0] - 1)
-    for row in range(start, stop):
-        now = received_ns[row]
-        # Written out here and not a helper: handing arrays over costs two reference counts each, atomic ones.
-        mixed = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
-        place = mixed & mask
-        contract_at = contract_table[place]
-        while contract_at != EMPTY and not _is(
-            contracts[contract_at], mixed, root[row], expiry_day[row], strike_mills[row], right[row]
-        ):
-            place = (place + ONE) & mask
-            contract_at = contract_table[place]
-        if contract_at == EMPTY:
-            contract_at = _new_contract(
-                scalars, contracts, contract_table, underlyings, underlying_table, single_venue, place, mixed,
-                underlying[row], root[row], expiry_day[row], strike_mills[row], right[row],
-            )  # fmt: skip
-        if contract_at == -1:
-            return row
-        scalars.now_ns = now
-        if contract_at < 0:
-            scalars.overflow += 1
-            continue
-        contract = contracts[contract_at]
-        contract.multiplier = multiplier[row]
-        contract.bid_usd = bid_usd[row]
-        contract.ask_usd = ask_usd[row]
-        contract.iv_annual = iv_annual[row]
-        contract.delta = delta[row]
-        contract.spot_usd = spot_usd[row]
-        contract.chain_ns = now
-        if open_interest[row] >= 0:
-            contract.open_interest = open_interest[row]
-        # The snapshot's spot stands in where no tick of the underlying comes, or none came for a minute.
-        held = underlyings[contract.underlying]
-        if 0.0 < spot_usd[row] < np.inf and (held.spot_ns == 0 or now - held.spot_ns > MINUTE_NS):
-            held.spot_usd = spot_usd[row]
-    return stop
-
-
-@kernel(I64_IN, U64_IN, F64_IN, STATE, types.int64, types.int64)
-def take_spots(received_ns, symbol, price_usd, state, start, stop):
+@kernel(I64_IN, U64_IN, F64_IN, CHAIN, types.int64, types.int64)
+def take_spots(received_ns, symbol, price_usd, chain, start, stop):
     """Keep the last price of each underlying that options were seen of."""
-    scalars, underlyings, table = state.scalars[0], state.underlyings, state.underlying_table
+    counts, underlyings, table = chain.counts[0], chain.underlyings, chain.underlying_table
     for row in range(start, stop):
-        scalars.now_ns = received_ns[row]
-        owner = _find_underlying(underlyings, table, symbol[row])
+        counts.now_ns = received_ns[row]
+        owner = find(underlyings, table, symbol[row])
         if owner >= 0 and 0.0 < price_usd[row] < np.inf:
             underlyings[owner].spot_usd = price_usd[row]
             underlyings[owner].spot_ns = received_ns[row]
 
 
-@kernel(STATE, types.int64, types.int64, I32_OUT, returns=types.int64)
-def close_clusters(state, until, now, closed):
+@kernel(CHAIN, STATE, types.int64, types.int64, I32_OUT, returns=types.int64)
+def close_clusters(chain, state, until, now, closed):
     """Put the told clusters that end at or before `until` into `closed`, in the order of their end; how many.
 
     `now` is the log's time, in whose minute a sweep's premium is counted.
@@ -752,7 +626,7 @@ def close_clusters(state, until, now, closed):
             kept += 1
             scalars.close_due_ns = min(scalars.close_due_ns, cluster.close_ns)
             continue
-        contract = state.contracts[state.traded[cluster.traded].contract]
+        contract = chain.contracts[state.traded[cluster.traded].contract]
         cluster.kind = _kind(scalars, cluster, contract.single_venue)
         if cluster.kind == SWEEP and not cluster.multi_leg:
             bucket = state.buckets[cluster.underlying * MINUTES + (now // MINUTE_NS) % MINUTES]

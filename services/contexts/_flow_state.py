@@ -1,9 +1,9 @@
 """What the flow context remembers: records in numpy arrays, which one kernel call reads and writes in place.
 
-`contracts` holds the last chain row of every contract seen; `traded` is for those that printed, with the last `RING`
-prints of each in `prints`. `underlyings`, `buckets` (one a minute, see `services.core.windows`) and `days` hold sums;
-`legs` the last prints of an underlying, for multi-leg inference; `clusters` the prints that belong together. Arrays
-grow by doubling up to a limit; what does not fit is counted.
+Beside the chain (`_chain`), `traded` is for contracts that printed, with the last `RING` prints of each in `prints`.
+`buckets` (one a minute, see `services.core.windows`) and `days` hold an underlying's sums, `legs` its last prints for
+multi-leg inference; `clusters` are prints that belong together. Arrays grow by doubling up to a limit; what does not
+fit is counted.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.contexts._table import doubled, new_table, refill
+from services.contexts._table import EMPTY, doubled
 from services.core.windows import MINUTES
 
 __all__ = [
-    "CLUSTER_INPUTS", "FAR", "LEGS", "NEED_CLUSTERS", "NEED_CONTRACTS", "NEED_NOTHING", "NEED_TRADED",
-    "NEED_UNDERLYINGS", "RING", "State", "grow", "new_state",
+    "CLUSTER_INPUTS", "FAR", "LEGS", "NEED_CLUSTERS", "NEED_TRADED", "RING", "State", "grow", "new_state", "widen",
 ]  # fmt: skip
 
 # Prints kept a contract: what a cancel can still find, and the inputs a contract's minute stands on.
@@ -43,17 +42,11 @@ SCALARS = _record(
     block_premium_usd="f8", negotiated_premium_usd="f8", cluster_premium_usd="f8", quote_age_ns="i8",
     chain_age_ns="i8", tick_age_ns="i8", quote_dead_zone="f8", chain_dead_zone="f8", p_quote="f8", p_outside="f8",
     p_chain="f8", p_tick="f8", auction_factor="f8", leg_gap_ns="i8", leg_contracts_min="i8", minute_volume_min="i8",
-    contracts_max="i8", underlyings_max="i8", clusters_max="i8",
-    now_ns="i8", close_due_ns="i8", minute_due_ns="i8", epoch="i8", contracts="i8", traded="i8", underlyings="i8",
+    clusters_max="i8",
+    now_ns="i8", close_due_ns="i8", minute_due_ns="i8", epoch="i8", traded="i8",
     cluster_head="i8", pending="i8", active="i8", need="i8", overflow="i8", bad="i8", cancels="i8",
     cancels_unmatched="i8", late="i8", multi_leg="i8", inferred_multi_leg="i8", tier_a="i8", tier_c="i8", tier_d="i8",
     tier_u="i8",
-)  # fmt: skip
-
-CONTRACT = _record(
-    mixed="u8", root="u8", expiry_day="i4", strike_mills="i4", right="i1", single_venue="i1", underlying="i4", multiplier="i4",
-    traded="i4", bid_usd="f8", ask_usd="f8", iv_annual="f8", delta="f8", open_interest="i8", spot_usd="f8",
-    chain_ns="i8",
 )  # fmt: skip
 
 TRADED = _record(
@@ -66,8 +59,6 @@ PRINT = _record(
     price_usd="f8", size="i4", exchange="i2", side="i1", single="i1", sure="f8", premium_usd="f8", delta_usd="f8",
     event_ns="i8", epoch="i8", position="i8", cluster="i4", cluster_first="i8", live="i1",
 )  # fmt: skip
-
-UNDERLYING = _record(mixed="u8", code="u8", spot_usd="f8", spot_ns="i8", seen_ns="i8", touched="i1", leg_head="i4")
 
 SUMS = {
     "prints": "f8", "premium_usd": "f8", "single_usd": "f8", "net_premium_usd": "f8", "delta_usd": "f8",
@@ -84,19 +75,15 @@ CLUSTER = _record(
     price_min_usd="f8", price_max_usd="f8", delta="f8", spot_usd="f8", walk="i1", inputs="i4",
 )  # fmt: skip
 
-NEED_NOTHING, NEED_CONTRACTS, NEED_TRADED, NEED_UNDERLYINGS, NEED_CLUSTERS = range(5)
+NEED_TRADED, NEED_CLUSTERS = 1, 2
 
 
 class State(NamedTuple):
     """All arrays of the context; a kernel takes it whole."""
 
     scalars: Records
-    contracts: Records
-    contract_table: npt.NDArray[np.int32]
     traded: Records
     prints: Records
-    underlyings: Records
-    underlying_table: npt.NDArray[np.int32]
     buckets: Records
     days: Records
     legs: Records
@@ -105,28 +92,22 @@ class State(NamedTuple):
     open_cluster: npt.NDArray[np.int32]
     pending: npt.NDArray[np.int32]
     active: npt.NDArray[np.int32]
-    single_venue: npt.NDArray[np.uint64]
 
 
-def new_state(contracts: int, underlyings: int, clusters: int, single_venue: list[int]) -> State:
+def new_state(traded: int, underlyings: int, clusters: int) -> State:
     """Empty state with room for so many of each."""
     state = State(
         scalars=np.zeros(1, SCALARS),
-        contracts=np.zeros(contracts, CONTRACT),
-        contract_table=new_table(contracts),
-        traded=np.zeros(contracts, TRADED),
-        prints=np.zeros(contracts * RING, PRINT),
-        underlyings=np.zeros(underlyings, UNDERLYING),
-        underlying_table=new_table(underlyings),
+        traded=np.zeros(traded, TRADED),
+        prints=np.zeros(traded * RING, PRINT),
         buckets=np.zeros(underlyings * MINUTES, BUCKET),
         days=np.zeros(underlyings, BUCKET),
         legs=np.zeros(underlyings * LEGS, LEG),
         clusters=np.zeros(clusters, CLUSTER),
         inputs=np.zeros(clusters * CLUSTER_INPUTS, np.int64),
-        open_cluster=np.full(contracts * 3, -1, np.int32),
+        open_cluster=np.full(traded * 3, EMPTY, np.int32),
         pending=np.zeros(clusters, np.int32),
-        active=np.zeros(contracts, np.int32),
-        single_venue=np.array(sorted(single_venue), np.uint64),
+        active=np.zeros(traded, np.int32),
     )
     state.scalars["close_due_ns"] = state.scalars["minute_due_ns"] = FAR
     return state
@@ -134,27 +115,14 @@ def new_state(contracts: int, underlyings: int, clusters: int, single_venue: lis
 
 def grow(state: State) -> State:
     """The state with twice the room for whatever the kernel stopped for."""
-    need = int(state.scalars[0]["need"])
-    state.scalars["need"] = NEED_NOTHING
-    if need == NEED_CONTRACTS:
-        contracts = doubled(state.contracts)
-        table = _table_of(contracts, int(state.scalars[0]["contracts"]))
-        return state._replace(contracts=contracts, contract_table=table)
+    need = int(state.scalars["need"][0])
+    state.scalars["need"] = 0
     if need == NEED_TRADED:
         return state._replace(
             traded=doubled(state.traded),
             prints=doubled(state.prints),
-            open_cluster=np.concatenate([state.open_cluster, np.full_like(state.open_cluster, -1)]),
+            open_cluster=np.concatenate([state.open_cluster, np.full_like(state.open_cluster, EMPTY)]),
             active=doubled(state.active),
-        )
-    if need == NEED_UNDERLYINGS:
-        underlyings = doubled(state.underlyings)
-        return state._replace(
-            underlyings=underlyings,
-            underlying_table=_table_of(underlyings, int(state.scalars[0]["underlyings"])),
-            buckets=doubled(state.buckets),
-            days=doubled(state.days),
-            legs=doubled(state.legs),
         )
     assert need == NEED_CLUSTERS, f"the kernel stopped for {need}, which does not exist"
     return state._replace(
@@ -162,7 +130,8 @@ def grow(state: State) -> State:
     )
 
 
-def _table_of(records: Records, count: int) -> npt.NDArray[np.int32]:
-    table = new_table(len(records))
-    refill(np.ascontiguousarray(records["mixed"][:count]), table)
-    return table
+def widen(state: State, underlyings: int) -> State:
+    """The state with room for at least so many underlyings."""
+    while len(state.days) < underlyings:
+        state = state._replace(buckets=doubled(state.buckets), days=doubled(state.days), legs=doubled(state.legs))
+    return state

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# (compiled functions state their types in the decorator, where numba checks them)
 """The price context's compiled loops: ticks into running bars, and bars closed at the minute."""
 
 from __future__ import annotations
@@ -94,7 +96,6 @@ def take_ticks(
         for frame in range(FRAMES):
             span = MINUTES_OF[frame] * MINUTE_NS
             _widen(running[at * FRAMES + frame], now - now % span, price, high, low, shares)
-        scalars.due_ns = min(scalars.due_ns, now - now % MINUTE_NS + MINUTE_NS)
     return stop
 
 
@@ -107,21 +108,14 @@ def _true_range(bar, previous_close):
 
 @kernel(STATE, types.int64, types.Array(types.int64, 1, "C"), returns=types.int64)
 def close_bars(state, now, closed):
-    """Close every running bar that ends at or before `now`; puts symbol x FRAMES + frame into `closed`, says how many.
-
-    Sets the time at which to be called again: the next minute while any bar runs.
-    """
+    """Close every running bar that ends at or before `now`; puts symbol x FRAMES + frame into `closed`, says how many."""
     scalars, symbols, running, rings, ranges = state.scalars[0], state.symbols, state.running, state.rings, state.ranges
     count = 0
-    scalars.due_ns = 2**63 - 1
     for at in range(scalars.symbols):
         for frame in range(FRAMES):
             slot = at * FRAMES + frame
             bar = running[slot]
-            if bar.ticks == 0:
-                continue
-            if bar.start_ns + MINUTES_OF[frame] * MINUTE_NS > now:
-                scalars.due_ns = min(scalars.due_ns, now - now % MINUTE_NS + MINUTE_NS)
+            if bar.ticks == 0 or bar.start_ns + MINUTES_OF[frame] * MINUTE_NS > now:
                 continue
             held = ranges[slot]
             reach = _true_range(bar, held.close_usd)

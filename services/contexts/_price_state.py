@@ -21,7 +21,7 @@ Records = npt.NDArray[Any]
 
 SCALARS = np.dtype(
     [
-        ("symbols", "i8"), ("symbols_max", "i8"), ("need", "i8"), ("overflow", "i8"), ("bad", "i8"), ("due_ns", "i8"),
+        ("symbols", "i8"), ("symbols_max", "i8"), ("need", "i8"), ("overflow", "i8"), ("bad", "i8"),
     ],
     align=True,
 )  # fmt: skip
@@ -62,7 +62,7 @@ class State(NamedTuple):
 
 def new_state(symbols: int) -> State:
     """Empty state with room for so many symbols."""
-    state = State(
+    return State(
         scalars=np.zeros(1, SCALARS),
         symbols=np.zeros(symbols, SYMBOL),
         table=new_table(symbols),
@@ -70,8 +70,6 @@ def new_state(symbols: int) -> State:
         rings=np.zeros(symbols * FRAMES * BAR_RING, BAR),
         ranges=np.zeros(symbols * FRAMES, RANGE),
     )
-    state.scalars["due_ns"] = 2**63 - 1
-    return state
 
 
 def grow(state: State) -> State:

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="no-untyped-def"
+# (compiled functions state their types in the decorator, where numba checks them)
 """Hash tables of symbols and contracts for compiled kernels: open addressing, linear probing, no deletion.
 
 A table is an int32 array whose length is a power of two and at least twice the records it points at, so a probe meets

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from schemas.decisions import Contribution, Signal
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
-from services.contexts._flow_kernel import BLOCK, KINDS, close_clusters, take_chain, take_spots, take_trades
-from services.contexts._flow_state import CLUSTER_INPUTS, FAR, NEED_NOTHING, RING, State, grow, new_state
+from services.contexts import _chain
+from services.contexts._chain import NEED_NOTHING, Chain
+from services.contexts._flow_kernel import BLOCK, KINDS, close_clusters, take_spots, take_trades
+from services.contexts._flow_state import CLUSTER_INPUTS, FAR, RING, State, grow, new_state, widen
 from services.core.calendar import NS, Session
 from services.core.contract import Context, ContextView, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS, grouped_sums, window_sums
@@ -25,6 +27,7 @@ __all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"
 MS = 1_000_000
 # Room at the start; arrays double from here. Small, because tests make many of these.
 CONTRACTS_AT_START = 1024
+TRADED_AT_START = 256
 UNDERLYINGS_AT_START = 32
 CLUSTERS_AT_START = 256
 
@@ -190,13 +193,14 @@ class Flow(Context):
         super().__init__(parameters)
         self._epoch = 0
         self._today = 0
-        self.state = self._fresh()
         self._due_ns = FAR
+        self.chain: Chain
+        self.state: State
+        self._start()
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self._today = day.toordinal() - EPOCH_ORDINAL
-        self.state = self._fresh()
-        self._due_ns = FAR
+        self._start()
 
     def open_epoch(self, epoch: int) -> None:
         self._close(FAR)
@@ -214,23 +218,18 @@ class Flow(Context):
                 start = take_trades(
                     rows.received_ns, rows.event_ns, rows.underlying, rows.root, rows.expiry_day, rows.strike_mills,
                     rows.right, rows.price_usd, rows.size_contracts, rows.exchange, rows.condition_bits, rows.bid_usd,
-                    rows.ask_usd, rows.quote_age_ns, self.state, frame.header.position, start, stop,
+                    rows.ask_usd, rows.quote_age_ns, self.chain, self.state, frame.header.position, start, stop,
                 )  # fmt: skip
                 if not self._made_room():
                     break
             self._set_due()
             return int(start)
         if isinstance(rows, GreekRows):
-            while True:
-                start = take_chain(
-                    rows.received_ns, rows.underlying, rows.root, rows.expiry_day, rows.strike_mills, rows.right,
-                    rows.multiplier, rows.bid_usd, rows.ask_usd, rows.iv_annual, rows.delta, rows.open_interest,
-                    rows.spot_usd, self.state, start, stop,
-                )  # fmt: skip
-                if not self._made_room():
-                    return int(start)
+            self.chain = _chain.take_rows(self.chain, rows, frame.header.position, start, stop)
+            self.state = widen(self.state, len(self.chain.underlyings))
+            return stop
         assert isinstance(rows, TickRows)
-        take_spots(rows.received_ns, rows.symbol, rows.price_usd, self.state, start, stop)
+        take_spots(rows.received_ns, rows.symbol, rows.price_usd, self.chain, start, stop)
         return stop
 
     @property
@@ -239,7 +238,7 @@ class Flow(Context):
 
     def tick(self, now_ns: int, views: Views) -> None:
         scalars = self.state.scalars
-        scalars["now_ns"] = max(now_ns, int(scalars["now_ns"][0]))
+        self.chain.counts["now_ns"] = max(now_ns, int(self.chain.counts["now_ns"][0]))
         if scalars["close_due_ns"][0] <= now_ns:
             self._close(now_ns)
         if scalars["minute_due_ns"][0] <= now_ns:
@@ -247,24 +246,21 @@ class Flow(Context):
         self._set_due()
 
     def underlyings(self) -> Sequence[str]:
-        held = self.state.underlyings[: int(self.state.scalars["underlyings"][0])]
+        held = self.chain.underlyings[: int(self.chain.counts["underlyings"][0])]
         touched = np.flatnonzero(held["touched"])
         held["touched"] = 0
         return [symbol_text(code) for code in held["code"][touched].tolist()]
 
     def view(self, underlying: str) -> FlowView | None:
         state, p = self.state, self.parameters
-        known = state.underlyings["code"][: int(state.scalars["underlyings"][0])] == symbol_code(underlying)
-        if not known.any():
+        at = self.chain.underlying_at(symbol_code(underlying))
+        if at < 0 or not self.chain.underlyings["seen_ns"][at]:
             return None
-        at = int(known.argmax())
-        if not state.underlyings["seen_ns"][at]:
-            return None
-        minute = int(state.scalars["now_ns"][0]) // MINUTE_NS
+        minute = int(self.chain.counts["now_ns"][0]) // MINUTE_NS
         five, quarter, hour = (window_sums(state.buckets, at, minute, minutes) for minutes in (5, 15, 60))
         day = {name: float(state.days[name][at]) for name in quarter}
         deltas = grouped_sums(state.buckets, at, minute, 15, "delta_usd", 3)
-        z = _ratio(quarter["delta_usd"], math.sqrt(quarter["delta_sq"]))
+        z = _ratio(quarter["delta_usd"], math.sqrt(max(quarter["delta_sq"], 0.0)))
         persistence = sum(1 for delta in deltas if delta * z > 0) / len(deltas)
         # Rounded before anything is decided by it: tanh is the platform's.
         bias = round(math.tanh(z / 2) * persistence, 9)
@@ -275,7 +271,7 @@ class Flow(Context):
         puts = _ratio(quarter["bought_put_usd"], quarter["bought_call_usd"] + quarter["bought_put_usd"], 0.5)
         return FlowView(
             underlying=underlying,
-            as_of_ns=int(state.underlyings["seen_ns"][at]),
+            as_of_ns=int(self.chain.underlyings["seen_ns"][at]),
             ready=enough,
             reason="" if enough else f"fewer than {p.bias_prints_min} prints or ${p.bias_premium_usd:,.0f} in 15 min",
             stance="BULLISH" if bias >= 0.25 else "BEARISH" if bias <= -0.25 else "NEUTRAL",
@@ -322,20 +318,24 @@ class Flow(Context):
     @property
     def counts(self) -> dict[str, int]:
         """Running totals of the day: prints by side tier, cancels, what was left out and why."""
-        names = (
-            "contracts", "traded", "underlyings", "bad", "overflow", "cancels", "cancels_unmatched", "late",
-            "multi_leg", "inferred_multi_leg", "tier_a", "tier_c", "tier_d", "tier_u",
+        scalars = (
+            "traded", "bad", "cancels", "cancels_unmatched", "late", "multi_leg", "inferred_multi_leg", "tier_a",
+            "tier_c", "tier_d", "tier_u",
         )  # fmt: skip
-        return {name: int(self.state.scalars[name][0]) for name in names}
+        counts = {name: int(self.chain.counts[name][0]) for name in ("contracts", "underlyings", "overflow")}
+        return counts | {name: int(self.state.scalars[name][0]) for name in scalars}
 
-    def _fresh(self) -> State:
+    def _start(self) -> None:
         p = self.parameters
-        state = new_state(
+        underlyings = min(UNDERLYINGS_AT_START, p.underlyings_max)
+        self.chain = _chain.new_chain(
             min(CONTRACTS_AT_START, p.contracts_max),
-            min(UNDERLYINGS_AT_START, p.underlyings_max),
-            min(CLUSTERS_AT_START, p.clusters_max),
+            underlyings,
+            p.contracts_max,
+            p.underlyings_max,
             [symbol_code(root) for root in SINGLE_VENUE_ROOTS],
         )
+        state = self.state = new_state(TRADED_AT_START, underlyings, min(CLUSTERS_AT_START, p.clusters_max))
         rules = {
             "sweep_gap_ns": p.sweep_gap_ms * MS, "sweep_span_ns": p.sweep_span_ms * MS, "close_ns": p.close_ms * MS,
             "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
@@ -347,13 +347,18 @@ class Flow(Context):
                 rules[name] = value
         for name, value in rules.items():
             state.scalars[name] = value
-        return state
+        self._set_due()
 
     def _made_room(self) -> bool:
-        if self.state.scalars["need"][0] == NEED_NOTHING:
-            return False
-        self.state = grow(self.state)
-        return True
+        """Whether the kernel stopped for want of room, which it now has."""
+        if self.chain.counts["need"][0] != NEED_NOTHING:
+            self.chain = _chain.grow(self.chain)
+            self.state = widen(self.state, len(self.chain.underlyings))
+            return True
+        if self.state.scalars["need"][0]:
+            self.state = grow(self.state)
+            return True
+        return False
 
     def _set_due(self) -> None:
         scalars = self.state.scalars
@@ -363,7 +368,7 @@ class Flow(Context):
         state = self.state
         # A closing for a new epoch has no time of its own; its sums belong to the last minute there was.
         closed = np.empty(len(state.pending), np.int32)
-        count = close_clusters(state, now_ns, int(state.scalars["now_ns"][0]), closed)
+        count = close_clusters(self.chain, state, now_ns, int(self.chain.counts["now_ns"][0]), closed)
         for at in closed[:count].tolist():
             cluster = _named(state.clusters[at])
             if cluster["kind"]:
@@ -396,7 +401,7 @@ class Flow(Context):
         )
         return Trigger(
             kind="flow.cluster",
-            underlying=symbol_text(int(state.underlyings["code"][cluster["underlying"]])),
+            underlying=symbol_text(int(self.chain.underlyings["code"][cluster["underlying"]])),
             event_ns=cluster["last_ns"],
             inputs=tuple((cluster["epoch"], position) for position in positions),
             facts=facts,
@@ -414,8 +419,8 @@ class Flow(Context):
 
     def _minute_trigger(self, at: int, traded: dict[str, Any]) -> Trigger:
         state = self.state
-        held = _named(state.contracts[traded["contract"]])
-        owner = state.underlyings[held["underlying"]]
+        held = _named(self.chain.contracts[traded["contract"]])
+        owner = self.chain.underlyings[held["underlying"]]
         contract = self._contract(traded["contract"])
         volume, open_interest = traded["volume"], held["open_interest"]
         prints = min(traded["prints"], RING)
@@ -442,7 +447,7 @@ class Flow(Context):
         )
 
     def _contract(self, at: int) -> Contract:
-        held = _named(self.state.contracts[at])
+        held = _named(self.chain.contracts[at])
         return Contract(symbol_text(held["root"]), held["expiry_day"], held["strike_mills"], held["right"])
 
 

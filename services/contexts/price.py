@@ -15,6 +15,7 @@ from services.contexts._price_kernel import close_bars, take_ticks
 from services.contexts._price_state import BAR_RING, FRAMES, MINUTES_OF, State, grow, new_state
 from services.core.calendar import Session
 from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views
+from services.core.windows import MINUTE_NS
 
 __all__ = ["Bar", "Price", "PriceParameters", "PriceView"]
 
@@ -89,12 +90,16 @@ class Price(Context):
         super().__init__(parameters)
         self._epoch = 0
         self._open_ns = self._close_ns = 0
+        self._due_ns = FAR_FUTURE_NS
         self.state = self._fresh()
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self.state = self._fresh()
         # Without a session nothing is ever inside it: open = close.
         self._open_ns, self._close_ns = (0, 0) if session is None else (session.open_ns, session.close_ns)
+        # Every minute of the session is due, moved or not: a time that only a row would set could lie in the middle of
+        # the very slice that holds the row.
+        self._due_ns = FAR_FUTURE_NS if session is None else session.open_ns + MINUTE_NS
 
     def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
         self._epoch = frame.header.epoch
@@ -111,9 +116,10 @@ class Price(Context):
 
     @property
     def due_ns(self) -> int:
-        return int(self.state.scalars["due_ns"][0])
+        return self._due_ns
 
     def tick(self, now_ns: int, views: Views) -> None:
+        self._due_ns = now_ns + MINUTE_NS if now_ns < self._close_ns else FAR_FUTURE_NS
         state = self.state
         closed = np.empty(len(state.running), np.int64)
         count = close_bars(state, now_ns, closed)
@@ -186,7 +192,7 @@ class Price(Context):
         slot = at * FRAMES + MINUTES_OF.index(minutes)
         total = int(self.state.ranges["bars"][slot])
         numbers = range(max(0, total - min(count, BAR_RING)), total)
-        return [Bar(*self.state.rings[slot * BAR_RING + n % BAR_RING].item()[:6], n) for n in numbers]
+        return [Bar._make((*self.state.rings[slot * BAR_RING + n % BAR_RING].item()[:6], n)) for n in numbers]
 
     def _at(self, underlying: str) -> int:
         known = self.state.symbols["code"][: int(self.state.scalars["symbols"][0])] == symbol_code(underlying)
@@ -195,7 +201,6 @@ class Price(Context):
     def _fresh(self) -> State:
         state = new_state(min(SYMBOLS_AT_START, self.parameters.symbols_max))
         state.scalars["symbols_max"] = self.parameters.symbols_max
-        state.scalars["due_ns"] = FAR_FUTURE_NS
         return state
 
 

@@ -15,10 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from schemas.frames import (
-    COLUMN_DTYPES, KIND_INDEX, KIND_STOCK, LANE_DEFAULTS, ROW_TYPES, Frame, Header, Lane, empty_rows,
+    COLUMN_DTYPES,
+    KIND_INDEX,
+    KIND_STOCK,
+    LANE_DEFAULTS,
+    ROW_TYPES,
+    Frame,
+    Header,
+    Lane,
+    empty_rows,
 )  # fmt: skip
 from schemas.symbols import parse_contract, symbol_code
-from services.core.calendar import NS, Calendar, Session, ny_ns
+from services.core.calendar import Calendar, Session, ny_ns
 
 __all__ = ["CALENDAR", "CLOSE", "DAY", "OPEN", "Row", "chain_row", "frames", "heartbeat", "option", "stock", "trade"]
 

@@ -1,0 +1,139 @@
+"""Dealer-gamma levels of one chain: pure arrays in, one record out. The arithmetic is `services.quant`'s."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from services.quant.black import Greeks, greeks
+from services.quant.exposure import ALL_SHORT, NAIVE, by_strike, concentration, dealer_sign, exposure, max_pain, walls
+from services.quant.gamma_profile import cells, nearest, profile, spot_grid, zero_gamma
+
+__all__ = ["ChainArrays", "Flip", "Levels", "at_the_money", "flip", "levels"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class ChainArrays(NamedTuple):
+    """A chain, one row a contract, all (n,): strikes in dollars, years to settlement, NaN where unknown."""
+
+    strike: Floats
+    right: npt.NDArray[np.int8]
+    years: Floats
+    iv_annual: Floats
+    gamma: Floats  # the vendor's, per dollar
+    open_interest: Floats
+    multiplier: Floats
+    expires_today: npt.NDArray[np.bool_]
+
+
+class Levels(NamedTuple):
+    """Dollars of delta per 1 % move, and strikes in dollars; None where there is none."""
+
+    net_naive_usd: float
+    net_all_short_usd: float
+    gross_usd: float
+    call_wall_usd: float | None
+    put_wall_usd: float | None  # of the most put gamma at or below spot, whatever its share
+    put_wall_share: float  # of all put gamma
+    put_wall_lead: float  # over the runner-up at or below spot; infinity without one
+    call_wall_share: float
+    call_wall_lead: float
+    largest_usd: float | None
+    concentration: float
+    expiring_today_share: float
+    max_pain_usd: float | None
+    priced_share: float  # of open interest that has a gamma
+
+
+class Flip(NamedTuple):
+    """Where naive dealer gamma is zero: the root nearest spot, and how many there are."""
+
+    zero_gamma_usd: float | None
+    roots: int
+
+
+def levels(chain: ChainArrays, spot_usd: float) -> Levels:
+    """GEX under both conventions, walls, concentration and max pain.
+
+    Gamma is the vendor's where given, else Black's from the implied volatility at zero carry: with spot for forward
+    the error in gamma is of the order of (r - q) T, some tenths of a per cent within 45 days.
+    """
+    gamma = np.where(np.isfinite(chain.gamma) & (chain.gamma >= 0.0), chain.gamma, _own_gamma(chain, spot_usd))
+    none = np.zeros_like(gamma)
+    view = Greeks(none, gamma, none, none, none, none, none, none)
+    # The multiplier goes with the open interest: adjusted contracts of one chain may have another one.
+    shares = chain.open_interest * chain.multiplier
+    naive = exposure(view, spot_usd, shares, dealer_sign(chain.right, NAIVE), 1.0).gex_usd
+    short = exposure(view, spot_usd, shares, dealer_sign(chain.right, ALL_SHORT), 1.0).gex_usd
+    found = walls(chain.strike, chain.right, naive, spot_usd)
+    put_share, put_lead = _standing(chain, naive, spot_usd, -1)
+    call_share, call_lead = _standing(chain, naive, spot_usd, 1)
+    _, net = by_strike(chain.strike, naive)
+    gross = -_sum(short)
+    held = _sum(chain.open_interest)
+    return Levels(
+        net_naive_usd=_sum(naive),
+        net_all_short_usd=-gross,
+        gross_usd=gross,
+        call_wall_usd=found.call_wall,
+        put_wall_usd=found.put_wall,
+        put_wall_share=put_share,
+        put_wall_lead=put_lead,
+        call_wall_share=call_share,
+        call_wall_lead=call_lead,
+        largest_usd=found.largest,
+        concentration=concentration(net),
+        expiring_today_share=_sum(np.abs(naive[chain.expires_today])) / gross if gross > 0 else 0.0,
+        max_pain_usd=max_pain(chain.strike, chain.right, chain.open_interest),
+        priced_share=_sum(chain.open_interest[np.isfinite(gamma)]) / held if held > 0 else 0.0,
+    )
+
+
+def flip(chain: ChainArrays, spot_usd: float, reach: float) -> Flip:
+    """Zero-gamma by re-pricing on 121 spots within `reach` of spot, the volatility sticking to the strike."""
+    usable = np.flatnonzero(np.isfinite(chain.iv_annual) & (chain.iv_annual > 0.0) & (chain.years > 0.0))
+    if not usable.size:
+        return Flip(None, 0)
+    strike, years, vol = chain.strike[usable], chain.years[usable], chain.iv_annual[usable]
+    signed = (dealer_sign(chain.right, NAIVE) * chain.open_interest * chain.multiplier)[usable]
+    grid = spot_grid(spot_usd, reach)
+    roots = zero_gamma(grid, profile(cells(spot_usd, spot_usd, strike, years, 1.0, vol, signed, 1.0), spot_usd, grid))
+    return Flip(nearest(roots, spot_usd), len(roots))
+
+
+def at_the_money(chain: ChainArrays, spot_usd: float) -> float | None:
+    """Implied volatility at the money of the nearest expiry: the mean at each strike, between strikes linear."""
+    known = np.isfinite(chain.iv_annual) & (chain.iv_annual > 0.0) & (chain.years > 0.0)
+    if not known.any():
+        return None
+    front = known & (chain.years == chain.years[known].min())
+    strikes, total = by_strike(chain.strike[front], chain.iv_annual[front])
+    _, count = by_strike(chain.strike[front], np.ones(int(front.sum())))
+    return float(np.interp(spot_usd, strikes, total / count))
+
+
+def _own_gamma(chain: ChainArrays, spot_usd: float) -> Floats:
+    if np.isfinite(chain.gamma).all():
+        return chain.gamma
+    vol = np.where(chain.iv_annual > 0.0, chain.iv_annual, np.nan)
+    return greeks(spot_usd, chain.strike, chain.years, 1.0, 0.0, chain.right, vol).gamma
+
+
+def _standing(chain: ChainArrays, gex: Floats, spot_usd: float, right: int) -> tuple[float, float]:
+    """(share of all gamma of that right, lead over the runner-up) of the wall at or beyond spot."""
+    strikes, sizes = by_strike(chain.strike, np.where(chain.right == right, np.abs(gex), 0.0))
+    total = _sum(sizes)
+    beyond = np.sort(sizes[strikes <= spot_usd if right < 0 else strikes >= spot_usd])[::-1]
+    if not total > 0.0 or not beyond.size or not beyond[0] > 0.0:
+        return 0.0, 0.0
+    second = float(beyond[1]) if beyond.size > 1 else 0.0
+    return float(beyond[0]) / total, float(beyond[0]) / second if second > 0.0 else math.inf
+
+
+def _sum(values: Floats) -> float:
+    """The correctly rounded sum: the same on every processor, whatever its vectors."""
+    return math.fsum(values.tolist())
