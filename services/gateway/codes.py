@@ -60,7 +60,7 @@ class CodeTable:
             return self._many(conditions)
         bits = self._bits.take(first)
         strange = bits == UNKNOWN_BIT
-        if strange.any():
+        if np.count_nonzero(strange):  # a third of the time that `any` takes on so short an array
             self._report("condition", first[strange])
         return first, bits
 
@@ -77,7 +77,7 @@ class CodeTable:
     def check_exchanges(self, exchanges: Int16) -> None:
         """Look at the exchange ids of a frame, `(n,)`."""
         known = self._known_exchange.take(exchanges)
-        if not known.all():
+        if np.count_nonzero(known) < len(known):
             self._report("exchange", exchanges[~known])
 
     def take_unknown(self) -> list[tuple[str, int]]:

@@ -26,7 +26,7 @@ from services.core.calendar import NS
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
 from services.gateway.inbox import Inbox
 from services.gateway.interest import Interest
-from services.gateway.massive import Reject
+from services.gateway.massive import Reject, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
 from services.gateway.partition import Partitioner
 from services.gateway.poller import ChainPoller
@@ -222,18 +222,18 @@ class Gateway:
         socket, session, data, now_ns = item
         self.stats.socket_frames += 1
         self.stats.socket_bytes += len(data)
-        events, rejects, notes = session.receive_frame(data, now_ns)
+        decoded, notes = session.receive_frame(data, now_ns)
         await self._say(socket, notes)
-        await self._reject(f"ws/{socket.cluster}", rejects, now_ns)
-        if not events:
+        await self._reject(f"ws/{socket.cluster}", decoded.rejects, now_ns)
+        if not decoded.events or decoded.kind is Status:
             return
         socket.ladder.data(now_ns)
         if socket.cluster == "options":
-            trades = self._table.trades(events)
+            trades = self._table.trades(decoded)
             self.stats.quotes += trades.quotes
             await self._write_trades(trades, now_ns)
         else:
-            await self._write_ticks(f"ws/{socket.cluster}", self._table.ticks(events), now_ns)
+            await self._write_ticks(f"ws/{socket.cluster}", self._table.ticks(decoded.events), now_ns)
 
     async def _say(self, socket: FeedSocket, notes: list[Note]) -> None:
         """Pass on what a session has to say, and send what it wants to send."""

@@ -151,34 +151,45 @@ _MALFORMED = (ValueError, RecursionError)
 
 
 class Decoded(NamedTuple):
-    """A frame's elements in their order, without the rejected ones."""
+    """A frame's elements in their order, without the rejected ones.
+
+    `kind` is the type of all of them, or None when they differ: looked at once here, so that later steps need no pass
+    of their own over a frame of nothing but trades.
+    """
 
     events: list[Event]
     rejects: list[Reject]
+    kind: type[Event] | None
 
 
 def decode_frame(cluster: str, data: bytes) -> Decoded:
     """Decode one socket frame of `cluster` (a key of `CLUSTERS`). Never raises for any `data`.
 
     >>> frame = b'[{"ev":"V","val":6873.42,"T":"I:SPX","t":1765981806000},{"ev":"V"}]'
-    >>> events, rejects = decode_frame("indices", frame)
+    >>> events, rejects, _ = decode_frame("indices", frame)
     >>> events[0].ticker, rejects[0].reason
     ('I:SPX', 'malformed')
     """
     decoders = _DECODERS[cluster]
     try:
-        return Decoded(decoders.array.decode(data), [])
+        return _decoded(decoders.array.decode(data), [])
     except _MALFORMED:
         pass
     try:
-        return Decoded(decoders.lenient_array.decode(data), [])
+        return _decoded(decoders.lenient_array.decode(data), [])
     except _MALFORMED:
         pass
     try:
         elements = _RAW_ARRAY.decode(data)
     except _MALFORMED as error:
-        return Decoded([], [Reject("not_json", f"{cluster}: {error}", data[:REJECT_BYTES_MAX])])
+        return _decoded([], [Reject("not_json", f"{cluster}: {error}", data[:REJECT_BYTES_MAX])])
     return _one_by_one(cluster, elements)
+
+
+def _decoded(events: list[Event], rejects: list[Reject]) -> Decoded:
+    kinds = list(map(type, events))
+    uniform = bool(kinds) and kinds.count(kinds[0]) == len(kinds)
+    return Decoded(events, rejects, kinds[0] if uniform else None)
 
 
 def _one_by_one(cluster: str, elements: list[msgspec.Raw]) -> Decoded:
@@ -192,7 +203,7 @@ def _one_by_one(cluster: str, elements: list[msgspec.Raw]) -> Decoded:
             # msgspec says `Invalid value 'ZZ' - at `$.ev`` for a tag it does not know.
             reason = "unknown_event" if "$.ev" in str(error) else "malformed"
             rejects.append(Reject(reason, f"{cluster}: {error}", bytes(element)[:REJECT_BYTES_MAX]))
-    return Decoded(events, rejects)
+    return _decoded(events, rejects)
 
 
 def raw_elements(data: bytes) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -142,12 +143,27 @@ class ContractPage(NamedTuple):
     next_url: str | None
 
 
+class _Bodies(NamedTuple):
+    """Decoders of one kind of body: all rows at once, and one by one when that fails."""
+
+    what: str
+    whole: msgspec.json.Decoder[Any]
+    row: msgspec.json.Decoder[Any]
+
+
+def _bodies(what: str, row: Any) -> _Bodies:
+    envelope = msgspec.defstruct(f"{what}Envelope", [("results", list[row], []), ("next_url", str | None, None)])
+    return _Bodies(what, msgspec.json.Decoder(envelope, strict=False), msgspec.json.Decoder(row, strict=False))
+
+
 _STATUS = msgspec.json.Decoder(_MarketStatus)
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
 _ERROR = msgspec.json.Decoder(_Error)
-_CHAIN_ROW = msgspec.json.Decoder(_ChainRow, strict=False)
-_CONTRACT_ROW = msgspec.json.Decoder(_ContractRow)
-_INDEX_ROW = msgspec.json.Decoder(_IndexRow, strict=False)
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_CHAIN, _CONTRACTS, _INDICES = (
+    _bodies("chain", _ChainRow),
+    _bodies("contracts", _ContractRow),
+    _bodies("indices", _IndexRow),
+)
 _NO_STAMP = np.empty(0, np.int64)
 
 
@@ -169,18 +185,27 @@ def error_text(body: bytes) -> str:
     return document.error or document.message or "no reason given"
 
 
-def _rows(body: bytes, decoder: msgspec.json.Decoder[Any], what: str) -> tuple[list[Any], list[Reject], str | None]:
+def _rows(body: bytes, bodies: _Bodies) -> tuple[list[Any], list[Reject], str | None]:
+    """The rows of a body, what was malformed, the next page's address."""
+    try:
+        whole = bodies.whole.decode(body)
+    except _MALFORMED:
+        return _one_by_one(body, bodies)
+    return whole.results, [], whole.next_url
+
+
+def _one_by_one(body: bytes, bodies: _Bodies) -> tuple[list[Any], list[Reject], str | None]:
     try:
         envelope = _ENVELOPE.decode(body)
     except _MALFORMED as error:
-        return [], [Reject("not_json", f"{what}: {error}", body[:REJECT_BYTES_MAX])], None
+        return [], [Reject("not_json", f"{bodies.what}: {error}", body[:REJECT_BYTES_MAX])], None
     rows: list[Any] = []
     rejects: list[Reject] = []
     for raw in envelope.results:
         try:
-            rows.append(decoder.decode(raw))
+            rows.append(bodies.row.decode(raw))
         except _MALFORMED as error:
-            rejects.append(Reject("malformed", f"{what}: {error}", bytes(raw)[:REJECT_BYTES_MAX]))
+            rejects.append(Reject("malformed", f"{bodies.what}: {error}", bytes(raw)[:REJECT_BYTES_MAX]))
     return rows, rejects, envelope.next_url
 
 
@@ -190,7 +215,7 @@ def chain_page(body: bytes, contracts: ContractTable, now_ns: int, day_start_ns:
     `now_ns` stands in where a row carries no time of its own; `day_start_ns` is midnight in New York, because a `day`
     bar from before is not today's volume: it is then 0.
     """
-    decoded, rejects, next_url = _rows(body, _CHAIN_ROW, "chain")
+    decoded, rejects, next_url = _rows(body, _CHAIN)
     rows: list[_ChainRow] = []
     ids: list[int] = []
     for row in decoded:
@@ -271,19 +296,19 @@ def server_time_ns(body: bytes) -> int:
 
 def contract_page(body: bytes) -> ContractPage:
     """A page of the contracts reference: only its expiries matter here."""
-    rows, rejects, next_url = _rows(body, _CONTRACT_ROW, "contracts")
+    rows, rejects, next_url = _rows(body, _CONTRACTS)
     expiries: dict[str, int] = {}
     for row in rows:
         expiries[row.expiration_date] = expiries.get(row.expiration_date, 0) + 1
     return ContractPage(expiries, rejects, next_url)
 
 
-def index_snapshot(body: bytes, now_ns: int, place: Any) -> Ticks:
+def index_snapshot(body: bytes, now_ns: int, place: Callable[[str], tuple[int, int] | None]) -> Ticks:
     """The indices snapshot as ticks; `place(ticker)` gives a ticker's (symbol code, partition) or None.
 
     A ticker the vendor does not know or the plan does not cover has no value and makes no row.
     """
-    rows, rejects, _ = _rows(body, _INDEX_ROW, "indices")
+    rows, rejects, _ = _rows(body, _INDICES)
     table = []
     for row in rows:
         found = place(row.ticker)

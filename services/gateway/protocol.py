@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.gateway.massive import Decoded, Event, Reject, Status, decode_frame
+from services.gateway.massive import Decoded, Status, decode_frame
 
 __all__ = ["ACK_TIMEOUT_NS", "PAIRS_PER_REQUEST", "Note", "Received", "Retry", "Session", "State"]
 
@@ -67,10 +67,9 @@ class Note(NamedTuple):
 
 
 class Received(NamedTuple):
-    """What a frame held: market events in their order, what was malformed, what the session has to say."""
+    """What a frame held (status elements included, which the session has dealt with), and what it has to say."""
 
-    events: list[Event]
-    rejects: list[Reject]
+    market: Decoded
     notes: list[Note]
 
 
@@ -127,21 +126,15 @@ class Session:
 
     def receive_frame(self, data: bytes, now_ns: int) -> Received:
         """Take one whole WebSocket message. Afterwards send `data_to_send()`. Never raises for any `data`."""
-        events, rejects = decode_frame(self.cluster, data)
-        if Status not in map(type, events):
-            return Received(events, rejects, [])
-        return self._with_statuses(Decoded(events, rejects), now_ns)
-
-    def _with_statuses(self, decoded: Decoded, now_ns: int) -> Received:
-        market: list[Event] = []
+        decoded = decode_frame(self.cluster, data)
+        if decoded.kind not in (None, Status):
+            return Received(decoded, [])
         notes: list[Note] = []
         for event in decoded.events:
             if type(event) is Status:
                 notes += self._status(event)
-            else:
-                market.append(event)
         notes += self._settle(now_ns)
-        return Received(market, decoded.rejects, notes)
+        return Received(decoded, notes)
 
     def want(self, pairs: Iterable[str], now_ns: int) -> None:
         """Make `pairs` the desired set; what changed is asked for. Afterwards send `data_to_send()`."""

@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.frames import KIND_INDEX, KIND_STOCK, Int16, TickRows, TradeRows
+from schemas.frames import KIND_INDEX, KIND_STOCK, Int16, Lane, TickRows, TradeRows, empty_rows
 from schemas.symbols import SymbolError, symbol_code
 from services.gateway.codes import CodeTable
 from services.gateway.contracts import BAD_TICKER, ContractTable
-from services.gateway.massive import REJECT_BYTES_MAX, Event, IndexValue, Quote, Reject, StockBar, Trade
+from services.gateway.massive import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Quote, Reject, StockBar, Trade
 from services.gateway.partition import MARKET_WIDE, Partitioner
 from services.gateway.quotes import MS, QuoteBook, quote_columns, unknown_quotes
 from services.gateway.writer import EVERY_PARTITION
@@ -61,34 +61,38 @@ class Tabulator:
         self._dotted: dict[str, str] = {}
         self._places: dict[str, tuple[int, int]] = {}
 
-    def trades(self, events: list[Event]) -> Trades:
-        """The prints among `events` (a frame of the options cluster), each with the quote before it."""
+    def trades(self, decoded: Decoded) -> Trades:
+        """The prints of a frame of the options cluster, each with the quote before it."""
+        events = decoded.events
         before: list[Quote | None] | None = None
         quotes = 0
-        kinds = list(map(type, events))
-        if kinds.count(Trade) == len(events):  # as good as always where no quotes are subscribed
+        if decoded.kind is Trade:  # as good as always where no quotes are subscribed
             trades: list[Trade] = events  # type: ignore[assignment]
             if len(self.quotes):
                 before = self.quotes.before(trades)
         else:
-            quotes = kinds.count(Quote)
+            quotes = sum(type(event) is Quote for event in events)
             trades, before = self.quotes.walk(events)
 
-        contracts, rejects = self.contracts, []
+        at, rejects = self._contract_ids(trades)
+        if rejects:
+            good = np.flatnonzero(at >= 0).tolist()
+            trades = [trades[row] for row in good]
+            before = None if before is None else [before[row] for row in good]
+            at = at[good]
+        return Trades(self._trade_rows(trades, before, at), at, self.contracts.partition.take(at), quotes, rejects)
+
+    def _contract_ids(self, trades: list[Trade]) -> tuple[Index, list[Reject]]:
+        ids, id_of = self.contracts.ids, self.contracts.id_of
         try:
-            ids = contracts.ids
-            at = np.array([ids[trade.sym] for trade in trades], np.intp)
-        except KeyError:
-            at = np.array([contracts.id_of(trade.sym) for trade in trades], np.intp)
-            if at.min() < 0:
-                rejects = _strange_tickers(trades, at)
-                good = np.flatnonzero(at >= 0).tolist()
-                trades = [trades[row] for row in good]
-                before = None if before is None else [before[row] for row in good]
-                at = at[good]
-        return Trades(self._trade_rows(trades, before, at), at, contracts.partition.take(at), quotes, rejects)
+            return np.array([ids[trade.sym] for trade in trades], np.intp), []
+        except KeyError:  # a contract not seen before
+            at = np.array([id_of(trade.sym) for trade in trades], np.intp)
+            return at, _strange_tickers(trades, at)
 
     def _trade_rows(self, trades: list[Trade], before: list[Quote | None] | None, at: Index) -> TradeRows:
+        if not trades:
+            return empty_rows(Lane.TRADES)  # type: ignore[return-value]
         contracts = self.contracts
         event_ns = np.array([trade.t for trade in trades], np.int64) * MS
         exchange = np.array([trade.x for trade in trades], np.int16)
