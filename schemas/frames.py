@@ -48,7 +48,6 @@ __all__ = [
     "Rows",
     "TickRows",
     "TradeRows",
-    "blank_rows",
     "decode_frame",
     "decode_header",
     "empty_rows",
@@ -314,12 +313,6 @@ def empty_rows(lane: Lane) -> Rows:
         dtypes = COLUMN_DTYPES[lane].values()
         _EMPTY[lane] = ROW_TYPES[lane](np.empty(0, np.int64), *(np.empty(0, dtype) for dtype in dtypes))
     return _EMPTY[lane]
-
-
-def blank_rows(lane: Lane, count: int, received_ns: int) -> Rows:
-    """Rows of zeros, for whoever needs a frame of which only the shape matters."""
-    columns = (np.zeros(count, dtype) for dtype in COLUMN_DTYPES[lane].values())
-    return ROW_TYPES[lane](np.full(count, received_ns, np.int64), *columns)  # type: ignore[arg-type]
 
 
 def take_rows(rows: Rows, start: int, stop: int) -> Rows:

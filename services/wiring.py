@@ -6,10 +6,12 @@ import hashlib
 from typing import Any
 
 import msgspec
+import numpy as np
 
 import services.contexts
 import services.detectors
-from schemas.frames import Frame, Header, Lane, blank_rows, empty_rows
+from schemas.frames import COLUMN_DTYPES, ROW_TYPES, Frame, Header, Lane, Rows, empty_rows
+from schemas.symbols import symbol_code
 from services.config import RulesConfig, convert
 from services.core.calendar import NS, Calendar
 from services.core.contract import Context, Detector
@@ -52,7 +54,7 @@ def resolved_rules(rules: RulesConfig) -> dict[str, Any]:
         ("contexts", context_types(), rules.contexts),
         ("detectors", detector_types(), rules.detectors),
     ):
-        for made in build(kind, types, given):  # type: ignore[type-var]
+        for made in build(kind, types, given):
             pipeline_parts[kind][made.name] = {"version": made.version, **msgspec.to_builtins(made.parameters)}
     pipeline_parts["scanner"] = msgspec.to_builtins(convert("scanner", rules.scanner, ScannerParameters))
     return pipeline_parts
@@ -71,6 +73,17 @@ def warm_up(rules: RulesConfig, calendar: Calendar) -> None:
     pipeline = build_pipeline(rules, calendar, 0)
     now_ns = calendar.sessions[0].open_ns
     for seq, lane in enumerate(Lane):
-        rows = blank_rows(lane, 1, now_ns + seq)
+        rows = _one_row(lane, now_ns + seq)
         pipeline.step(Frame(Header(lane, 0, 0, seq, seq, 1, now_ns + seq), rows))
     pipeline.step(Frame(Header(Lane.TICKS, 0, 0, len(Lane), len(Lane), 0, now_ns + 3600 * NS), empty_rows(Lane.TICKS)))
+
+
+def _one_row(lane: Lane, now_ns: int) -> Rows:
+    """A row that could be: an option a month out, at the money."""
+    code = symbol_code("TEST")
+    known: dict[str, float] = {
+        "event_ns": now_ns, "underlying": code, "root": code, "symbol": code, "right": 1, "strike_mills": 100_000,
+        "expiry_day": now_ns // (86_400 * NS) + 30, "multiplier": 100, "iv_annual": 0.2, "spot_usd": 100.0, "kind": 2,
+    }  # fmt: skip
+    columns = (np.full(1, known.get(name, 1), dtype) for name, dtype in COLUMN_DTYPES[lane].items())
+    return ROW_TYPES[lane](np.full(1, now_ns, np.int64), *columns)
