@@ -6,7 +6,7 @@ reason; never a contract. `python -m services.metrics` prints the catalogue as t
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -27,6 +27,12 @@ Name: TypeAlias = Literal[
     "strikewire_pipeline_alerts_total",
     "strikewire_alert_latency_seconds",
     "strikewire_alert_negative_latency_total",
+    "strikewire_frame_age_seconds",
+    "strikewire_agents_partitions",
+    "strikewire_agents_lag_records",
+    "strikewire_agents_recoveries_total",
+    "strikewire_agents_recovery_seconds",
+    "strikewire_gateway_unconfirmed_records",
 ]
 
 
@@ -82,6 +88,26 @@ CATALOGUE: dict[Name, Definition] = {
     "strikewire_alert_negative_latency_total": Definition(
         Counter, "alerts delivered before their exchange time", (), "rising: this machine's clock is behind"
     ),
+    "strikewire_frame_age_seconds": Definition(
+        Histogram, "age of a frame when it was stepped", (), "rising: Kafka or the agents are behind", _LATENCY
+    ),
+    "strikewire_agents_partitions": Definition(
+        Gauge, "partitions this worker holds", (), "0 everywhere: no group; far apart: add workers or partitions"
+    ),
+    "strikewire_agents_lag_records": Definition(
+        Gauge, "records of the lanes not taken yet", (), "rising: too few workers, or one that stands still"
+    ),
+    "strikewire_agents_recoveries_total": Definition(
+        Counter, "times a partition caught up by replay", ("reason",),
+        "`gap` or `stuck` rising: the framework's consumer fails; `slept`: the machine is overloaded",
+    ),
+    "strikewire_agents_recovery_seconds": Definition(
+        Histogram, "time a partition took to catch up", (), "rising: the day's log is long; see recovery_s of the bench",
+        (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0),
+    ),
+    "strikewire_gateway_unconfirmed_records": Definition(
+        Gauge, "records no broker has confirmed", (), "near its limit: the sockets are being held back"
+    ),
 }  # fmt: skip
 
 
@@ -92,7 +118,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._by_name: dict[Name, Counter | Gauge | Histogram] = {}
         for name, wanted in CATALOGUE.items():
-            more = {"buckets": wanted.buckets} if wanted.buckets else {}
+            more: dict[str, Any] = {"buckets": wanted.buckets} if wanted.buckets else {}
             self._by_name[name] = wanted.kind(name, wanted.about, wanted.labels, registry=self.registry, **more)
 
     def count(self, name: Name, amount: float = 1, **labels: str) -> None:

@@ -1,0 +1,60 @@
+"""Reads a partition's three lanes by a plain consumer, evenly, into its machine: how it catches up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.frames import Lane
+from services.kafka.machine import Decided, Machine
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["lane_places", "read_lanes"]
+
+# A lane that is this many frames ahead waits for the others; the sequencer gives up at five times as many.
+AHEAD_FRAMES_MAX = 2_000
+POLL_MS = 50
+POLL_FRAMES_MAX = 500
+# The consumer's heartbeats share our processor: never keep it longer than this.
+BUSY_S_MAX = 0.005
+
+
+def lane_places(settings: KafkaSettings, partition: int) -> dict[Lane, TopicPartition]:
+    """A partition's three lanes on the cluster."""
+    return {lane: TopicPartition(settings.topic(lane.topic), partition) for lane in Lane}
+
+
+async def read_lanes(
+    consumer: AIOKafkaConsumer, lanes: Mapping[Lane, TopicPartition], machine: Machine, arrived: Callable[[], bool]
+) -> AsyncIterator[Decided]:
+    """Push records into `machine` from where it stands until `arrived`; what they led to.
+
+    `consumer` must be assigned to `lanes`. It waits for ever for a lane whose partition has no leader.
+    """
+    names = {place: lane for lane, place in lanes.items()}
+    for lane, place in lanes.items():
+        consumer.seek(place, machine.next_offset[lane])
+    while not arrived():
+        wanted = _not_too_far_ahead(machine)
+        batches = await consumer.getmany(
+            *(lanes[lane] for lane in wanted), timeout_ms=POLL_MS, max_records=POLL_FRAMES_MAX
+        )
+        began = time.monotonic()
+        for place, batch in batches.items():
+            for record in batch:
+                for decided in machine.push(names[place], record.offset, record.value):
+                    yield decided
+                if time.monotonic() - began > BUSY_S_MAX:
+                    await asyncio.sleep(0)
+                    began = time.monotonic()
+
+
+def _not_too_far_ahead(machine: Machine) -> list[Lane]:
+    """The lanes to read on. When all are ahead a frame is lost, and only what comes later can close the hole."""
+    if machine.held < AHEAD_FRAMES_MAX:
+        return list(Lane)
+    behind = [lane for lane in Lane if not machine.is_ahead(lane)]
+    return behind or list(Lane)

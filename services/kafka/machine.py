@@ -1,0 +1,84 @@
+"""One partition's machine as it stands on Kafka: three lanes' records in, what was decided out.
+
+It knows by offset what it has taken of each lane, so whoever reads for it (the stream framework, or a plain consumer
+that catches up) may hand it anything: what it had is dropped, and what is missing is seen at once. Pure but for the
+stopwatch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from schemas.decisions import Alert, Signal, View
+from schemas.frames import Frame, FrameError, Header, Lane, decode_frame
+from services.core.pipeline import Pipeline
+from services.core.sequencer import Sequencer
+from services.sinks.clickhouse import Ordinals
+
+__all__ = ["Decided", "Machine", "Stepped"]
+
+
+class Decided(NamedTuple):
+    """What one frame led to: decisions with their ordinals, and sampled views."""
+
+    header: Header
+    decisions: list[tuple[int, Signal | Alert]]
+    views: list[View]
+
+
+# Called with each frame's header and the seconds its step took.
+Stepped = Callable[[Header, float], None]
+
+
+class Machine:
+    """A sequencer and a pipeline, and where each lane is to be read from next."""
+
+    def __init__(
+        self, pipeline: Pipeline, sequencer: Sequencer, next_offset: Mapping[Lane, int], stepped: Stepped
+    ) -> None:
+        self.partition = pipeline.partition
+        self.pipeline = pipeline
+        self.sequencer = sequencer
+        self.next_offset = dict(next_offset)
+        self._stepped = stepped
+        self._ordinals = Ordinals()
+        self._newest = dict.fromkeys(Lane, (-1, -1))
+        self.damaged = 0
+        self.damage = ""
+
+    @property
+    def held(self) -> int:
+        """Frames that wait for a predecessor."""
+        return self.sequencer.held
+
+    def is_ahead(self, lane: Lane) -> bool:
+        """Whether the newest frame of that lane still waits for one of another lane."""
+        return self._newest[lane] >= (self.sequencer.epoch, self.sequencer.next_seq)
+
+    def push(self, lane: Lane, offset: int, data: bytes) -> list[Decided]:
+        """Take the record at `offset` of a lane; what it led to, in order, frames that led to nothing left out.
+
+        The caller sees to it that no offset is skipped (`next_offset`); one that was taken before is dropped. Raises
+        SequencerOverflowError.
+        """
+        if offset < self.next_offset[lane]:
+            return []
+        self.next_offset[lane] = offset + 1
+        try:
+            frame = decode_frame(data)
+        except FrameError as error:  # somebody else wrote into our topic: it has no place in the sequence
+            self.damaged += 1
+            self.damage = f"{lane.topic} partition {self.partition} offset {offset}: {error}"
+            return []
+        head = frame.header
+        self._newest[lane] = max(self._newest[lane], (head.epoch, head.seq))
+        made = (self._step(ordered) for ordered in self.sequencer.push(frame))
+        return [decided for decided in made if decided.decisions or decided.views]
+
+    def _step(self, frame: Frame) -> Decided:
+        began = time.perf_counter()
+        outputs = self.pipeline.step(frame)
+        self._stepped(frame.header, time.perf_counter() - began)
+        return Decided(frame.header, self._ordinals.number(outputs.decisions), outputs.views)

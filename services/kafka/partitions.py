@@ -1,0 +1,320 @@
+"""The partitions one worker holds: each catches up by replay, then lives on what the stream framework delivers.
+
+Committed offsets say nothing about what was decided (a frame may be acknowledged while its predecessor is still
+missing), so they decide nothing here. At an assignment a partition reads what of it is published already, replays the
+log by a plain consumer from the day's opening (or from where it stood, when it was here before), publishes what is
+lacking, and reads on until it has passed everything that was delivered meanwhile. Then it is live. The same path serves
+a gap in the delivery, a lane that falls far behind, and a process that slept through its own session.
+
+    catching   deliveries are noted by offset and dropped: the reader will meet them
+    closing    deliveries wait, while the reader passes the last one that was dropped
+    live       deliveries are taken at once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.decisions import Alert
+from schemas.frames import CLOCK_WALL, Header, Lane
+from services.core.pipeline import Pipeline
+from services.core.sequencer import Sequencer
+from services.kafka.client import plain_consumer
+from services.kafka.documents import Published, records
+from services.kafka.lanes import AHEAD_FRAMES_MAX, lane_places, read_lanes
+from services.kafka.machine import Decided, Machine
+from services.kafka.opening import find_opening
+from services.kafka.published import read_published
+from services.kafka.settings import KafkaSettings
+from services.kafka.writer import KafkaWriter
+from services.metrics import Metrics
+
+__all__ = ["SESSION_S", "Partitions"]
+
+log = logging.getLogger("strikewire.agents")
+
+# Kafka refuses less; after so long without a heartbeat a worker's partitions go to another.
+SESSION_S = 6.0
+# Whoever finds that the clock has jumped this far may have lost its partitions without knowing.
+SLEPT_S = 4.0
+# Then it waits for the group to say so: heartbeats are a second apart.
+REASSURE_S = 3.0
+PULSE_S = 0.25
+# What waits for a predecessor so long is not late by a scheduler's whim; it is read again by another way.
+STUCK_S = 3.0
+# Bisection reads single records: fetching more around each would only cost time.
+PROBE_BYTES = 256 * 1024
+
+Build = Callable[[int], Pipeline]
+State = Literal["catching", "closing", "live"]
+
+
+class _Held:
+    """One partition here."""
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.machine: Machine | None = None
+        self.state: State = "catching"
+        self.dropped: dict[Lane, int] = {}
+        self.live = asyncio.Event()
+        self.outbox: deque[Decided] = deque()
+        self.published: Published | None = None
+        self.writing = asyncio.Lock()
+        self.task: asyncio.Task[None] | None = None
+        self.moved_at = time.monotonic()
+        self.recovered_s = 0.0
+
+
+class Partitions:
+    """Call `assign` and `revoke` as the group decides, `deliver` with each record, and keep `watch` running.
+
+    `failed` is set to whatever a partition cannot go on from: end the process then, and start again.
+    """
+
+    def __init__(self, settings: KafkaSettings, build: Build, writer: KafkaWriter, metrics: Metrics) -> None:
+        self._settings = settings
+        self._build = build
+        self._writer = writer
+        self._metrics = metrics
+        self._here: dict[int, _Held] = {}
+        self._left: dict[int, _Held] = {}
+        self._pulse_at = time.monotonic()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.assigned_once = False
+        self.frames = 0
+        self.rows = 0
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions that are here."""
+        return sorted(self._here)
+
+    def recovery_s(self) -> dict[int, float]:
+        """How long each partition took to catch up the last time."""
+        return {partition: held.recovered_s for partition, held in sorted(self._here.items())}
+
+    def assign(self, partitions: set[int]) -> None:
+        """These are ours now, and no others."""
+        assert not self._here, "revoke comes before assign"
+        self.assigned_once = True
+        for partition in sorted(partitions):
+            held = self._left.pop(partition, None) or _Held(partition)
+            self._here[partition] = held
+            self._start_catching(held, "assigned")
+        self._metrics.set("strikewire_agents_partitions", len(partitions))
+
+    async def revoke(self) -> None:
+        """None are ours any more. Returns when everything that was decided here is on its topic."""
+        leaving, self._here = self._here, {}
+        for held in leaving.values():
+            await _stop(held)
+            if held.machine is not None:
+                self._left[held.partition] = held
+        self._metrics.set("strikewire_agents_partitions", 0)
+        await self._writer.flush()
+
+    async def deliver(self, lane: Lane, partition: int, offset: int, data: bytes) -> None:
+        """Take one record of a lane. Whatever is here no more, or was taken before, is dropped."""
+        held = self._here.get(partition)
+        if held is None:
+            return
+        if self._slept():
+            self._doubt_everything()
+        if held.state == "closing":
+            await held.live.wait()
+            if self._here.get(partition) is not held:
+                return
+        machine = held.machine
+        if held.state != "live" or machine is None:
+            held.dropped[lane] = max(offset, held.dropped.get(lane, -1))
+            return
+        if offset > machine.next_offset[lane] or machine.held > AHEAD_FRAMES_MAX:
+            held.dropped[lane] = offset
+            self._start_catching(held, "gap" if machine.held <= AHEAD_FRAMES_MAX else "held")
+            return
+        decided = machine.push(lane, offset, data)
+        held.moved_at = time.monotonic()
+        if decided:
+            held.outbox.extend(decided)
+            await self._publish(held)
+
+    async def watch(self) -> None:
+        """Run for ever: feel the pulse, and lead a partition that is stuck around the obstacle."""
+        while True:
+            await asyncio.sleep(PULSE_S)
+            if self._slept():
+                self._doubt_everything()
+            self._pulse_at = time.monotonic()
+            waiting = 0
+            for held in self._here.values():
+                if held.machine is None:
+                    continue
+                waiting += held.machine.held
+                stuck = held.state == "live" and held.machine.held and time.monotonic() - held.moved_at > STUCK_S
+                if stuck:
+                    self._start_catching(held, "stuck")
+            self._metrics.set("strikewire_sequencer_held_frames", waiting)
+            if self._writer.failed is not None:
+                self._fail(self._writer.failed)
+
+    def not_ready(self) -> str | None:
+        """Why this worker is not doing its work, or None when it is."""
+        if not self.assigned_once:
+            return "the group has not assigned partitions yet"
+        for partition, held in sorted(self._here.items()):
+            if held.state != "live":
+                return f"partition {partition} is catching up"
+            if held.machine is not None and held.machine.held and time.monotonic() - held.moved_at > STUCK_S:
+                return f"partition {partition}: {held.machine.held} frames wait for one that does not come"
+        return None
+
+    def next_offsets(self) -> dict[tuple[Lane, int], int]:
+        """Where each lane of each partition here is to be read from next."""
+        return {
+            (lane, partition): offset
+            for partition, held in self._here.items()
+            if held.machine is not None
+            for lane, offset in held.machine.next_offset.items()
+        }
+
+    def _slept(self) -> bool:
+        return time.monotonic() - self._pulse_at > SLEPT_S
+
+    def _doubt_everything(self) -> None:
+        """Say nothing until the group had time to tell that the partitions are somebody else's."""
+        self._pulse_at = time.monotonic()
+        log.warning("this process stood still for more than %g s; reading again what is published", SLEPT_S)
+        for held in self._here.values():
+            self._start_catching(held, "slept", REASSURE_S)
+
+    def _start_catching(self, held: _Held, reason: str, after_s: float = 0.0) -> None:
+        before, held.task = held.task, None
+        held.state = "catching"
+        held.live.clear()
+        held.published = None
+        held.task = asyncio.create_task(
+            self._catching(held, before, reason, after_s), name=f"catch-up {held.partition}"
+        )
+
+    async def _catching(self, held: _Held, before: asyncio.Task[None] | None, reason: str, after_s: float) -> None:
+        if before is not None and not before.done():
+            before.cancel()
+            await asyncio.wait({before})
+        began = time.monotonic()
+        try:
+            await asyncio.sleep(after_s)
+            await self._catch_up(held)
+        except Exception as error:  # whatever it is, this partition cannot go on: the process ends, and says why
+            self._fail(error)
+            return
+        held.moved_at = time.monotonic()
+        held.recovered_s = held.moved_at - began
+        self._metrics.count("strikewire_agents_recoveries_total", reason=reason)
+        self._metrics.observe("strikewire_agents_recovery_seconds", held.recovered_s)
+        log.info("partition %d caught up (%s) in %.2f s", held.partition, reason, held.recovered_s)
+
+    async def _catch_up(self, held: _Held) -> None:
+        await self._writer.flush()  # what is under way cannot be seen at the topics' ends yet
+        lanes = lane_places(self._settings, held.partition)
+        places = list(lanes.values())
+        async with plain_consumer(self._settings, max_partition_fetch_bytes=PROBE_BYTES) as probe:
+            held.published = await read_published(probe, self._settings, held.partition)
+            probe.assign(places)
+            begins = await probe.beginning_offsets(places)
+            machine = held.machine
+            if machine is None or any(begins[lanes[lane]] > at for lane, at in machine.next_offset.items()):
+                opening = await find_opening(probe, lanes, held.published.log_ns)
+                pipeline = self._build(held.partition)
+                machine = Machine(pipeline, Sequencer(opening.expect), opening.offsets, self._stepped)
+                held.machine = machine
+        async with plain_consumer(self._settings) as consumer:
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            reached = {lane: ends[place] for lane, place in lanes.items()}
+            await self._publish(held)
+            await self._read(held, consumer, lanes, {lane: ends[place] for lane, place in lanes.items()})
+            held.state = "closing"
+            await self._read(held, consumer, lanes, {lane: offset + 1 for lane, offset in held.dropped.items()})
+            held.dropped.clear()
+        held.published = None
+        held.state = "live"
+        held.live.set()
+
+    async def _read(
+        self,
+        held: _Held,
+        consumer: AIOKafkaConsumer,
+        lanes: dict[Lane, TopicPartition],
+        until: dict[Lane, int],
+    ) -> None:
+        """Read every lane up to the offset it has in `until`."""
+        machine = held.machine
+        assert machine is not None
+
+        def passed() -> bool:
+            return all(machine.next_offset[lane] >= offset for lane, offset in until.items())
+
+        async for decided in read_lanes(consumer, lanes, machine, passed):
+            held.outbox.append(decided)
+            await self._publish(held)
+
+    async def _publish(self, held: _Held) -> None:
+        """Write what waits in the outbox, in order, whoever put it there."""
+        async with held.writing:
+            while held.outbox:
+                if self._slept() and held.state != "catching":
+                    return  # the watch will doubt everything; the outbox is looked at again then
+                decided = held.outbox[0]
+                for record in records(decided, held.published):
+                    await self._writer.write(record)
+                held.outbox.popleft()
+                self._note(decided, held.state == "live")
+
+    def _note(self, decided: Decided, live: bool) -> None:
+        for _, decision in decided.decisions:
+            if not isinstance(decision, Alert):
+                self._metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
+                continue
+            self._metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector)
+            if live and decided.header.clock == CLOCK_WALL:
+                latency_s = (time.time_ns() - decision.event_ns) / 1e9
+                if latency_s < 0:
+                    self._metrics.count("strikewire_alert_negative_latency_total")
+                else:
+                    self._metrics.observe("strikewire_alert_latency_seconds", latency_s)
+
+    def _stepped(self, head: Header, step_s: float) -> None:
+        self.frames += 1
+        self.rows += head.rows
+        self._metrics.observe("strikewire_pipeline_step_seconds", step_s)
+        self._metrics.count("strikewire_log_frames_total", lane=head.lane.topic)
+        self._metrics.count("strikewire_log_rows_total", head.rows, lane=head.lane.topic)
+        if head.clock == CLOCK_WALL:
+            self._metrics.observe("strikewire_frame_age_seconds", max(0.0, (time.time_ns() - head.received_ns) / 1e9))
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+
+async def _stop(held: _Held) -> None:
+    """Cancel its catching up and let nobody wait for it. A record that is being written is written whole."""
+    if held.task is not None:
+        held.task.cancel()
+        await asyncio.wait({held.task})
+        with contextlib.suppress(asyncio.CancelledError):
+            held.task.result()
+        held.task = None
+    held.state = "catching"
+    held.live.set()
+    async with held.writing:
+        pass

@@ -1,0 +1,48 @@
+"""Reads the ends of the output topics: what of a partition is published already; and whole topics for comparison."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from services.kafka.documents import Published
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["OUTPUTS", "read_partition", "read_published"]
+
+OUTPUTS = ("signals", "alerts", "contexts")
+# Decisions that one row led to are a handful, views of one minute some hundreds; and a zombie may have repeated a few.
+TAIL_RECORDS = 1_000
+POLL_MS = 200
+
+
+async def read_published(consumer: AIOKafkaConsumer, settings: KafkaSettings, partition: int) -> Published:
+    """What is out. `consumer` is assigned anew."""
+    published = Published()
+    for topic in OUTPUTS:
+        async for record in read_partition(consumer, settings.topic(topic), partition, TAIL_RECORDS):
+            published.note(topic, record.value, record.headers)
+    return published
+
+
+async def read_partition(
+    consumer: AIOKafkaConsumer, topic: str, partition: int, last: int | None = None
+) -> AsyncIterator[ConsumerRecord]:
+    """The records a partition has at this moment (only the `last` so many). `consumer` is assigned anew.
+
+    `assign` and then `seek_to_beginning` would race with the client's own reset to an offset: it is told each offset.
+    """
+    place = TopicPartition(topic, partition)
+    consumer.assign([place])
+    begin = (await consumer.beginning_offsets([place]))[place]
+    end = (await consumer.end_offsets([place]))[place]
+    begin = begin if last is None else max(begin, end - last)
+    if begin >= end:
+        return
+    consumer.seek(place, begin)
+    while await consumer.position(place) < end:
+        for record in (await consumer.getmany(place, timeout_ms=POLL_MS)).get(place, ()):
+            if record.offset < end:
+                yield record

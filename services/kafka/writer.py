@@ -1,0 +1,103 @@
+"""Writes to Kafka in order, with a limit on what is under way.
+
+A writer that cannot write has nothing left to promise: the first record that fails makes every later call fail, so what
+a reader finds is always a beginning of what was handed in, without a hole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.decisions import DeadLetter, canonical
+from schemas.frames import Frame, encode_frame
+from services.kafka.client import producer
+from services.kafka.documents import Record
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["KafkaWriter", "open_writer"]
+
+# At 4 partitions and 20 ms a frame these are ten seconds of frames; then whoever writes waits, and so does the socket.
+UNDER_WAY_MAX = 2_000
+# A broker may be away this long (an election takes seconds, a restart a minute) before the writer gives up.
+PATIENCE_MS = 120_000
+
+
+class KafkaWriter:
+    """Hands records to the client in order; `failed` holds why it stopped, once it did."""
+
+    def __init__(self, client: AIOKafkaProducer, settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> None:
+        self._client = client
+        self._settings = settings
+        self._under_way = 0
+        self._under_way_max = under_way_max
+        self._room = asyncio.Event()
+        self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.failed: BaseException | None = None
+        self.written = 0
+
+    @property
+    def under_way(self) -> int:
+        """Records that no broker has confirmed yet."""
+        return self._under_way
+
+    async def write(self, record: Record) -> None:
+        """Hand one record over; waits while too many are under way. Raises what an earlier one failed with."""
+        await self._wait_for_room()
+        future = await self._client.send(
+            self._settings.topic(record.topic), record.value, record.key, record.partition, headers=record.headers
+        )
+        self._under_way += 1
+        self._idle.clear()
+        if self._under_way >= self._under_way_max:
+            self._room.clear()
+        future.add_done_callback(self._confirmed)
+
+    async def write_frames(self, frames: Sequence[Frame], opening_headers: list[tuple[str, bytes]]) -> None:
+        """Hand frames over, each to its lane and partition; opening frames with `opening_headers`."""
+        for frame in frames:
+            head = frame.header
+            headers = opening_headers if head.opening else []
+            key = b"%d" % head.partition
+            await self.write(Record(head.lane.topic, key, encode_frame(frame), head.partition, headers))
+
+    async def write_dead_letter(self, letter: DeadLetter, partition: int = 0) -> None:
+        """Hand a dead letter over."""
+        await self.write(Record("dead.letters", letter.source.encode(), canonical(letter), partition, []))
+
+    async def flush(self) -> None:
+        """Return when everything is confirmed. Raises what failed."""
+        await self._idle.wait()
+        self._check()
+
+    async def _wait_for_room(self) -> None:
+        if not self._room.is_set():
+            await self._room.wait()
+        self._check()
+
+    def _check(self) -> None:
+        if self.failed is not None:
+            raise self.failed
+
+    def _confirmed(self, future: asyncio.Future[object]) -> None:
+        self._under_way -= 1
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error is not None and self.failed is None:
+            self.failed = error
+        self.written += error is None
+        if self._under_way < self._under_way_max or self.failed is not None:
+            self._room.set()
+        if not self._under_way or self.failed is not None:
+            self._idle.set()
+
+
+@contextlib.asynccontextmanager
+async def open_writer(settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> AsyncIterator[KafkaWriter]:
+    """A writer on an idempotent producer of its own; what was handed over is confirmed before the context ends."""
+    async with producer(settings, request_timeout_ms=PATIENCE_MS) as client:
+        yield KafkaWriter(client, settings, under_way_max)
