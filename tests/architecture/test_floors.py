@@ -1,0 +1,160 @@
+"""Imports go down only, every outside library has one home, pure rooms know only what they are given.
+
+The plan is `house.py`; a failure prints one sentence a breach.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.checker import breaches, room_of, sources, used_libraries
+from tests.architecture.house import FLOORS, HOMES, NOT_IMPORTED, PURE_EXCEPTIONS, ROOMS, STRANGERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Where the name one installs is not the name one imports.
+IMPORT_NAMES = {"faust-streaming": "faust"}
+
+
+@pytest.fixture(scope="module")
+def house() -> dict[str, str]:
+    return sources(ROOT)
+
+
+def test_the_house_stands_as_planned(house: dict[str, str]) -> None:
+    found = breaches(house)
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_every_room_of_the_plan_exists(house: dict[str, str]) -> None:
+    gone = [room for room in ROOMS if not any(module == room or module.startswith(f"{room}.") for module in house)]
+    assert not gone, f"rooms of the plan that are no more: {', '.join(gone)}"
+
+
+def test_every_exception_is_still_needed(house: dict[str, str]) -> None:
+    for (module, what), why in PURE_EXCEPTIONS.items():
+        assert module in house, f"{module} is no more"
+        assert what in house[module], f"{module} no longer uses {what} ({why})"
+
+
+def test_every_runtime_requirement_is_imported_or_explained(house: dict[str, str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {line.split(">")[0].split("=")[0] for line in project["dependencies"]}
+    used = used_libraries(house)
+    imported = {name for name in wanted if IMPORT_NAMES.get(name, name.replace("-", "_")) in used}
+    unused = sorted(wanted - imported - set(NOT_IMPORTED))
+    assert not unused, f"required by pyproject.toml but imported nowhere: {', '.join(unused)}"
+    stale = sorted(set(NOT_IMPORTED) & imported)
+    assert not stale, f"NOT_IMPORTED lists what is imported by now: {', '.join(stale)}"
+
+
+def test_every_home_is_lived_in_or_awaited(house: dict[str, str]) -> None:
+    awaited = {IMPORT_NAMES.get(name, name) for name in NOT_IMPORTED}
+    empty = sorted(set(HOMES) - used_libraries(house) - awaited)
+    assert not empty, f"libraries with a home that nobody imports: {', '.join(empty)}"
+
+
+# --- the checker itself: planted breaches are caught, each by its sentence --------------------------------------------
+
+PLANTED = [
+    ("services.detectors.iv_crush", "import redis", "services.detectors.iv_crush imports redis; that room is pure"),
+    ("services.contexts.iv", "import time", "services.contexts.iv imports time; that room is pure"),
+    ("services.quant.bars", "from os import environ", "services.quant.bars imports os; that room is pure"),
+    ("schemas.frames", "import requests", "schemas.frames imports requests; that room is pure"),
+    (
+        "services.core.pipeline",
+        "import datetime as dt\ndef f():\n    return dt.datetime.now()",
+        "services.core.pipeline calls dt.datetime.now; that room is pure",
+    ),
+    (
+        "services.standin.market",
+        "import numpy as np\nx = np.random.default_rng()",
+        "services.standin.market calls np.random.default_rng; that room is pure",
+    ),
+    ("services.scanner", "open('x')", "services.scanner calls open; that room is pure"),
+    ("services.scanner", "def f():\n  import numba", "services.scanner imports numba; that room is pure"),
+    (
+        "services.core.pipeline",
+        "from services.history import warehouse",
+        "services.core.pipeline imports services.history.warehouse; machine may not reach up to stores and tools,"
+        " imports go down only",
+    ),
+    (
+        "services.history.warehouse",
+        "from services.embedded import Embedded",
+        "services.history.warehouse imports services.embedded.Embedded; stores and tools may not reach up to programs,"
+        " imports go down only",
+    ),
+    (
+        "services.contexts.flow",
+        "from services.detectors.sweep_confirmation import SweepConfirmation",
+        "services.contexts.flow imports services.detectors.sweep_confirmation.SweepConfirmation;"
+        " a context knows nobody who judges by it",
+    ),
+    (
+        "services.gateway.sockets",
+        "from services.standin.server import StandIn",
+        "services.gateway.sockets imports services.standin.server.StandIn;"
+        " they know each other by the vendor's protocol only",
+    ),
+    (
+        "services.embedded",
+        "import chdb",
+        "services.embedded imports chdb; its one home is services.history",
+    ),
+    ("services.embedded", "import torch", "services.embedded imports torch; no home is listed for that library"),
+    (
+        "services.embedded",
+        "from . import config",
+        "services.embedded imports .config; name the module in full, so that its floor can be seen",
+    ),
+    (
+        "services.newcomer",
+        "",
+        "services.newcomer has no room; tests/architecture/house.py should say on which floor it stands",
+    ),
+]
+
+
+@pytest.mark.parametrize(("module", "text", "sentence"), PLANTED, ids=[f"{m}: {t[:40]!r}" for m, t, _ in PLANTED])
+def test_a_planted_breach_is_told_in_a_sentence(module: str, text: str, sentence: str) -> None:
+    assert sentence in breaches({module: text})
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("services.contexts.flow", "from services.quant.black import price\nfrom schemas.frames import Frame"),
+        ("services.core.calendar", "def load():\n    import exchange_calendars"),
+        (
+            "services.core.calendar",
+            "import datetime as dt\nday = dt.date(2014, 6, 6)\nstamp = dt.datetime.fromtimestamp(1)",
+        ),
+        ("services.standin.market", "import numpy as np\ndef f(dice: np.random.Generator): return dice.random()"),
+        ("services.standin.market", "import numpy as np\ndice = np.random.Generator(np.random.PCG64(7))"),
+        ("services.detectors.iv_crush", "from services.contexts.flow import FlowView"),
+        ("services.commands.demo", "import time, os\nfrom services.embedded import Embedded\nprint(time.time())"),
+    ],
+)
+def test_what_is_allowed_is_not_a_breach(module: str, text: str) -> None:
+    assert breaches({module: text}) == []
+
+
+def test_sources_are_found_by_their_module_names(tmp_path: Path) -> None:
+    for file in ("schemas/__init__.py", "services/__init__.py", "services/core/__init__.py", "services/core/clock.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("import time" if file.endswith("clock.py") else "")
+    assert list(sources(tmp_path)) == ["schemas", "services", "services.core", "services.core.clock"]
+    assert breaches(sources(tmp_path)) == ["services.core.clock imports time; that room is pure"]
+
+
+def test_the_plan_speaks_of_floors_that_exist() -> None:
+    assert all(0 <= room.floor < len(FLOORS) for room in ROOMS.values())
+    assert not any(room.pure for name, room in ROOMS.items() if FLOORS[room.floor] in ("programs", "commands"))
+    for who, whom, why in STRANGERS:
+        assert room_of(who)
+        assert room_of(whom)
+        assert why
