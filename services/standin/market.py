@@ -218,8 +218,11 @@ class SeededMarket:
         minute = second // 60
         if minute != self._weights_minute:
             self._weights_minute = minute
+            # As of the minute's beginning, wherever in it a run began.
+            self._today.book.at(60 * minute)
             weights = _row_weights(self._today.book, self._today.day.activity[minute])
             self._cumulative = np.cumsum(weights)
+            self._today.book.at(second)
         return float(self._cumulative[-1])
 
     def _on_wire(self, executions: Executions, second: int) -> tuple[Prints, Quotes]:

@@ -52,7 +52,7 @@ def total_variance_at(log_moneyness: Floats, theta: Floats, smile: Smile) -> Flo
     return w
 
 
-# 160 points from 9 standard deviations below to 6 above: the integral is exact to 0.01 vol points.
+# 160 intervals from 9 standard deviations below to 6 above: a flat smile comes out 0.07 % high, 0.015 points at 20.
 _GRID = np.linspace(-9.0, 6.0, 161)
 _RIGHT = np.where(_GRID < 0, -1, 1).astype(np.int8)
 
