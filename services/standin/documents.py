@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import lru_cache
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ from services.core.calendar import NEW_YORK, Calendar
 from services.standin.listing import Listing
 from services.standin.source import IndexState, Source
 
-__all__ = ["Row", "chain_rows", "contract_rows", "holiday_rows", "index_row", "market_status"]
+__all__ = ["ChainRow", "Row", "chain_rows", "contract_rows", "holiday_rows", "index_row", "market_status"]
 
 Row = dict[str, Any]
 
@@ -33,85 +35,174 @@ INDEX_NAMES = {
 }
 
 
-def chain_rows(source: Source, rows: NDArray[np.intp]) -> list[Row]:
-    """Rows of the chain snapshot. What is not known is left out, except `day`, which is then an empty object."""
-    listing = source.listing
+class _Details(msgspec.Struct, gc=False):
+    contract_type: str
+    exercise_style: str
+    expiration_date: str
+    shares_per_contract: int
+    strike_price: float
+    ticker: str
+
+
+class _Greeks(msgspec.Struct, gc=False):
+    delta: float
+    gamma: float
+    theta: float
+    vega: float
+
+
+class _LastQuote(msgspec.Struct, gc=False):
+    ask: float
+    ask_exchange: int
+    ask_size: int
+    bid: float
+    bid_exchange: int
+    bid_size: int
+    last_updated: int
+    midpoint: float
+    timeframe: str = "REAL-TIME"
+
+
+class _LastTrade(msgspec.Struct, gc=False):
+    conditions: tuple[int]
+    exchange: int
+    price: float
+    sip_timestamp: int
+    size: int
+    timeframe: str = "REAL-TIME"
+
+
+class _Day(msgspec.Struct, gc=False, omit_defaults=True):
+    close: float | None = None
+    high: float | None = None
+    last_updated: int | None = None
+    low: float | None = None
+    open: float | None = None
+    volume: int | None = None
+    vwap: float | None = None
+    change: float | None = None
+    change_percent: float | None = None
+    previous_close: float | None = None
+
+
+class _Asset(msgspec.Struct, gc=False, omit_defaults=True):
+    ticker: str
+    price: float | None = None
+    value: float | None = None
+    change_to_break_even: float | None = None
+    last_updated: int | None = None
+    timeframe: str | None = None
+
+
+class ChainRow(msgspec.Struct, gc=False, omit_defaults=True):
+    """A row of the chain snapshot (massive.md 7.2). `day` is always there, empty for a contract without a trade."""
+
+    details: _Details
+    open_interest: int
+    underlying_asset: _Asset
+    day: _Day
+    break_even_price: float | None = None
+    greeks: _Greeks | None = None
+    implied_volatility: float | None = None
+    last_quote: _LastQuote | None = None
+    last_trade: _LastTrade | None = None
+
+
+_NO_DAY = _Day()
+
+
+def chain_rows(source: Source, rows: NDArray[np.intp]) -> list[ChainRow]:
+    """Rows of the chain snapshot; what is not known is left out."""
     state = source.snapshot(rows)
-    columns: dict[str, list[Any]] = {name: getattr(state, name).tolist() for name in state._fields}
-    return [
-        _chain_row(listing, row, {name: values[at] for name, values in columns.items()})
-        for at, row in enumerate(rows.tolist())
-    ]
+    now = (_Now(*values) for values in zip(*(column.tolist() for column in state), strict=True))
+    return [_chain_row(source.listing, row, state) for row, state in zip(rows.tolist(), now, strict=True)]
 
 
-def _chain_row(listing: Listing, row: int, now: dict[str, Any]) -> Row:
+class _Now(NamedTuple):
+    """One row of a Snapshot, as plain numbers."""
+
+    bid: float
+    ask: float
+    bid_size: int
+    ask_size: int
+    bid_exchange: int
+    ask_exchange: int
+    quote_ns: int
+    last: float
+    last_size: int
+    last_exchange: int
+    last_condition: int
+    last_ns: int
+    day_open: float
+    day_high: float
+    day_low: float
+    day_volume: int
+    day_vwap: float
+    previous_close: float
+    iv: float
+    delta: float
+    gamma: float
+    theta: float
+    vega: float
+    spot: float
+    spot_ns: int
+
+
+def _chain_row(listing: Listing, row: int, now: _Now) -> ChainRow:
     underlying = listing.underlyings[listing.underlying[row]]
-    strike = int(listing.strike_mills[row]) / 1000.0
-    right = int(listing.right[row])
-    document: Row = {
-        "day": {},
-        "details": {
-            "contract_type": "call" if right > 0 else "put",
-            "exercise_style": underlying.exercise_style,
-            "expiration_date": _iso(listing.expiry_day[row]),
-            "shares_per_contract": 100,
-            "strike_price": strike,
-            "ticker": listing.tickers[row],
-        },
-        "open_interest": int(listing.open_interest[row]),
-        "underlying_asset": {"ticker": underlying.wire_ticker},
-    }
-    has_quote, has_trade = not isnan(now["ask"]), not isnan(now["last"])
-    if has_quote:
-        document["last_quote"] = {
-            "ask": now["ask"],
-            "ask_exchange": now["ask_exchange"],
-            "ask_size": now["ask_size"],
-            "bid": now["bid"],
-            "bid_exchange": now["bid_exchange"],
-            "bid_size": now["bid_size"],
-            "last_updated": now["quote_ns"],
-            "midpoint": round((now["bid"] + now["ask"]) / 2, 6),
-            "timeframe": "REAL-TIME",
-        }
-    if has_trade:
-        document["last_trade"] = {
-            "conditions": [now["last_condition"]],
-            "exchange": now["last_exchange"],
-            "price": now["last"],
-            "sip_timestamp": now["last_ns"],
-            "size": now["last_size"],
-            "timeframe": "REAL-TIME",
-        }
-    if now["day_volume"] > 0:
-        document["day"] = _day(now)
-    if not isnan(now["iv"]):
-        document["implied_volatility"] = now["iv"]
-        document["greeks"] = {name: now[name] for name in ("delta", "gamma", "theta", "vega")}
-    if not isnan(now["spot"]):
-        asset = document["underlying_asset"]
-        asset["value" if underlying.kind == "index" else "price"] = now["spot"]
-        asset["last_updated"] = now["spot_ns"]
-        asset["timeframe"] = "REAL-TIME"
-        premium = now["last"] if has_trade else (now["bid"] + now["ask"]) / 2 if has_quote else None
-        if premium is not None:
-            break_even = strike + right * premium
-            document["break_even_price"] = round(break_even, 6)
-            asset["change_to_break_even"] = round(break_even - now["spot"], 6)
+    strike, right = int(listing.strike_mills[row]) / 1000.0, int(listing.right[row])
+    middle = round((now.bid + now.ask) / 2, 6)
+    asset = _Asset(underlying.wire_ticker)
+    document = ChainRow(
+        _Details(
+            "call" if right > 0 else "put",
+            underlying.exercise_style,
+            _iso(int(listing.expiry_day[row])),
+            100,
+            strike,
+            listing.tickers[row],
+        ),
+        int(listing.open_interest[row]),
+        asset,
+        _day(now) if now.day_volume > 0 else _NO_DAY,
+    )
+    if not isnan(now.ask):
+        document.last_quote = _LastQuote(
+            now.ask, now.ask_exchange, now.ask_size, now.bid, now.bid_exchange, now.bid_size, now.quote_ns, middle
+        )
+    if not isnan(now.last):
+        document.last_trade = _LastTrade((now.last_condition,), now.last_exchange, now.last, now.last_ns, now.last_size)
+    if not isnan(now.iv):
+        document.implied_volatility = now.iv
+        document.greeks = _Greeks(now.delta, now.gamma, now.theta, now.vega)
+    if not isnan(now.spot):
+        if underlying.kind == "index":
+            asset.value = now.spot
+        else:
+            asset.price = now.spot
+        asset.last_updated, asset.timeframe = now.spot_ns, "REAL-TIME"
+        premium = middle if isnan(now.last) else now.last
+        if not isnan(premium):
+            document.break_even_price = round(strike + right * premium, 6)
+            asset.change_to_break_even = round(document.break_even_price - now.spot, 6)
     return document
 
 
-def _day(now: dict[str, Any]) -> Row:
-    day: Row = {
-        "close": now["last"],
-        "high": now["day_high"],
-        "last_updated": now["last_ns"],
-        "low": now["day_low"],
-        "open": now["day_open"],
-        "volume": now["day_volume"],
-        "vwap": round(now["day_vwap"], 4),
-    }
-    return day | _change(now["last"], now["previous_close"])
+def _day(now: _Now) -> _Day:
+    day = _Day(
+        close=now.last,
+        high=now.day_high,
+        last_updated=now.last_ns,
+        low=now.day_low,
+        open=now.day_open,
+        volume=now.day_volume,
+        vwap=round(now.day_vwap, 4),
+    )
+    if now.previous_close > 0:
+        day.change = round(now.last - now.previous_close, 4)
+        day.change_percent = round(100 * (now.last / now.previous_close - 1), 4)
+        day.previous_close = now.previous_close
+    return day
 
 
 def _change(value: float, previous_close: float) -> Row:
@@ -132,7 +223,7 @@ def contract_rows(listing: Listing, rows: NDArray[np.intp]) -> list[Row]:
             "cfi": _cfi(listing, row),
             "contract_type": "call" if listing.right[row] > 0 else "put",
             "exercise_style": listing.underlyings[listing.underlying[row]].exercise_style,
-            "expiration_date": _iso(listing.expiry_day[row]),
+            "expiration_date": _iso(int(listing.expiry_day[row])),
             "primary_exchange": "XCBO" if listing.underlyings[listing.underlying[row]].kind == "index" else "BATO",
             "shares_per_contract": 100,
             "strike_price": int(listing.strike_mills[row]) / 1000.0,
@@ -202,5 +293,6 @@ def _utc(time_ns: int) -> str:
     return f"{dt.datetime.fromtimestamp(time_ns // 1_000_000_000, dt.UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-def _iso(expiry_day: np.int32) -> str:
-    return dt.date.fromordinal(EPOCH_ORDINAL + int(expiry_day)).isoformat()
+@lru_cache(maxsize=4096)  # ten years of days
+def _iso(expiry_day: int) -> str:
+    return dt.date.fromordinal(EPOCH_ORDINAL + expiry_day).isoformat()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -144,7 +144,7 @@ class Rest:
             self._calendar = Calendar.load(today, today + dt.timedelta(days=HOLIDAY_DAYS + 30))
         return _json(list(documents.holiday_rows(self._calendar, today, HOLIDAY_DAYS)))
 
-    def _page(self, request: web.Request, rows: list[documents.Row], page: Page) -> web.Response:
+    def _page(self, request: web.Request, rows: Sequence[object], page: Page) -> web.Response:
         envelope = {} if page.cursor is None else {"next_url": _next_url(request, page.cursor)}
         return self._results(rows, **envelope)
 
