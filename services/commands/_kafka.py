@@ -9,7 +9,7 @@ import msgspec
 from services.commands._replaying import configuration
 from services.config import Config
 
-__all__ = ["add_broker_arguments", "kafka_configuration"]
+__all__ = ["add_broker_arguments", "add_metrics_argument", "kafka_configuration"]
 
 
 def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,3 +23,10 @@ def kafka_configuration(options: argparse.Namespace) -> Config:
     if options.brokers is None:
         return config
     return msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, brokers=options.brokers))
+
+
+def add_metrics_argument(parser: argparse.ArgumentParser) -> None:
+    """Where health and metrics are served."""
+    parser.add_argument(
+        "--metrics-port", type=int, default=0, metavar="PORT", help="/live, /ready, /metrics on loopback (default: any)"
+    )

@@ -7,11 +7,9 @@ else.
 
 from __future__ import annotations
 
-import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -19,8 +17,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from services.errors import ConfigError, StrikewireError
 from services.kafka.settings import KafkaSettings
+from services.secrets import secret
 
-__all__ = ["KafkaUnreachableError", "client_arguments", "plain_consumer", "producer", "secret"]
+__all__ = ["KafkaUnreachableError", "client_arguments", "plain_consumer", "producer"]
 
 PASSWORD_ENV = "STRIKEWIRE_KAFKA_PASSWORD"
 KEY_PASSWORD_ENV = "STRIKEWIRE_KAFKA_KEY_PASSWORD"
@@ -38,7 +37,7 @@ class KafkaUnreachableError(StrikewireError):
         super().__init__(f"{brokers}: no Kafka broker answers there: {why}")
 
 
-def client_arguments(settings: KafkaSettings, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def client_arguments(settings: KafkaSettings) -> dict[str, Any]:
     """The arguments any aiokafka client takes to connect. Raises ConfigError naming the file or variable."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
@@ -46,12 +45,12 @@ def client_arguments(settings: KafkaSettings, environment: Mapping[str, str] = o
         "security_protocol": settings.security,
     }
     if settings.security in ("SSL", "SASL_SSL"):
-        arguments["ssl_context"] = _ssl_context(settings, environment)
+        arguments["ssl_context"] = _ssl_context(settings)
     if settings.security.startswith("SASL"):
-        password = secret(PASSWORD_ENV, environment)
+        password = secret(PASSWORD_ENV)
         if not settings.sasl_username:
             raise ConfigError("kafka.sasl_username", f"is empty, and {settings.security} wants one")
-        if password is None:
+        if not password:
             raise ConfigError(PASSWORD_ENV, f"is not set, and {settings.security} wants a password")
         arguments |= {
             "sasl_mechanism": settings.sasl_mechanism,
@@ -61,29 +60,14 @@ def client_arguments(settings: KafkaSettings, environment: Mapping[str, str] = o
     return arguments
 
 
-def secret(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """The secret in variable `name`, or in the file that variable `name`_FILE names; None when neither is set."""
-    if name in environment:
-        return environment[name]
-    path = environment.get(f"{name}_FILE")
-    if path is None:
-        return None
-    try:
-        return Path(path).read_text().rstrip("\n")
-    except OSError as error:
-        raise ConfigError(f"{name}_FILE", f"{path}: {error.strerror or 'cannot be read'}") from None
-
-
-def _ssl_context(settings: KafkaSettings, environment: Mapping[str, str]) -> ssl.SSLContext:
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_file or None)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError("kafka.ca_file", f"{settings.ca_file}: {error}") from None
     if settings.cert_file:
         try:
-            context.load_cert_chain(
-                settings.cert_file, settings.key_file or None, lambda: secret(KEY_PASSWORD_ENV, environment) or ""
-            )
+            context.load_cert_chain(settings.cert_file, settings.key_file or None, lambda: secret(KEY_PASSWORD_ENV))
         except (OSError, ssl.SSLError) as error:
             raise ConfigError("kafka.cert_file", f"{settings.cert_file}: {error}") from None
     return context

@@ -17,7 +17,7 @@ from services.core.pipeline import Pipeline
 from services.core.sequencer import Sequencer
 from services.sinks.clickhouse import Ordinals
 
-__all__ = ["Decided", "Machine", "Stepped"]
+__all__ = ["Build", "Decided", "Machine", "Stepped"]
 
 
 class Decided(NamedTuple):
@@ -30,16 +30,20 @@ class Decided(NamedTuple):
 
 # Called with each frame's header and the seconds its step took.
 Stepped = Callable[[Header, float], None]
+# Makes the pipeline of a partition for a log that begins at that time.
+Build = Callable[[int, int], Pipeline]
 
 
 class Machine:
     """A sequencer and a pipeline, and where each lane is to be read from next."""
 
     def __init__(
-        self, pipeline: Pipeline, sequencer: Sequencer, next_offset: Mapping[Lane, int], stepped: Stepped
+        self, partition: int, build: Build, sequencer: Sequencer, next_offset: Mapping[Lane, int], stepped: Stepped
     ) -> None:
-        self.partition = pipeline.partition
-        self.pipeline = pipeline
+        self.partition = partition
+        self._build = build
+        # Made at the first frame: only the log says in which year it is, and so which calendar it wants.
+        self._pipeline: Pipeline | None = None
         self.sequencer = sequencer
         self.next_offset = dict(next_offset)
         self._stepped = stepped
@@ -78,7 +82,9 @@ class Machine:
         return [decided for decided in made if decided.decisions or decided.views]
 
     def _step(self, frame: Frame) -> Decided:
+        if self._pipeline is None:
+            self._pipeline = self._build(self.partition, frame.header.received_ns)
         began = time.perf_counter()
-        outputs = self.pipeline.step(frame)
+        outputs = self._pipeline.step(frame)
         self._stepped(frame.header, time.perf_counter() - began)
         return Decided(frame.header, self._ordinals.number(outputs.decisions), outputs.views)

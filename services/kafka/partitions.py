@@ -18,19 +18,17 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.decisions import Alert
 from schemas.frames import CLOCK_WALL, Header, Lane
-from services.core.pipeline import Pipeline
 from services.core.sequencer import Sequencer
 from services.kafka.client import plain_consumer
 from services.kafka.documents import Published, records
 from services.kafka.lanes import AHEAD_FRAMES_MAX, lane_places, read_lanes
-from services.kafka.machine import Decided, Machine
+from services.kafka.machine import Build, Decided, Machine
 from services.kafka.opening import find_opening
 from services.kafka.published import read_published
 from services.kafka.settings import KafkaSettings
@@ -53,7 +51,6 @@ STUCK_S = 3.0
 # Bisection reads single records: fetching more around each would only cost time.
 PROBE_BYTES = 256 * 1024
 
-Build = Callable[[int], Pipeline]
 State = Literal["catching", "closing", "live"]
 
 
@@ -233,13 +230,11 @@ class Partitions:
             machine = held.machine
             if machine is None or any(begins[lanes[lane]] > at for lane, at in machine.next_offset.items()):
                 opening = await find_opening(probe, lanes, held.published.log_ns)
-                pipeline = self._build(held.partition)
-                machine = Machine(pipeline, Sequencer(opening.expect), opening.offsets, self._stepped)
-                held.machine = machine
+                sequencer = Sequencer(opening.expect)
+                held.machine = Machine(held.partition, self._build, sequencer, opening.offsets, self._stepped)
         async with plain_consumer(self._settings) as consumer:
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
-            reached = {lane: ends[place] for lane, place in lanes.items()}
             await self._publish(held)
             await self._read(held, consumer, lanes, {lane: ends[place] for lane, place in lanes.items()})
             held.state = "closing"

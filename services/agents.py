@@ -1,0 +1,179 @@
+"""The Faust app: the only file that imports faust.
+
+Three agents, one a lane, hand raw records to `Partitions`, which does the rest. Of the framework we take the group,
+the delivery and the flow control; its tables, its serialisation, its web server and its view of what was processed are
+left alone (see docs/decisions, and `services.kafka.partitions` for how a partition recovers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers import aiokafka as driver
+
+from schemas.frames import Lane
+from services.errors import StrikewireError
+from services.kafka.assignor import LanesTogether
+from services.kafka.client import FETCH_WAIT_MS, REQUEST_BYTES_MAX, client_arguments
+from services.kafka.partitions import SESSION_S, Partitions
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["AgentsError", "make_app", "run_agents"]
+
+log = logging.getLogger("strikewire.agents")
+
+HEARTBEAT_S = 1.0
+# Commits decide nothing here; they only spare a restarted worker frames it would drop.
+COMMIT_S = 1.0
+# Frames that wait between the framework's reader and an agent: at 50 frames a second, a second and a half.
+BUFFER_FRAMES = 64
+# A rebalance waits this long for a worker in the middle of a step.
+REBALANCE_S = 10.0
+STOP_S_MAX = 10.0
+
+
+class AgentsError(StrikewireError):
+    """The agents cannot go on; restart them, and they catch up."""
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Makes the group's consumer itself, because two of the framework's literals do harm: `fetch_max_wait_ms=1500`
+    (with one fetch a broker in flight, a lane that is at its end holds back the others: a factor of five in catching
+    up), and an assignor that tears lanes apart.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        self._assignor = LanesTogether
+        settings: KafkaSettings = self.app.strikewire_settings  # type: ignore[attr-defined]
+        return AIOKafkaConsumer(
+            **client_arguments(settings),
+            group_id=settings.group_id,
+            group_instance_id=settings.instance or None,
+            partition_assignment_strategy=[LanesTogether],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_partition_fetch_bytes=REQUEST_BYTES_MAX,
+            session_timeout_ms=int(SESSION_S * 1000),
+            heartbeat_interval_ms=int(HEARTBEAT_S * 1000),
+            rebalance_timeout_ms=int(REBALANCE_S * 1000),
+        )
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+class _App(faust.App):
+    strikewire_settings: KafkaSettings
+
+    def _create_directories(self) -> None:
+        """None: the framework keeps no state for us."""
+
+
+Deliver = Callable[[Lane, int, int, bytes], Awaitable[None]]
+
+
+def make_app(settings: KafkaSettings, partitions: int, deliver: Deliver) -> _App:
+    """An app of three agents that hand every record to `deliver` (lane, partition, offset, value)."""
+    app = _App(
+        settings.group_id,
+        broker=[f"aiokafka://{address.strip()}" for address in settings.brokers.split(",")],
+        store="memory://",
+        topic_partitions=partitions,
+        key_serializer="raw",
+        value_serializer="raw",
+        # Topics are made from the registry, by an operator.
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=BUFFER_FRAMES,
+        broker_session_timeout=SESSION_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_commit_interval=COMMIT_S,
+        consumer_auto_offset_reset="earliest",
+    )
+    app.strikewire_settings = settings
+    app.transport = _Transport(app.conf.broker_consumer, app)
+    for lane in Lane:
+        _add_agent(app, settings, lane, deliver)
+    return app
+
+
+def _add_agent(app: faust.App, settings: KafkaSettings, lane: Lane, deliver: Deliver) -> None:
+    topic = app.topic(settings.topic(lane.topic), key_type=bytes, value_type=bytes)
+
+    async def take(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            await deliver(lane, message.partition, message.offset, message.value)
+
+    # One at a time, or commits and frames would pass each other.
+    app.agent(topic, name=f"lane.{lane.name.lower()}", concurrency=1)(take)
+
+
+@contextlib.asynccontextmanager
+async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions) -> AsyncIterator[asyncio.Task[None]]:
+    """Join the group; gives a task that ends, with an error, when the agents cannot go on."""
+
+    async def deliver(lane: Lane, partition: int, offset: int, data: bytes) -> None:
+        try:
+            await held.deliver(lane, partition, offset, data)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            # The framework would log it, restart the agent and go on behind the record; we would not be exact then.
+            if not held.failed.done():
+                held.failed.set_exception(error)
+            await asyncio.Event().wait()
+
+    app = make_app(settings, partitions, deliver)
+
+    async def on_revoked(*_: Any, **__: Any) -> None:
+        await held.revoke()
+
+    async def on_assigned(_: Any, *given: Any, **__: Any) -> None:
+        await held.revoke()  # the framework skips the revocation when it held nothing, and we may be told twice
+        held.assign({place.partition for place in given[0]})
+
+    app.on_partitions_revoked.connect(on_revoked)
+    app.on_partitions_assigned.connect(on_assigned)  # type: ignore[arg-type]
+    app.finalize()
+    watch = asyncio.create_task(held.watch(), name="watch")
+    ended = asyncio.create_task(_until_it_cannot_go_on(app, held, watch), name="agents")
+    try:
+        await app.start()
+        yield ended
+    finally:
+        ended.cancel()
+        watch.cancel()
+        await asyncio.gather(ended, watch, return_exceptions=True)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(app.stop(), STOP_S_MAX)
+        with contextlib.suppress(Exception):
+            await held.revoke()
+
+
+async def _until_it_cannot_go_on(app: faust.App, held: Partitions, watch: asyncio.Task[None]) -> None:
+    stopped = asyncio.ensure_future(app.wait_until_stopped())
+    try:
+        await asyncio.wait({stopped, held.failed, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if held.failed.done():
+            held.failed.result()
+        if watch.done():
+            watch.result()
+        raise AgentsError(f"the stream framework stopped: {app.crash_reason or 'it does not say why'}")
+    finally:
+        stopped.cancel()

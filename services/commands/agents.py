@@ -1,0 +1,113 @@
+"""The agents: reads the three lanes from Kafka, judges them by contexts, detectors and scanner, and writes signals,
+alerts and views. Start as many as there are partitions; kill them as you like: they catch up by replay, and each
+decision is written once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import functools
+import logging
+import signal
+import time
+from typing import Any
+
+from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
+from services.commands._output import console, print_json
+from services.config import Config
+from services.core.calendar import Calendar, ny_date, ny_ns
+from services.core.pipeline import Pipeline
+from services.health import serve_health
+from services.kafka.machine import Build
+from services.metrics import Metrics
+from services.wiring import build_pipeline
+
+EXAMPLE = "strikewire agents --brokers 127.0.0.1:9092"
+
+log = logging.getLogger("strikewire.agents")
+
+# How long a worker may take from its start to its first partition before it says that it waits.
+PATIENCE_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where Kafka is, and this worker's name in the group."""
+    add_broker_arguments(parser)
+    add_metrics_argument(parser)
+    parser.add_argument(
+        "--instance", metavar="NAME", help="a name kept over restarts: its partitions come back without a rebalance"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """130 when interrupted, 0 when asked to end."""
+    config = kafka_configuration(options)
+    rules = config.rules()
+    build_pipeline(rules, Calendar(()), 0)  # a misspelt rule is refused before the group hears of us
+
+    def build(partition: int, log_ns: int) -> Pipeline:
+        return build_pipeline(rules, _calendar(ny_date(log_ns)), partition)
+
+    return serve_agents(config, build, options.metrics_port, options.json)
+
+
+@functools.lru_cache(maxsize=2)
+def _calendar(day: dt.date) -> Calendar:
+    return Calendar.around(ny_ns(day, 12))
+
+
+def serve_agents(config: Config, build: Build, metrics_port: int, json: bool) -> int:
+    """Run one worker with pipelines from `build` until a signal comes; the exit status."""
+    import uvloop
+
+    return int(uvloop.run(_serve(config, build, metrics_port, json)))
+
+
+async def _serve(config: Config, build: Build, metrics_port: int, json: bool) -> int:
+    from services.agents import run_agents
+    from services.kafka.partitions import Partitions
+    from services.kafka.writer import open_writer
+
+    seen: list[int] = []
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, lambda got=number: (seen.append(got), stop.set()))
+    metrics = Metrics()
+    async with open_writer(config.kafka) as writer:
+        held = Partitions(config.kafka, build, writer, metrics)
+        async with (
+            serve_health(metrics.registry, held.not_ready, metrics_port) as port,
+            run_agents(config.kafka, config.gateway.partitions, held) as ended,
+        ):
+            telling = asyncio.create_task(_tell_when_ready(held, port, json))
+            stopped = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if ended.done():
+                    ended.result()
+            finally:
+                telling.cancel()
+                stopped.cancel()
+    return 130 if signal.SIGINT in seen else 0
+
+
+async def _tell_when_ready(held: Any, port: int, json: bool) -> None:
+    began = time.monotonic()
+    while (reason := held.not_ready()) is not None:
+        await asyncio.sleep(0.05)
+        if time.monotonic() - began > PATIENCE_S:
+            log.warning("not ready: %s", reason)
+            began = time.monotonic()
+    if json:
+        print_json(
+            {
+                "ready": True,
+                "partitions": held.partitions,
+                "metrics": f"http://127.0.0.1:{port}/metrics",
+                "recovery_s": held.recovery_s(),
+            }
+        )
+    else:
+        console.print(f"agents of partitions {held.partitions}, metrics on http://127.0.0.1:{port}/metrics")
