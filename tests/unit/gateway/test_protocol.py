@@ -1,0 +1,201 @@
+"""The vendor's session, bytes in and bytes out: massive.md section 2 in the order of its tables."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from services.gateway.massive import Trade
+from services.gateway.protocol import ACK_TIMEOUT_NS, PAIRS_PER_REQUEST, Note, Retry, Session, State
+from tests.support import vendor as v
+
+KEY = "s3cret"
+
+
+def said(session: Session, *elements: dict[str, Any], now_ns: int = 0) -> list[Note]:
+    """What the session has to say to a frame of elements."""
+    return session.receive_frame(v.frame(*elements), now_ns).notes
+
+
+def sent(session: Session) -> list[dict[str, str]]:
+    """What it wants to send now."""
+    return [json.loads(message) for message in session.data_to_send()]
+
+
+def live(*pairs: str) -> Session:
+    """A session that is authenticated and has sent its first request."""
+    session = Session("options", KEY, pairs)
+    said(session, v.status("connected"), v.status("auth_success"))
+    assert session.state is State.LIVE
+    sent(session)
+    return session
+
+
+def acks(*pairs: str, word: str = "subscribed") -> list[dict[str, Any]]:
+    return [v.status("success", f"{word} to: {pair}") for pair in pairs]
+
+
+class TestSequence:
+    def test_nothing_is_sent_before_the_greeting(self) -> None:
+        session = Session("options", KEY, {"T.*"})
+        assert session.state is State.CONNECTING
+        assert sent(session) == []
+
+    def test_the_greeting_is_answered_with_the_key_and_nothing_else(self) -> None:
+        session = Session("options", KEY, {"T.*"})
+        assert said(session, v.status("connected", "Connected Successfully")) == []
+        assert session.state is State.AUTHING
+        assert sent(session) == [{"action": "auth", "params": KEY}]
+
+    def test_subscriptions_follow_authentication(self) -> None:
+        session = Session("options", KEY, {"T.*"})
+        said(session, v.status("connected"))
+        sent(session)
+        notes = said(session, v.status("auth_success", "authenticated"))
+        assert [note.kind for note in notes] == ["live"]
+        assert sent(session) == [{"action": "subscribe", "params": "T.*"}]
+
+    def test_greeting_and_answer_may_share_a_frame(self) -> None:
+        session = Session("options", KEY, {"T.*"})
+        said(session, v.status("connected"), v.status("auth_success"))
+        assert [message["action"] for message in sent(session)] == ["auth", "subscribe"]
+
+    def test_an_acknowledged_pair_is_held(self) -> None:
+        session = live("T.*")
+        assert said(session, *acks("T.*")) == [Note("subscribed", pairs=("T.*",))]
+        assert session.acknowledged == {"T.*"}
+
+    def test_market_events_beside_statuses_keep_flowing(self) -> None:
+        session = live("T.*")
+        received = session.receive_frame(v.frame(v.trade(), *acks("T.*"), v.trade()), 0)
+        assert sum(isinstance(event, Trade) for event in received.market.events) == 2
+        assert session.acknowledged == {"T.*"}
+
+    def test_the_key_is_in_no_text_of_the_session(self) -> None:
+        session = live("T.*")
+        assert KEY not in repr(session)
+
+
+class TestSubscriptions:
+    def test_a_channel_goes_first_and_alone_then_quotes_by_the_request_size(self) -> None:
+        quotes = [f"Q.O:SPY251219C{strike:08d}" for strike in range(450)]
+        session = Session("options", KEY, {"T.*", *quotes})
+        said(session, v.status("connected"), v.status("auth_success"))
+        assert sent(session)[1:] == [{"action": "subscribe", "params": "T.*"}]
+        said(session, *acks("T.*"))
+        sizes = []
+        while requests := sent(session):
+            (request,) = requests  # one in flight at a time
+            pairs = request["params"].split(",")
+            sizes.append(len(pairs))
+            said(session, *acks(*reversed(pairs)))  # order of arrival is not guaranteed
+        assert sizes == [PAIRS_PER_REQUEST, PAIRS_PER_REQUEST, 50]
+        assert session.acknowledged == {"T.*", *quotes}
+
+    def test_a_request_is_not_over_before_its_last_ack(self) -> None:
+        session = live("Q.a", "Q.b")
+        said(session, *acks("Q.a"))
+        session.want({"Q.a", "Q.b", "Q.c"}, 0)
+        assert sent(session) == []
+        said(session, *acks("Q.b"))
+        assert sent(session) == [{"action": "subscribe", "params": "Q.c"}]
+
+    def test_what_is_held_is_not_asked_for_again(self) -> None:
+        session = live("T.*")
+        said(session, *acks("T.*"))
+        session.want({"T.*"}, 0)
+        assert sent(session) == []
+
+    def test_room_is_made_before_it_is_taken(self) -> None:
+        session = live("Q.a")
+        said(session, *acks("Q.a"))
+        session.want({"Q.b"}, 0)
+        assert sent(session) == [{"action": "unsubscribe", "params": "Q.a"}]
+        assert said(session, *acks("Q.a", word="unsubscribed")) == [Note("unsubscribed", pairs=("Q.a",))]
+        assert sent(session) == [{"action": "subscribe", "params": "Q.b"}]
+        assert session.acknowledged == set()
+
+    def test_silence_ends_a_request_in_time(self) -> None:
+        session = live("ZZ.a", "Q.b")
+        said(session, *acks("Q.b"))
+        assert session.tick(ACK_TIMEOUT_NS - 1) == []
+        assert session.tick(ACK_TIMEOUT_NS) == [Note("unanswered", pairs=("ZZ.a",))]
+        session.want({"ZZ.a", "Q.b"}, ACK_TIMEOUT_NS)
+        assert sent(session) == [], "an unanswered pair is not asked for again on this connection"
+
+    def test_an_unauthorized_channel_alone_is_refused_at_once(self) -> None:
+        session = live("T.*")
+        assert said(session, v.status("error", "not authorized")) == [Note("refused", pairs=("T.*",))]
+
+    def test_not_authorized_names_no_pair_so_the_others_acks_are_awaited(self) -> None:
+        session = live("Q.a", "V.b")
+        assert said(session, v.status("error", "not authorized")) == []
+        said(session, *acks("Q.a"))
+        assert session.tick(ACK_TIMEOUT_NS) == [Note("refused", pairs=("V.b",))]
+
+    def test_the_quote_limit_refuses_the_whole_request_however_many_errors_say_so(self) -> None:
+        session = live("Q.a", "Q.b")
+        limit = v.status(
+            "error", "Subscription limit reached for feed. Please remove some subscriptions and try again."
+        )
+        notes = said(session, *[limit] * 27)
+        assert [(note.kind, note.pairs) for note in notes] == [("quote_limit", ("Q.a", "Q.b"))]
+        assert session.acknowledged == set()
+        session.want({"Q.b", "Q.c"}, 0)
+        assert sent(session) == [{"action": "subscribe", "params": "Q.c"}]
+
+
+class TestEnds:
+    @pytest.mark.parametrize(
+        ("status", "retry"),
+        [
+            ("auth_failed", Retry.NEVER),
+            ("auth_timeout", Retry.SOON),
+            ("max_connections", Retry.CONTENDED),
+            ("slow_consumer", Retry.SOON),
+            ("force_disconnect", Retry.SOON),
+        ],
+    )
+    @pytest.mark.parametrize("greeted", [True, False])
+    def test_a_closing_status_says_how_to_come_back(self, status: str, retry: Retry, greeted: bool) -> None:
+        session = live("T.*") if greeted else Session("options", KEY)
+        (note,) = said(session, v.status(status, "because"))
+        assert (note.kind, note.message) == ("closing", f"{status}: because")
+        assert session.state is State.CLOSING
+        assert session.closed(None) is retry
+        assert session.state is State.CLOSED
+
+    def test_what_comes_while_closing_is_still_read(self) -> None:
+        session = live("T.*")
+        said(session, v.status("slow_consumer"))
+        assert len(session.receive_frame(v.frame(v.trade()), 0).market.events) == 1
+
+    def test_a_close_with_1008_and_no_word_is_a_contended_key(self) -> None:
+        assert live("T.*").closed(1008, "") is Retry.CONTENDED
+
+    @pytest.mark.parametrize("code", [None, 1000, 1001, 1006, 1011])
+    def test_any_other_loss_is_retried_soon(self, code: int | None) -> None:
+        assert live("T.*").closed(code) is Retry.SOON
+
+
+class TestStrangeness:
+    @pytest.mark.parametrize(
+        "element", [v.status("auth_success"), v.status("moon_phase", "full"), v.status("success", "hello")]
+    )
+    def test_what_the_protocol_does_not_know_is_said_and_changes_nothing(self, element: dict[str, Any]) -> None:
+        session = live("T.*")
+        (note,) = said(session, element)
+        assert note.kind == "protocol"
+        assert session.state is State.LIVE
+
+    def test_success_before_authentication_is_not_believed(self) -> None:
+        session = Session("options", KEY, {"T.*"})
+        said(session, *acks("T.*"))
+        assert session.acknowledged == set()
+
+    def test_a_second_greeting_does_not_send_the_key_again(self) -> None:
+        session = live("T.*")
+        said(session, v.status("connected"))
+        assert sent(session) == []
