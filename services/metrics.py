@@ -22,6 +22,12 @@ Name: TypeAlias = Literal[
     "strikewire_log_commit_seconds",
     "strikewire_log_pending_rows",
     "strikewire_sequencer_held_frames",
+    "strikewire_sink_rows_total",
+    "strikewire_sink_retries_total",
+    "strikewire_sink_lag_records",
+    "strikewire_sink_insert_seconds",
+    "strikewire_hot_state_alerts_total",
+    "strikewire_hot_state_available",
     "strikewire_pipeline_step_seconds",
     "strikewire_pipeline_signals_total",
     "strikewire_pipeline_alerts_total",
@@ -73,6 +79,22 @@ CATALOGUE: dict[Name, Definition] = {
     "strikewire_sequencer_held_frames": Definition(
         Gauge, "frames that wait for a predecessor", (), "rising: a lane is missing"
     ),
+    "strikewire_sink_rows_total": Definition(Counter, "rows written to the warehouse", ("table",), "flat: see retries"),
+    "strikewire_sink_retries_total": Definition(
+        Counter, "inserts the warehouse did not take", ("table",), "rising: the warehouse is away, full or behind"
+    ),
+    "strikewire_sink_lag_records": Definition(
+        Gauge, "records on Kafka that are not read yet", ("topic",), "rising: more sinks, or a faster disk"
+    ),
+    "strikewire_sink_insert_seconds": Definition(
+        Histogram, "time of one insert that was taken", (), "rising: the warehouse is behind", _LATENCY
+    ),
+    "strikewire_hot_state_alerts_total": Definition(
+        Counter, "alerts put into hot state", (), "flat while alerts come: see whether it is available"
+    ),
+    "strikewire_hot_state_available": Definition(
+        Gauge, "1 when Redis answers", (), "0: dashboards stand still; alerts and history go on"
+    ),
     "strikewire_pipeline_step_seconds": Definition(
         Histogram, "time of one pipeline step", (), "rising: the process has too many partitions", _STEP
     ),
@@ -102,7 +124,7 @@ CATALOGUE: dict[Name, Definition] = {
         "`gap` or `stuck` rising: the framework's consumer fails; `slept`: the machine is overloaded",
     ),
     "strikewire_agents_recovery_seconds": Definition(
-        Histogram, "time a partition took to catch up", (), "rising: the day's log is long; see recovery_s of the bench",
+        Histogram, "time a partition took to catch up", (), "rising: the day's log is long",
         (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0),
     ),
     "strikewire_gateway_unconfirmed_records": Definition(
@@ -130,9 +152,10 @@ class Metrics:
         """Add an observation to a histogram."""
         self._by_name[name].observe(value)  # type: ignore[union-attr]
 
-    def set(self, name: Name, value: float) -> None:
+    def set(self, name: Name, value: float, **labels: str) -> None:
         """Set a gauge."""
-        self._by_name[name].set(value)  # type: ignore[union-attr]
+        metric = self._by_name[name]
+        (metric.labels(**labels) if labels else metric).set(value)  # type: ignore[union-attr]
 
 
 def table() -> str:

@@ -10,19 +10,35 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
-from schemas.decisions import Alert, DeadLetter, Signal, View, canonical
+from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View, canonical
 from schemas.frames import Frame, Lane, record_batch
 from schemas.topics import TOPICS
 
-__all__ = ["Epoch", "Ordinals", "WarehouseWriter"]
+__all__ = [
+    "Epoch",
+    "Ordinals",
+    "WarehouseWriter",
+    "dead_letters_table",
+    "decisions_table",
+    "epochs_table",
+    "frames_table",
+    "insert",
+    "lane_table",
+    "outcomes_table",
+    "views_table",
+]
 
 TABLES = {lane: TOPICS[lane.topic].table for lane in Lane}
 _SETTINGS = {"async_insert": 0}
 _TIME = pa.timestamp("ns", tz="UTC")
+# Said outright, so that a number that does not fit is refused here; the engine would wrap it around.
+_INTEGERS = {
+    "partition": pa.uint16(), "partitions": pa.uint16(), "epoch": pa.uint64(), "position": pa.uint64(),
+    "clock": pa.uint8(),
+}  # fmt: skip
 
 
 class Epoch(NamedTuple):
@@ -64,9 +80,7 @@ class WarehouseWriter:
 
     def open_epoch(self, epoch: Epoch) -> None:
         """Note a start of the gateway; before its first frame."""
-        columns: dict[str, Any] = {name: [value] for name, value in epoch._asdict().items()}
-        columns["started_ns"] = _times([epoch.started_ns])
-        self._insert("epochs", pa.table(columns))
+        self._insert("epochs", epochs_table([epoch]))
 
     def write_frames(self, frames: Sequence[Frame]) -> int:
         """Append frames to the log; market rows first, then the frames' own rows, which commit them. Rows written."""
@@ -85,33 +99,30 @@ class WarehouseWriter:
 
     def write_decisions(self, numbered: Sequence[tuple[int, Signal | Alert]]) -> None:
         """Write signals and alerts, each with its ordinal."""
-        signals = [(n, d) for n, d in numbered if isinstance(d, Signal)]
-        alerts = [(n, d) for n, d in numbered if isinstance(d, Alert)]
-        if signals:
-            self._insert("signals", _documents(signals, ("base",)))
-        if alerts:
-            self._insert("alerts", _documents(alerts, ("signal_id", "score")))
+        for kind, table in ((Signal, "signals"), (Alert, "alerts")):
+            wanted = [(ordinal, one, canonical(one)) for ordinal, one in numbered if isinstance(one, kind)]
+            if wanted:
+                self._insert(table, decisions_table(wanted))
 
     def write_views(self, views: Sequence[View]) -> None:
         """Write sampled views."""
         if views:
-            names = ("context", "version", "underlying", "ready", "stance", "confidence")
-            columns: dict[str, Any] = {name: [getattr(view, name) for view in views] for name in names}
-            columns["as_of_ns"] = _times([view.as_of_ns for view in views])
-            columns["document"] = [canonical(view) for view in views]
-            self._insert("contexts", pa.table(columns))
+            self._insert("contexts", views_table([(view, canonical(view)) for view in views]))
 
     def write_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Write what was not understood."""
         if letters:
-            columns: dict[str, Any] = {
-                name: [getattr(letter, name) for letter in letters] for name in ("source", "reason", "detail", "data")
-            }
-            columns["received_ns"] = _times([letter.received_ns for letter in letters])
-            self._insert("dead_letters", pa.table(columns))
+            self._insert("dead_letters", dead_letters_table(letters))
 
     def _insert(self, table: str, rows: pa.Table) -> None:
-        self._client.insert_arrow(table, rows, settings=_SETTINGS)
+        insert(self._client, table, rows)
+
+
+def insert(client: Any, table: str, rows: pa.Table, token: str = "") -> None:
+    """Append rows; when it returns they are on disk. A `token` that was used on this table before adds nothing."""
+    settings = {**_SETTINGS, "insert_deduplication_token": token} if token else _SETTINGS
+    # One chunk is one block: with a token, what the engine compares must not depend on how the rows were put together.
+    client.insert_arrow(table, rows.combine_chunks(), settings=settings)
 
 
 def lane_table(lane: Lane, frames: Sequence[Frame]) -> pa.Table:
@@ -148,13 +159,51 @@ def frames_table(frames: Sequence[Frame]) -> pa.Table:
     return pa.table(columns)
 
 
-def _documents(numbered: Sequence[tuple[int, msgspec.Struct]], extra: tuple[str, ...]) -> pa.Table:
+def epochs_table(epochs: Sequence[Epoch]) -> pa.Table:
+    """Starts of the gateway as rows of `epochs`."""
+    columns: dict[str, Any] = {
+        name: pa.array([getattr(epoch, name) for epoch in epochs], _INTEGERS.get(name)) for name in Epoch._fields
+    }
+    columns["started_ns"] = _times([epoch.started_ns for epoch in epochs])
+    return pa.table(columns)
+
+
+def decisions_table(numbered: Sequence[tuple[int, Signal | Alert, bytes]]) -> pa.Table:
+    """Decisions of one kind, each with its ordinal and its published document, as rows of `signals` or `alerts`."""
+    extra = ("base",) if isinstance(numbered[0][1], Signal) else ("signal_id", "score")
     names = ("id", "detector", "version", "underlying", "direction", "partition", "epoch", "position", *extra)
-    columns: dict[str, Any] = {name: [getattr(document, name) for _, document in numbered] for name in names}
-    columns["ordinal"] = [ordinal for ordinal, _ in numbered]
+    columns: dict[str, Any] = {
+        name: pa.array([getattr(one, name) for _, one, _ in numbered], _INTEGERS.get(name)) for name in names
+    }
+    columns["ordinal"] = pa.array([ordinal for ordinal, _, _ in numbered], pa.uint32())
     for name in ("event_ns", "emitted_ns"):
-        columns[name] = _times([getattr(document, name) for _, document in numbered])
-    columns["document"] = [canonical(document) for _, document in numbered]
+        columns[name] = _times([getattr(one, name) for _, one, _ in numbered])
+    columns["document"] = [document for _, _, document in numbered]
+    return pa.table(columns)
+
+
+def views_table(views: Sequence[tuple[View, bytes]]) -> pa.Table:
+    """Views and their published documents as rows of `contexts`."""
+    names = ("context", "version", "underlying", "ready", "stance", "confidence")
+    columns: dict[str, Any] = {name: [getattr(view, name) for view, _ in views] for name in names}
+    columns["as_of_ns"] = _times([view.as_of_ns for view, _ in views])
+    columns["document"] = [document for _, document in views]
+    return pa.table(columns)
+
+
+def outcomes_table(outcomes: Sequence[tuple[Outcome, bytes]]) -> pa.Table:
+    """Outcomes and their published documents as rows of `outcomes`."""
+    columns: dict[str, Any] = {name: [getattr(one, name) for one, _ in outcomes] for name in ("signal_id", "label")}
+    columns["exit_ns"] = _times([one.exit_ns for one, _ in outcomes])
+    columns["document"] = [document for _, document in outcomes]
+    return pa.table(columns)
+
+
+def dead_letters_table(letters: Sequence[DeadLetter]) -> pa.Table:
+    """Dead letters as rows of `dead_letters`."""
+    names = ("source", "reason", "detail", "data")
+    columns: dict[str, Any] = {name: [getattr(letter, name) for letter in letters] for name in names}
+    columns["received_ns"] = _times([letter.received_ns for letter in letters])
     return pa.table(columns)
 
 

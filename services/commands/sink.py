@@ -1,0 +1,89 @@
+"""Kafka's topics into the warehouse, exactly once: every lane and every decision topic into its table, what cannot be
+read into dead.letters, and the latest views and alerts into Redis where there is one. Any number of sinks share the
+work. Without a warehouse's URL the embedded engine in the data directory is used, which then nobody else can read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import time
+from typing import Any
+
+from services.commands._output import console, print_json
+from services.commands._replaying import configuration
+from services.config import Config
+from services.errors import StoreError
+from services.health import serve_health
+from services.history.engine import open_embedded, open_remote
+from services.metrics import Metrics
+from services.sinks.hot_state import HotState
+from services.sinks.kafka_sink import KafkaSink
+
+EXAMPLE = "strikewire sink --warehouse http://127.0.0.1:8123 --config strikewire.toml"
+
+# A warehouse that starts beside us takes seconds; one that is away at our start is waited for this long.
+WAREHOUSE_S_MAX = 120.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing but a port."""
+    parser.add_argument("--metrics-port", type=int, metavar="P", help="of /live, /ready and /metrics")
+
+
+def run(options: argparse.Namespace) -> int:
+    """130 when interrupted; it has no other end."""
+    import uvloop
+
+    config = configuration(options)
+    if config.warehouse.url:
+        client = _patient_client(config)
+        try:
+            return int(uvloop.run(_run(options, config, client)))
+        finally:
+            client.close()
+    with open_embedded(options.data_dir, create=True, database=config.warehouse.database) as client:
+        return int(uvloop.run(_run(options, config, client)))
+
+
+def _patient_client(config: Config) -> Any:
+    until = time.monotonic() + WAREHOUSE_S_MAX
+    while True:
+        try:
+            return open_remote(config.warehouse)
+        except StoreError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
+
+
+async def _run(options: argparse.Namespace, config: Config, client: Any) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics = Metrics()
+    sink = KafkaSink(config.kafka, config.sink, client, metrics)
+    hot = HotState(config.kafka, config.redis, metrics)
+    port = config.sink.metrics_port if options.metrics_port is None else options.metrics_port
+    async with serve_health(metrics.registry, sink.not_ready, port) as metrics_port:
+        works = [asyncio.create_task(sink.run(), name="sink"), asyncio.create_task(hot.run(), name="hot state")]
+        waits = [asyncio.create_task(stop.wait(), name="signal")]
+        announcing = asyncio.create_task(_announce(options, sink, metrics_port), name="announce")
+        done, _ = await asyncio.wait({*works, *waits}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*works, *waits, announcing):
+            task.cancel()
+        results = await asyncio.gather(*works, *waits, announcing, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return 130 if stop.is_set() or not done else 0
+
+
+async def _announce(options: argparse.Namespace, sink: KafkaSink, port: int) -> None:
+    """Say so once partitions are assigned."""
+    await sink.assigned.wait()
+    if options.json:
+        print_json({"ready": True, "metrics": f"http://127.0.0.1:{port}/metrics"})
+    else:
+        console.print(f"sink runs, metrics on http://127.0.0.1:{port}/metrics; Ctrl-C ends")

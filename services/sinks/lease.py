@@ -1,0 +1,90 @@
+"""A lease in Redis: one holder at a time, with a number that rises from holder to holder.
+
+The vendor allows one connection a key, so a second gateway waits here for the first to end. Correctness does not hang
+on it: a holder that was stopped beyond its lease and comes back is harmless, because its epoch is an older one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+__all__ = ["Lease"]
+
+# Three renewals fit into the time, so one lost packet loses nothing; a dead holder's successor waits ten seconds.
+TTL_S = 10.0
+RENEWALS = 3
+
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+# The number is taken together with the lease, and never falls below the clock: a Redis that lost its memory goes on
+# above what it gave before.
+_ACQUIRE = """
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+local last = redis.call('GET', KEYS[2])
+local now = redis.call('TIME')
+local floor = string.format('%d%06d000', now[1], now[2])
+if last and (#last > #floor or (#last == #floor and last >= floor)) then
+    redis.call('INCR', KEYS[2])
+else
+    redis.call('SET', KEYS[2], floor)
+end
+return redis.call('GET', KEYS[2])
+"""
+
+
+class Lease:
+    """One contender for the lease `name`, over an asyncio Redis client."""
+
+    def __init__(self, client: Any, name: str, ttl_s: float = TTL_S) -> None:
+        self._client, self._ttl_s = client, ttl_s
+        self._key, self._counter = f"{name}:lease", f"{name}:fence"
+        self._token = secrets.token_hex(16)
+        self._acquire_script = client.register_script(_ACQUIRE)
+        self._renew_script = client.register_script(_RENEW)
+        self._release_script = client.register_script(_RELEASE)
+        self.lost = asyncio.Event()
+
+    async def acquire(self, wait: bool = True) -> int | None:
+        """The fencing number, above all given before (nanoseconds of Redis's clock or more); waits for a holder to end.
+
+        With `wait=False` None when somebody holds it. Whoever has it must `run` at once. Raises redis.RedisError.
+        """
+        while True:
+            number = await self._acquire_script([self._key, self._counter], [self._token, self._ttl_ms])
+            if number is not None:
+                self.lost.clear()
+                return int(number)
+            if not wait:
+                return None
+            await asyncio.sleep(self._ttl_s / 10)
+
+    async def renew(self) -> bool:
+        """Keep it for another term; False when it is somebody else's by now. Raises redis.RedisError."""
+        return bool(await self._renew_script([self._key], [self._token, self._ttl_ms]))
+
+    async def run(self) -> None:
+        """Renew until cancelled, or until it is lost: then `lost` is set and this returns."""
+        sure_until = time.monotonic() + self._ttl_s
+        while True:
+            await asyncio.sleep(self._ttl_s / RENEWALS)
+            asked_at = time.monotonic()
+            try:
+                held = await self.renew()
+            except Exception:  # Redis is away: the lease is ours for as long as it was granted
+                held = asked_at < sure_until
+            else:
+                sure_until = asked_at + self._ttl_s
+            if not held:
+                self.lost.set()
+                return
+
+    async def release(self) -> None:
+        """Let go, if it is ours still."""
+        await self._release_script([self._key], [self._token])
+
+    @property
+    def _ttl_ms(self) -> int:
+        return round(self._ttl_s * 1000)

@@ -1,0 +1,45 @@
+"""How every Redis client of the program connects: TLS by the URL's scheme, the password from environment or file."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.config import RedisConfig
+from services.errors import ConfigError
+from services.secrets import secret
+
+__all__ = ["PASSWORD_VARIABLE", "open_redis"]
+
+PASSWORD_VARIABLE = "STRIKEWIRE_REDIS_PASSWORD"
+# A Redis on the same network answers in a millisecond; one that takes two seconds is treated as away.
+ANSWER_S = 2.0
+
+
+def open_redis(config: RedisConfig) -> Any | None:
+    """An asyncio client (which connects at its first command), or None where no URL is configured.
+
+    Raises ConfigError for a URL that is none, or that carries a password.
+    """
+    if not config.url:
+        return None
+    import redis.asyncio
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    url = urlsplit(config.url)
+    if url.scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError("redis.url", "is not redis://HOST:PORT/0, rediss:// or unix://")
+    if url.password:
+        raise ConfigError("redis.url", f"a password belongs in {PASSWORD_VARIABLE}, not in an address")
+    more: dict[str, Any] = {}
+    if config.ca_file:
+        more["ssl_ca_certs"] = config.ca_file
+    return redis.asyncio.from_url(
+        config.url,
+        password=secret(PASSWORD_VARIABLE) or None,
+        socket_timeout=ANSWER_S,
+        socket_connect_timeout=ANSWER_S,
+        retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed meanwhile; patience is the caller's
+        **more,
+    )
