@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from services.quant.arrays import Floats, Signs, Statuses, rows_of
 from services.quant.black import ABOVE_MAXIMUM, BAD_INPUT, BAD_TIME, BELOW_INTRINSIC, OK
 from services.quant.black_kernels import otm_price_scaled
-from services.quant.jit import F64_IN, F64_OUT, I8_IN, U8_OUT, inlined, kernel
+from services.quant.jit import F64_IN, F64_OUT, I8_IN, U8_OUT, called, kernel
 from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio, norm_cdf
 
 # Newton steps on the boundary; 3 to 5 are taken from a neighbour's boundary, halvings keep the rest in the bracket.
@@ -96,7 +96,7 @@ def escrowed_spot(spot: float, dividends_usd: Floats, ex_years: Floats, rate: fl
     return float(spot - (dividends_usd[due] * np.exp(-rate * ex_years[due])).sum())
 
 
-@inlined
+@called
 def _exercise_boundary(k: float, t: float, r: float, q: float, vol: float, guess: float) -> float:
     """QD+ critical spot of a put with `t` years left, for r > 0; between 0 and min(1, r/q) of the strike."""
     v: float = vol * np.sqrt(t)
@@ -140,7 +140,7 @@ def _exercise_boundary(k: float, t: float, r: float, q: float, vol: float, guess
     return s
 
 
-@inlined
+@called
 def _american_put(s: float, k: float, t: float, r: float, q: float, vol: float) -> float:
     """Value of the American put; the European one where exercising early never pays (r <= 0)."""
     forward = s * exp((r - q) * t)
@@ -164,7 +164,7 @@ def _american_put(s: float, k: float, t: float, r: float, q: float, vol: float) 
     return max(european + max(premium * t, 0.0), k - s)
 
 
-@inlined
+@called
 def american_value(s: float, k: float, t: float, r: float, q: float, vol: float, right: int) -> float:
     """American call or put, for use inside other kernels."""
     return _american_put(k, s, t, q, r, vol) if right > 0 else _american_put(s, k, t, r, q, vol)

@@ -8,7 +8,7 @@ far above its moneyness or whose price is tiny goes on to a bracketed scalar loo
 import numpy as np
 
 from services.quant.arrays import Floats, Signs, Statuses
-from services.quant.jit import F64_IN, F64_OUT, I8_IN, U8_OUT, inlined, kernel
+from services.quant.jit import F64_IN, F64_OUT, I8_IN, U8_OUT, called, inlined, kernel
 from services.quant.special import ERFCX_FROM, SQRT_2_OVER_PI, SQRT_HALF, erfcx, erfcx_scaled, exp, log_ratio
 
 OK = 0
@@ -115,7 +115,7 @@ def _log(x: float) -> float:
     return log_ratio(x, 1.0)
 
 
-@inlined
+@called
 def _total_vol_bracketed(x_abs: float, unit: float, time_value: float, ceiling_gap: float) -> float:
     """Total volatility; time value and ceiling gap = D min(F, K) - time value are positive, unit = D sqrt(F K).
 
@@ -216,7 +216,7 @@ def _vector_pass(
         vol[j] = value if ok else np.nan
 
 
-@inlined
+@called
 def _finish(
     price: float, forward: float, strike: float, years: float, discount: float, right: int
 ) -> tuple[float, int]:

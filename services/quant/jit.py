@@ -31,6 +31,12 @@ def inlined(function: Function) -> Function:
     return compiled  # type: ignore[no-any-return]
 
 
+def called(function: Function) -> Function:
+    """A large scalar helper of scalar loops: stays a call, so that it is compiled once and not in every place."""
+    compiled: Any = numba.njit(error_model="numpy", nogil=True)(function)
+    return compiled  # type: ignore[no-any-return]
+
+
 @functools.cache
 def _sources_digest() -> str:
     """What this room's kernels are made of: its source text, shortened to 48 bits."""

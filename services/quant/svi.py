@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.quant.arrays import Floats
-from services.quant.jit import F64_IN, F64_OUT, I64_IN, inlined, kernel
+from services.quant.jit import F64_IN, F64_OUT, I64_IN, called, inlined, kernel
 from services.quant.special import exp
 
 # Nelder-Mead on two parameters settles in 60 to 90 evaluations; this is a limit, not a target.
@@ -70,7 +70,7 @@ def _edge(yy: float, yz: float, zz: float, ry: float, rz: float, y0: float, z0: 
     return min(max(slope / curve, 0.0), 1.0) if curve > 0.0 else 0.0
 
 
-@inlined
+@called
 def _inner(
     k: Floats, w: Floats, weight: Floats, first: int, last: int, m: float, s: float
 ) -> tuple[float, float, float, float]:

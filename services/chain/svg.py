@@ -1,0 +1,202 @@
+"""Charts as SVG text, by hand: a few lines or bars with axes. Needs no plotting library and renders everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+
+from services.quant.arrays import Floats
+
+__all__ = ["Bars", "Chart", "Line", "Mark", "ticks"]
+
+Numbers = Sequence[float] | Floats
+
+_WIDTH, _HEIGHT = 960, 540
+_LEFT, _RIGHT, _TOP, _BOTTOM = 90, 20, 54, 56
+# Okabe & Ito's colours, distinguishable with any colour vision.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve; `dots` draws its points instead."""
+
+    label: str
+    x: Numbers
+    y: Numbers
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Vertical bars from zero."""
+
+    label: str
+    x: Numbers
+    y: Numbers
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line with a name, such as spot."""
+
+    label: str
+    x: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart; NaN and infinite points are left out."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Sequence[Line] = ()
+    bars: Sequence[Bars] = ()
+    marks: Sequence[Mark] = ()
+    x_range: tuple[float, float] | None = None
+
+    def render(self) -> str:
+        """The SVG document."""
+        points = [point for line in self.lines for point in self._visible(line.x, line.y)]
+        points += [point for bars in self.bars for point in self._visible(bars.x, bars.y)]
+        xs = [x for x, _ in points] + [mark.x for mark in self.marks if self._in_range(mark.x)]
+        ys = [y for _, y in points] + ([0.0] if self.bars else [])
+        if not points:
+            xs, ys = [0.0, 1.0], [0.0, 1.0]
+        x_axis = _Axis.around(xs, _LEFT, _WIDTH - _RIGHT, margin=0.02)
+        y_axis = _Axis.around(ys, _HEIGHT - _BOTTOM, _TOP, margin=0.06)
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
+            'font-size="13">',
+            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
+            f'<text x="{_LEFT}" y="24" font-size="17" font-weight="bold">{escape(self.title)}</text>',
+            *self._grid(x_axis, y_axis),
+        ]
+        colours = iter(_COLOURS * (1 + (len(self.lines) + len(self.bars)) // len(_COLOURS)))
+        legend: list[tuple[str, str]] = []
+        for bars in self.bars:
+            colour = next(colours)
+            legend.append((bars.label, colour))
+            parts += self._draw_bars(bars, colour, x_axis, y_axis)
+        for line in self.lines:
+            colour = next(colours) if not line.dots or not legend else legend[-1][1]
+            if line.label:
+                legend.append((line.label, colour))
+            parts += self._draw_line(line, colour, x_axis, y_axis)
+        for mark in self.marks:
+            if self._in_range(mark.x):
+                parts += self._draw_mark(mark, x_axis)
+        if not points:
+            parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT / 2}" text-anchor="middle">no data</text>')
+        parts += self._legend(legend)
+        return "\n".join([*parts, "</svg>\n"])
+
+    def _in_range(self, x: float) -> bool:
+        return math.isfinite(x) and (self.x_range is None or self.x_range[0] <= x <= self.x_range[1])
+
+    def _visible(self, x: Numbers, y: Numbers) -> list[tuple[float, float]]:
+        return [
+            (float(a), float(b)) for a, b in zip(x, y, strict=True) if self._in_range(float(a)) and math.isfinite(b)
+        ]
+
+    def _draw_line(self, line: Line, colour: str, x_axis: _Axis, y_axis: _Axis) -> list[str]:
+        points = [(x_axis.at(x), y_axis.at(y)) for x, y in self._visible(line.x, line.y)]
+        if line.dots:
+            return [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}" opacity="0.55"/>' for x, y in points]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>']
+
+    def _draw_bars(self, bars: Bars, colour: str, x_axis: _Axis, y_axis: _Axis) -> list[str]:
+        points = self._visible(bars.x, bars.y)
+        gaps = [b - a for (a, _), (b, _) in pairwise(points) if b > a]
+        width = max(1.0, 0.8 * abs(x_axis.at(min(gaps, default=1.0)) - x_axis.at(0.0)))
+        zero = y_axis.at(0.0)
+        drawn = []
+        for x, y in points:
+            top, height = min(zero, y_axis.at(y)), abs(y_axis.at(y) - zero)
+            left = x_axis.at(x) - 0.5 * width
+            drawn.append(
+                f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
+            )
+        return drawn
+
+    def _draw_mark(self, mark: Mark, x_axis: _Axis) -> list[str]:
+        x = x_axis.at(mark.x)
+        return [
+            f'<line x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke="#444" '
+            'stroke-dasharray="5 4"/>',
+            f'<text x="{x + 4:.1f}" y="{_TOP + 12}" fill="#444">{escape(mark.label)}</text>',
+        ]
+
+    def _grid(self, x_axis: _Axis, y_axis: _Axis) -> list[str]:
+        parts = []
+        for value in ticks(y_axis.low, y_axis.high):
+            y = y_axis.at(value)
+            parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" stroke="#ddd"/>')
+            parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(value)}</text>')
+        for value in ticks(x_axis.low, x_axis.high):
+            x = x_axis.at(value)
+            base = _HEIGHT - _BOTTOM
+            parts.append(f'<line x1="{x:.1f}" y1="{base}" x2="{x:.1f}" y2="{base + 5}" stroke="#444"/>')
+            parts.append(f'<text x="{x:.1f}" y="{base + 20}" text-anchor="middle">{_short(value)}</text>')
+        middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+        parts.append(
+            f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">'
+            f"{escape(self.x_label)}</text>"
+        )
+        parts.append(
+            f'<text transform="translate(20 {middle}) rotate(-90)" text-anchor="middle">{escape(self.y_label)}</text>'
+        )
+        return parts
+
+    def _legend(self, entries: list[tuple[str, str]]) -> list[str]:
+        parts, x = [], float(_LEFT)
+        for label, colour in entries:
+            parts.append(f'<rect x="{x:.0f}" y="34" width="12" height="10" fill="{colour}"/>')
+            parts.append(f'<text x="{x + 16:.0f}" y="44">{escape(label)}</text>')
+            x += 34 + 7.5 * len(label)
+        return parts
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Values to pixels, linearly."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float, margin: float) -> _Axis:
+        low, high = min(values), max(values)
+        room = margin * (high - low) or max(abs(high), 1.0) * 0.5
+        return cls(low - room, high + room, start, end)
+
+    def at(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def ticks(low: float, high: float, wanted: int = 7) -> list[float]:
+    """Round values inside the range, in steps of 1, 2 or 5 times a power of ten.
+
+    >>> ticks(0.0, 10.0)
+    [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+    """
+    raw = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(multiple * power for multiple in (1.0, 2.0, 5.0, 10.0) if multiple * power >= raw)
+    first = math.ceil(low / step)
+    return [round(i * step, 12) for i in range(first, math.floor(high / step) + 1)]
+
+
+def _short(value: float) -> str:
+    """1.2B, 350M, 6,450, 0.18."""
+    for size, letter in ((1e9, "B"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:,.4g}{letter}"
+    return f"{value:,.6g}"
