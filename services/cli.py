@@ -37,6 +37,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("standin", "standin", "the vendor's protocol on loopback"),
     ("chain", "chain", "one option chain file worked out"),
     ("topics", "topics", "Kafka's topics: create, list"),
+    ("gateway", "gateway", "the feed into Kafka, sequenced"),
+    ("agents", "agents", "judges what comes from Kafka; as many as there are partitions"),
 )
 
 

@@ -22,7 +22,7 @@ from services.core.pipeline import Pipeline
 from services.health import serve_health
 from services.kafka.machine import Build
 from services.metrics import Metrics
-from services.wiring import build_pipeline
+from services.wiring import build_pipeline, warm_up
 
 EXAMPLE = "strikewire agents --brokers 127.0.0.1:9092"
 
@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
     """130 when interrupted, 0 when asked to end."""
     config = kafka_configuration(options)
     rules = config.rules()
-    build_pipeline(rules, Calendar(()), 0)  # a misspelt rule is refused before the group hears of us
+    # A misspelt rule is refused, and everything compiled, before the group hears of us.
+    warm_up(rules, _calendar(ny_date(time.time_ns())))
 
     def build(partition: int, log_ns: int) -> Pipeline:
         return build_pipeline(rules, _calendar(ny_date(log_ns)), partition)
@@ -72,8 +73,13 @@ async def _serve(config: Config, build: Build, metrics_port: int, json: bool) ->
 
     seen: list[int] = []
     stop = asyncio.Event()
+
+    def ask(number: int) -> None:
+        seen.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, lambda got=number: (seen.append(got), stop.set()))
+        asyncio.get_running_loop().add_signal_handler(number, ask, number)
     metrics = Metrics()
     async with open_writer(config.kafka) as writer:
         held = Partitions(config.kafka, build, writer, metrics)

@@ -49,13 +49,13 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--date and --underlying", "belong to --tape")
 
     def open_feed(last_ns: int | None) -> contextlib.AbstractAsyncContextManager[Feed]:
-        return _standin_feed(options, config, last_ns)
+        return standin_feed(options, config, last_ns)
 
     return run_embedded(options, config, open_feed)
 
 
 @contextlib.asynccontextmanager
-async def _standin_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
+async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
     try:
         source = open_source(
             seed=options.seed,

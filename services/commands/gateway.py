@@ -1,0 +1,216 @@
+"""The feed into Kafka: sockets and REST in, sequenced frames out on the three lanes. One at a time writes (a lease in
+Redis sees to it where there is one); a second waits. Without --feed-url it needs the vendor's key in MASSIVE_API_KEY;
+with --standin it brings a market of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schemas.decisions import DeadLetter
+from schemas.frames import Frame
+from services.commands._arguments import day, duration, speed
+from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
+from services.commands._output import console, print_json
+from services.commands._running import Feed
+from services.commands.demo import standin_feed
+from services.config import Config
+from services.errors import InputError
+from services.gateway.gateway import Gateway
+from services.health import serve_health
+from services.kafka.epochs import epoch_header
+from services.kafka.lease import hold_lease
+from services.kafka.tail import LogTail, log_tail
+from services.kafka.writer import KafkaWriter, open_writer
+from services.metrics import Metrics
+from services.replay.runner import rules_document
+from services.sinks.clickhouse import Epoch
+from services.wiring import PROGRAM, rules_digest
+
+EXAMPLE = "strikewire gateway --standin --speed 5"
+
+log = logging.getLogger("strikewire.gateway")
+
+DEMO_KEY = "demo-key"
+# Nothing written for so long: the feed or Kafka is gone, and somebody should look.
+SILENT_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which feed, which Kafka."""
+    add_broker_arguments(parser)
+    add_metrics_argument(parser)
+    parser.add_argument("--feed-url", metavar="URL", help="WebSocket of the feed (default: the vendor's, real time)")
+    parser.add_argument("--rest-url", metavar="URL", help="REST of the feed")
+    parser.add_argument("--standin", action="store_true", help="a market of our own on loopback instead of a feed")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the stand-in's market (default 1)")
+    parser.add_argument("--speed", type=speed, default=1.0, metavar="X|max", help="of the stand-in (default 1)")
+    parser.add_argument("--duration", type=duration, metavar="D", help="wall time of the stand-in's market")
+    parser.add_argument("--scenario", metavar="NAME", help="a named market of the stand-in")
+    parser.add_argument("--tape", type=Path, metavar="DIR", help="the stand-in plays a tape in LEAN's layout")
+    parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
+    parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 at the feed's end or when asked to end, 130 when interrupted."""
+    import uvloop
+
+    config = kafka_configuration(options)
+    return int(uvloop.run(_serve(options, config)))
+
+
+async def _serve(options: argparse.Namespace, config: Config) -> int:
+    seen: list[int] = []
+    stop = asyncio.Event()
+
+    def ask(number: int) -> None:
+        seen.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ask, number)
+    async with hold_lease(config, "gateway") as lease:
+        tail = await log_tail(config.kafka, config.gateway.partitions)
+        async with _open_feed(options, config, tail.received_ns) as feed, open_writer(config.kafka) as writer:
+            service = _Service(config, feed, writer, max(tail.epoch + 1, lease.number, time.time_ns()))
+            async with serve_health(service.metrics.registry, service.not_ready, options.metrics_port) as port:
+                tasks = [
+                    asyncio.create_task(service.run(), name="gateway"),
+                    asyncio.create_task(stop.wait(), name="signal"),
+                    asyncio.create_task(lease.lost(), name="lease"),
+                    asyncio.create_task(service.tell_when_ready(port, options.json), name="teller"),
+                ]
+                await _first_of(tasks)
+            await writer.flush()
+    _say_goodbye(options, service, tail)
+    return 130 if signal.SIGINT in seen else 0
+
+
+async def _first_of(tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for any but the teller, end the others, and raise what went wrong."""
+    try:
+        await asyncio.wait(tasks[:-1], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+@contextlib.asynccontextmanager
+async def _open_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
+    if options.standin or options.tape is not None:
+        if options.feed_url is not None:
+            raise InputError("--feed-url", "and --standin exclude each other")
+        async with standin_feed(options, config, last_ns) as feed:
+            yield feed
+        return
+    settings = config.gateway
+    key = os.environ.get("MASSIVE_API_KEY", "")
+    if options.feed_url is not None:
+        # A stand-in of our own asks for a key that is no secret; anybody else's feed wants the user's.
+        settings = msgspec.structs.replace(settings, ws_url=options.feed_url, rest_url=options.rest_url or "")
+        key = key or (DEMO_KEY if options.feed_url.startswith(("ws://127.0.0.1", "ws://localhost")) else "")
+        if not options.rest_url:
+            raise InputError("--rest-url", "is missing; the feed's REST belongs to its WebSocket")
+    if not key:
+        raise InputError("MASSIVE_API_KEY", "is not set; the feed wants a key (--standin needs none)")
+    settings = msgspec.structs.replace(settings, api_key=key)
+    now_ns = time.time_ns() if settings.clock == "wall" else last_ns or time.time_ns()
+    yield Feed(settings.ws_url, settings, now_ns, until_closed=False)
+
+
+class _Service:
+    """One epoch of the gateway on Kafka."""
+
+    def __init__(self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int) -> None:
+        self.metrics = Metrics()
+        self.epoch = epoch
+        self.gateway = Gateway(
+            msgspec.structs.replace(feed.settings, epoch=epoch), self._on_frames, self._on_dead_letter, self._on_metric
+        )
+        self._feed = feed
+        self._writer = writer
+        self._written_at: float | None = None
+        self._flows = asyncio.Event()
+        rules = config.rules()
+        self._headers = epoch_header(
+            Epoch(
+                epoch=epoch,
+                started_ns=feed.now_ns,
+                source=feed.name,
+                clock=feed.settings.frame_clock,
+                partitions=config.gateway.partitions,
+                rules=rules_document(rules),
+                rules_digest=rules_digest(rules),
+                program=PROGRAM,
+            )
+        )
+
+    async def run(self) -> None:
+        """Until the feed closes or somebody cancels; what arrived is written."""
+        await self.gateway.run(self._feed.until_closed)
+
+    async def tell_when_ready(self, port: int, json: bool) -> None:
+        """One line, once frames flow."""
+        await self._flows.wait()
+        where = f"http://127.0.0.1:{port}/metrics"
+        if json:
+            print_json({"ready": True, "epoch": self.epoch, "metrics": where, "feed": self._feed.name})
+        else:
+            console.print(f"{self._feed.name} into Kafka, epoch {self.epoch}, metrics on {where}")
+
+    def not_ready(self) -> str | None:
+        """Why nothing flows, or None when something does."""
+        if self._written_at is None:
+            return "no frame was written yet"
+        silent_s = time.monotonic() - self._written_at
+        return f"no frame was written for {silent_s:.0f} s" if silent_s > SILENT_S else None
+
+    async def _on_frames(self, frames: list[Frame]) -> None:
+        await self._writer.write_frames(frames, self._headers)
+        self._written_at = time.monotonic()
+        self._flows.set()
+        for frame in frames:
+            lane = frame.header.lane.topic
+            self.metrics.count("strikewire_log_frames_total", lane=lane)
+            self.metrics.count("strikewire_log_rows_total", frame.header.rows, lane=lane)
+        self.metrics.set("strikewire_gateway_unconfirmed_records", self._writer.under_way)
+
+    async def _on_dead_letter(self, letter: DeadLetter) -> None:
+        self.metrics.count("strikewire_dead_letters_total", reason=letter.reason)
+        await self._writer.write_dead_letter(letter)
+
+    def _on_metric(self, name: str, value: float) -> None:
+        """The gateway's own gauges are in its statistics; what operators watch is counted as frames are written."""
+
+
+def _say_goodbye(options: argparse.Namespace, service: _Service, tail: LogTail) -> None:
+    stats = service.gateway.stats
+    summary = {
+        "epoch": service.epoch,
+        "after_epoch": tail.epoch,
+        "trades": stats.trades,
+        "ticks": stats.ticks,
+        "greeks": stats.greeks,
+        "frames": stats.frames,
+        "dead_letters": sum(stats.dead_letters.values()),
+    }
+    if options.json:
+        print_json({"summary": summary})
+    else:
+        console.print(", ".join(f"{name} {value:,}" for name, value in summary.items()))

@@ -1,0 +1,114 @@
+"""Reads a whole log on Kafka again, by itself, and compares what it leads to with what was published."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.decisions import canonical
+from schemas.frames import Lane
+from services.core.identity import Digest
+from services.core.sequencer import Sequencer
+from services.kafka.client import plain_consumer
+from services.kafka.documents import in_log_order
+from services.kafka.lanes import lane_places, read_lanes
+from services.kafka.machine import Build, Machine
+from services.kafka.published import read_partition
+from services.kafka.settings import KafkaSettings
+
+__all__ = ["Audit", "audit"]
+
+DECISIONS = ("signals", "alerts")
+
+
+class Audit(NamedTuple):
+    """Published decisions against those the log leads to. Ids are compared, then bytes."""
+
+    frames: int
+    rows: int
+    decisions: int
+    missing: int
+    doubled: int
+    foreign: int
+    different: int
+    held: int
+    zombies: int
+    log_digest: str
+    topic_digest: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether readers of the topics who drop what they have by id see exactly what the log leads to."""
+        return self.log_digest == self.topic_digest
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self._asdict().items())
+
+
+async def audit(settings: KafkaSettings, partitions: int, build: Build) -> Audit:
+    """Compare the whole log, as far as Kafka keeps it. Nothing may be writing meanwhile."""
+    tally: Counter[str] = Counter()
+    log_digest, topic_digest = Digest(), Digest()
+    async with plain_consumer(settings) as consumer:
+        for partition in range(partitions):
+            made = await _replay(consumer, settings, partition, build, tally)
+            read = [
+                (record.value, record.headers)
+                for topic in DECISIONS
+                async for record in read_partition(consumer, settings.topic(topic), partition)
+            ]
+            found = Counter(_identity(value) for value, _ in read)
+            bytes_of = {_identity(value): value for value, _ in read}
+            tally["decisions"] += len(made)
+            tally["missing"] += len(made.keys() - found.keys())
+            tally["foreign"] += len(found.keys() - made.keys())
+            tally["doubled"] += found.total() - len(found)
+            tally["different"] += sum(bytes_of[name] != made[name] for name in made.keys() & bytes_of.keys())
+            log_digest.add(partition, made.values())
+            topic_digest.add(partition, in_log_order(read))
+    counts = {name: tally[name] for name in Audit._fields if not name.endswith("digest")}
+    return Audit(**counts, log_digest=log_digest.hexdigest(), topic_digest=topic_digest.hexdigest())
+
+
+async def _replay(
+    consumer: AIOKafkaConsumer, settings: KafkaSettings, partition: int, build: Build, tally: Counter[str]
+) -> dict[str, bytes]:
+    """What one partition's log leads to: canonical lines by id, in order."""
+    lanes = lane_places(settings, partition)
+    consumer.assign(list(lanes.values()))
+    begins = await consumer.beginning_offsets(list(lanes.values()))
+    ends = await consumer.end_offsets(list(lanes.values()))
+
+    def stepped(head: Any, _: float) -> None:
+        tally["frames"] += 1
+        tally["rows"] += head.rows
+
+    offsets = {lane: begins[place] for lane, place in lanes.items()}
+    machine = Machine(partition, build, Sequencer(), offsets, stepped)
+    lines: dict[str, bytes] = {}
+    async for decided in read_lanes(consumer, lanes, machine, _at(machine, lanes, ends)):
+        for _, decision in decided.decisions:
+            assert decision.id not in lines, f"the log leads to {decision.id} twice"
+            lines[decision.id] = canonical(decision)
+    tally["held"] += machine.held
+    tally["zombies"] += machine.sequencer.zombies
+    return lines
+
+
+def _at(machine: Machine, lanes: dict[Lane, TopicPartition], ends: dict[TopicPartition, int]) -> Callable[[], bool]:
+    return lambda: all(machine.next_offset[lane] >= ends[place] for lane, place in lanes.items())
+
+
+class _Named(msgspec.Struct, frozen=True):
+    id: str
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def _identity(value: bytes) -> str:
+    return _NAMED.decode(value).id

@@ -1,0 +1,64 @@
+"""One gateway at a time: a lease in Redis, where there is a Redis.
+
+The lease is a courtesy, not the guarantee: two gateways on one key would only throw each other off the feed. That a
+paused gateway which comes back does no harm follows from the epochs alone (every reader drops an older epoch's frames
+behind a newer one's opening), with a lease or without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from services.config import Config
+from services.errors import StrikewireError
+
+__all__ = ["Held", "LeaseLostError", "hold_lease"]
+
+log = logging.getLogger("strikewire.gateway")
+
+
+class LeaseLostError(StrikewireError):
+    """Another gateway has the lease now."""
+
+
+class Held:
+    """The lease while we have it; `number` rises with every holder, 0 without Redis."""
+
+    def __init__(self, number: int = 0, lost: asyncio.Event | None = None) -> None:
+        self.number = number
+        self._lost = lost or asyncio.Event()
+
+    async def lost(self) -> None:
+        """Waits for ever, or raises LeaseLostError."""
+        await self._lost.wait()
+        raise LeaseLostError("the gateway's lease went to another; it ends here")
+
+
+@contextlib.asynccontextmanager
+async def hold_lease(config: Config, name: str) -> AsyncIterator[Held]:
+    """Wait for the lease and keep it while the context is open; without a Redis there is nothing to wait for."""
+    if not config.redis.url:
+        yield Held()
+        return
+    from services.sinks.lease import Lease
+    from services.sinks.redis_client import open_redis
+
+    client = open_redis(config.redis)
+    lease = Lease(client, config.kafka.prefix + name)
+    try:
+        number = await lease.acquire(wait=True)
+    except Exception as error:  # whatever Redis has: it is not worth standing still for
+        log.warning("no lease (%s): two gateways would not know of each other", error)
+        yield Held()
+        return
+    renewing = asyncio.create_task(lease.run(), name="lease-renewal")
+    try:
+        yield Held(number or 0, lease.lost)
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await lease.release()
