@@ -35,7 +35,7 @@ class Connection:
         self.session = session
         self._socket = socket
         self._queue: deque[bytes] = deque()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         self._work = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -49,10 +49,10 @@ class Connection:
         if self._leaving:
             return
         self._queue.append(frame)
-        self._queued_bytes += len(frame)
+        self.queued_bytes += len(frame)
         self._empty.clear()
         self._work.set()
-        if self._queued_bytes > BUFFER_BYTES_MAX:
+        if self.queued_bytes > BUFFER_BYTES_MAX:
             self._queue.clear()
             self.evict(Session.slow_consumer(), "slow consumer")
 
@@ -97,13 +97,19 @@ class Connection:
                 frame = self._queue.popleft()
                 await self._socket.send(frame, text=True)
                 # After the send: bytes count as buffered until the socket has taken them.
-                self._queued_bytes -= len(frame)
-            self._queued_bytes = 0
+                self.queued_bytes -= len(frame)
+            self.queued_bytes = 0
             self._empty.set()
 
-    async def flushed(self) -> None:
-        """Return when everything queued is in the socket, or the connection is gone."""
-        await self._gone_or(self._empty.wait())
+    async def flushed(self, timeout_s: float | None = None) -> None:
+        """Return when everything queued is in the socket, the connection is gone, or time is up."""
+        waiting = asyncio.create_task(self._empty.wait())
+        gone = asyncio.create_task(self._socket.wait_closed())
+        try:
+            await asyncio.wait((waiting, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            gone.cancel()
 
     async def caught_up(self, timeout_s: float) -> None:
         """Return when the client's end has taken everything sent so far; cut it off when it does not in time."""
@@ -136,12 +142,3 @@ class Connection:
                 await self._socket.close(1008, reason)
                 return
         self._socket.transport.abort()
-
-    async def _gone_or(self, work: object) -> None:
-        waiting = asyncio.ensure_future(work)  # type: ignore[call-overload]
-        gone = asyncio.ensure_future(self._socket.wait_closed())
-        try:
-            await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            gone.cancel()

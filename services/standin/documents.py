@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import NEW_YORK, Calendar
 from services.standin.listing import Listing
-from services.standin.source import IndexState, Source
+from services.standin.source import IndexState, Snapshot, Source
 
 __all__ = ["ChainRow", "Row", "chain_rows", "contract_rows", "holiday_rows", "index_row", "market_status"]
 
@@ -113,9 +113,21 @@ _NO_DAY = _Day()
 
 def chain_rows(source: Source, rows: NDArray[np.intp]) -> list[ChainRow]:
     """Rows of the chain snapshot; what is not known is left out."""
-    state = source.snapshot(rows)
+    state = _published(source.snapshot(rows))
     now = (_Now(*values) for values in zip(*(column.tolist() for column in state), strict=True))
     return [_chain_row(source.listing, row, state) for row, state in zip(rows.tolist(), now, strict=True)]
+
+
+def _published(state: Snapshot) -> Snapshot:
+    """The state at the precision it is published with: eight decimals (gamma ten), which no last bit reaches."""
+    return state._replace(
+        iv=np.round(state.iv, 8),
+        delta=np.round(state.delta, 8),
+        gamma=np.round(state.gamma, 10),
+        theta=np.round(state.theta, 8),
+        vega=np.round(state.vega, 8),
+        day_vwap=np.round(state.day_vwap, 4),
+    )
 
 
 class _Now(NamedTuple):
@@ -196,7 +208,7 @@ def _day(now: _Now) -> _Day:
         low=now.day_low,
         open=now.day_open,
         volume=now.day_volume,
-        vwap=round(now.day_vwap, 4),
+        vwap=now.day_vwap,
     )
     if now.previous_close > 0:
         day.change = round(now.last - now.previous_close, 4)

@@ -44,6 +44,10 @@ AUTH_TIMEOUT_S = 10.0
 FLUSH_S = 0.025
 # When the machine cannot keep the pace asked for, market time slips behind rather than growing one endless step.
 LAG_NS_MAX = 250_000_000
+# Faster than real time nobody is owed a pace: the market waits a little for a client this far behind, so that what it
+# receives is seconds old and not minutes. One that stays behind longer fills its buffer and goes the slow way.
+BEHIND_BYTES_MAX = 512 * 1024
+PATIENCE_S = 0.25
 # A client in lockstep that has not answered a ping for this long is dead, not slow.
 PONG_TIMEOUT_S = 120.0
 # A control message of a client: a thousand contracts in one subscription are 25 kB.
@@ -181,9 +185,12 @@ class StandIn:
             while owed_ns > 0 and not self.source.ended:
                 # At high speeds a flush is many quanta; between them readers and REST have their turn.
                 step_ns = min(owed_ns, self.source.quantum_ns)
-                self._deliver(self.source.advance(step_ns, self._quoted_rows()))
+                sent = self._deliver(self.source.advance(step_ns, self._quoted_rows()))
                 owed_ns -= step_ns
                 await asyncio.sleep(0)
+                if speed > 1:
+                    behind = [connection for connection in sent if connection.queued_bytes > BEHIND_BYTES_MAX]
+                    await asyncio.gather(*(connection.flushed(PATIENCE_S) for connection in behind))
 
     def _deliver(self, batch: Batch) -> list[Connection]:
         """Queue the batch for whoever subscribed to any of it; returns those connections."""

@@ -1,0 +1,86 @@
+"""Informed bursts: each is a case the detectors' specifications call worth an alert (domain.md B.12 and B.14)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from services.core.calendar import Calendar
+from services.standin.book import Book
+from services.standin.bursts import Plan, plan_of
+from services.standin.orders import OrderKind
+from services.standin.paths import day_of
+from services.standin.universe import CAST, list_contracts
+
+DAY = dt.date(2025, 12, 15)
+
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    calendar = Calendar.load(DAY - dt.timedelta(days=190), DAY + dt.timedelta(days=480))
+    session = calendar.session_on(DAY)
+    assert session is not None
+    day = day_of(11, session, calendar)
+    return Book(11, day, list_contracts(11, DAY, day.open_usd, calendar), calendar)
+
+
+@pytest.fixture(scope="module")
+def plan(book: Book) -> Plan:
+    return plan_of(11, book)
+
+
+def test_one_comes_every_couple_of_minutes_and_the_first_soon(plan: Plan) -> None:
+    starts = np.array([burst.start_s for burst in plan.bursts])
+    assert starts[0] == 20
+    assert 90 < np.mean(np.diff(starts)) < 140
+
+
+def test_contracts_are_days_to_months_out_and_somewhat_out_of_the_money(book: Book, plan: Plan) -> None:
+    for burst in plan.bursts:
+        book.at(burst.start_s)
+        assert 0.15 <= abs(book.greeks(np.array([burst.row])).delta[0]) <= 0.70
+        days = (book.listing.settlement_ns[burst.row] - book.now_ns) / 86_400e9
+        assert 1 <= days <= 90
+        assert book.right[burst.row] == burst.direction
+
+
+def test_sweeping_bursts_have_several_sweeps_within_ten_minutes(plan: Plan) -> None:
+    sweeping = [number for number, burst in enumerate(plan.bursts) if not burst.opening]
+    assert len(sweeping) > 50
+    for number in sweeping:
+        orders = np.flatnonzero(plan.burst == number)
+        assert len(orders) >= 2
+        assert np.ptp(plan.second[orders]) <= 600
+        assert set(plan.kind[orders].tolist()) == {OrderKind.SWEEP}
+        assert np.all(plan.premium_usd[orders] >= 100_000)
+
+
+def test_opening_bursts_buy_more_than_twice_the_open_interest(book: Book, plan: Plan) -> None:
+    opening = [(number, burst) for number, burst in enumerate(plan.bursts) if burst.opening]
+    assert len(opening) > 50
+    for number, burst in opening:
+        orders = np.flatnonzero(plan.burst == number)
+        contracts = int(plan.contracts[orders].sum())
+        assert contracts >= 500
+        assert contracts > 2 * book.listing.open_interest[burst.row]
+        book.at(burst.start_s)
+        premium = contracts * float(book.quote(np.array([burst.row]), 0.0).bid_cents[0])
+        assert premium >= 100_000
+
+
+def test_most_but_not_all_know_something_and_the_path_shows_it(plan: Plan) -> None:
+    informed = [burst for burst in plan.bursts if burst.informed]
+    assert 0.5 < len(informed) / len(plan.bursts) < 0.8
+    assert len(plan.drifts) == len(informed)
+    for drift, burst in zip(plan.drifts, informed, strict=True):
+        assert drift.underlying == burst.underlying
+        assert np.sign(drift.log_return) == burst.direction
+        assert burst.start_s < drift.start_s <= drift.end_s
+        daily = CAST[burst.underlying].vol_annual / np.sqrt(252)
+        assert 0.3 * daily < abs(drift.log_return) < 1.6 * daily
+
+
+def test_index_products_have_none(plan: Plan) -> None:
+    assert not any(CAST[burst.underlying].is_index for burst in plan.bursts)
