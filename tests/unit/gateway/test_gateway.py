@@ -1,0 +1,215 @@
+"""The whole gateway against the stand-in's sockets and REST on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from schemas.decisions import DeadLetter
+from schemas.frames import CLOCK_FEED, Frame, GreekRows, Lane, TradeRows
+from schemas.symbols import symbol_code
+from services.gateway.errors import FeedRefusedError
+from services.gateway.gateway import Gateway
+from services.gateway.settings import GatewaySettings
+from services.standin.server import StandIn
+from services.standin.tape import Tape
+from tests.support import vendor as v
+from tests.unit.gateway.test_writer import assert_sequenced
+from tests.unit.standin.conftest import CALL, DAY, PUT, write_tape
+
+ALL_CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
+
+
+class Log:
+    """Where the gateway publishes."""
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        self.frames: list[Frame] = []
+        self.letters: list[DeadLetter] = []
+        self._pause_s = pause_s
+
+    async def on_frames(self, frames: list[Frame]) -> None:
+        await asyncio.sleep(self._pause_s)
+        self.frames += frames
+
+    def gateway(self, **settings: Any) -> Gateway:
+        return Gateway(GatewaySettings(**settings), self.on_frames, self.letters.append)
+
+    def rows(self, lane: Lane) -> list[Any]:
+        return [frame.rows for frame in self.frames if frame.header.lane is lane and frame.header.rows]
+
+
+@pytest.fixture
+async def standin(tmp_path: Path) -> AsyncIterator[StandIn]:
+    tape = Tape.open(write_tape(tmp_path), DAY, "XYZ")
+    async with StandIn(tape, speed=None, at_end="close", start_when=ALL_CHANNELS) as it:
+        yield it
+
+
+def lockstep(standin: StandIn, **changes: Any) -> dict[str, Any]:
+    base = {"ws_url": standin.ws_url, "rest_url": standin.rest_url, "api_key": "demo-key", "clock": "feed"}
+    return base | {"lockstep": True, "partitions": 2, "epoch": 5, "watch": ("XYZ",)} | changes
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.02])
+async def test_a_tape_arrives_whole_and_in_order_however_slow_the_reader(standin: StandIn, pause_s: float) -> None:
+    log = Log(pause_s)
+    gateway = log.gateway(**lockstep(standin))
+    async with asyncio.timeout(60):
+        await gateway.run(until_closed=True)
+    assert_sequenced(log.frames)
+    assert [frame.header.opening for frame in log.frames[:6]] == [True] * 6
+    assert all(frame.header.clock == CLOCK_FEED and frame.header.epoch == 5 for frame in log.frames)
+    sizes = [size for rows in log.rows(Lane.TRADES) for size in rows.size_contracts.tolist()]
+    assert sizes == [12, 700, 3]
+    assert gateway.stats.trades == 3
+    assert log.letters == []
+
+
+async def test_chains_come_before_the_first_print_and_prints_carry_the_quote_before_them(standin: StandIn) -> None:
+    log = Log()
+    async with asyncio.timeout(60):
+        await log.gateway(**lockstep(standin)).run(until_closed=True)
+    lanes = [frame.header.lane for frame in log.frames if frame.header.rows]
+    assert lanes.index(Lane.GREEKS) < lanes.index(Lane.TRADES)
+    greeks: GreekRows = log.rows(Lane.GREEKS)[0]
+    assert 321 in greeks.open_interest.tolist()
+    trades: list[TradeRows] = log.rows(Lane.TRADES)
+    quoted = {rows.size_contracts[0]: (rows.bid_usd[0], rows.ask_usd[0]) for rows in trades}
+    assert quoted[3] == (1.48, 1.52)
+
+
+async def test_both_contracts_have_their_quotes_subscribed(standin: StandIn) -> None:
+    log = Log()
+    gateway = log.gateway(**lockstep(standin))
+    async with asyncio.timeout(60):
+        await gateway.run(until_closed=True)
+    assert {f"Q.{CALL}", f"Q.{PUT}", "T.*"} <= gateway._sockets["options"].pairs
+    assert gateway.stats.quotes > 0
+
+
+async def test_a_refused_key_ends_it_in_one_sentence_without_the_key(
+    standin: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = Log().gateway(**lockstep(standin, api_key="wr0ng-key"))
+    with caplog.at_level(logging.DEBUG, "strikewire"):
+        async with asyncio.timeout(30):
+            with pytest.raises(FeedRefusedError, match="the feed refuses this key on /options: auth_failed") as caught:
+                await gateway.run()
+    assert "wr0ng-key" not in caplog.text + str(caught.value) + repr(gateway.settings)
+
+
+async def test_when_publishing_fails_the_gateway_fails(standin: StandIn) -> None:
+    async def broken(frames: list[Frame]) -> None:
+        raise OSError("the disk is full")
+
+    gateway = Gateway(GatewaySettings(**lockstep(standin)), broken, lambda letter: None)
+    async with asyncio.timeout(30):
+        with pytest.raises(OSError, match="the disk is full"):
+            await gateway.run(until_closed=True)
+
+
+class Scripted:
+    """A vendor's WebSocket that says what the test wants after the session is up; one script a connection."""
+
+    def __init__(self, *scripts: list[bytes | int]) -> None:
+        self.scripts = list(scripts)
+        self.connections = 0
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        await connection.send(v.frame(v.status("connected")).decode())
+        await connection.recv()
+        await connection.send(v.frame(v.status("auth_success")).decode())
+        asked = msgspec.json.decode(await connection.recv())
+        await connection.send(v.frame(v.status("success", f"subscribed to: {asked['params']}")).decode())
+        if connection.request.path != "/options":
+            await connection.wait_closed()
+            return
+        self.connections += 1
+        for step in self.scripts.pop(0) if self.scripts else []:
+            if isinstance(step, int):
+                await connection.close(step)
+                return
+            await connection.send(step.decode("utf-8", "surrogateescape"))
+        await connection.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def running(scripted: Scripted, log: Log, **settings: Any) -> AsyncIterator[Gateway]:
+    async with serve(scripted, "127.0.0.1", 0, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        base = {"ws_url": f"ws://127.0.0.1:{port}", "rest_url": "http://127.0.0.1:9", "indices": (), "poll": False}
+        gateway = log.gateway(**(base | {"clusters": ("options",), "partitions": 2} | settings))
+        task = asyncio.create_task(gateway.run())
+        try:
+            yield gateway
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def until(condition: Any, timeout_s: float = 20.0) -> None:
+    ends = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen in time"
+        await asyncio.sleep(0.005)
+
+
+async def test_on_the_wall_clock_opening_frames_come_first_and_heartbeats_go_on() -> None:
+    log = Log()
+    async with running(Scripted([]), log):
+        await until(lambda: len(log.frames) >= 6 + 2 * 2)
+    assert_sequenced(log.frames)
+    assert [frame.header.opening for frame in log.frames[:7]] == [True] * 6 + [False]
+    assert time.time_ns() - log.frames[-1].header.received_ns < 5 * 10**9
+
+
+async def test_malformed_elements_become_dead_letters_with_their_bytes_and_the_rest_goes_on() -> None:
+    log = Log()
+    bad = v.trade(p=-1)
+    frames = [v.frame(v.trade(), bad, {"ev": "ZZ"}, v.trade("NONSENSE")), b"not json", v.frame(v.trade(x=326, c=[999]))]
+    async with running(Scripted(frames), log) as gateway:
+        await until(lambda: gateway.stats.trades == 2 and gateway.stats.unknown_ids)
+    assert [(letter.source, letter.reason) for letter in log.letters] == [
+        ("ws/options", "malformed"), ("ws/options", "unknown_event"), ("ws/options", "bad_ticker"),
+        ("ws/options", "not_json"),
+    ]  # fmt: skip
+    assert log.letters[0].data == v.frame(bad)[1:-1]
+    assert gateway.stats.dead_letters.total() == 4
+    assert gateway.stats.unknown_ids == {"condition 999": 1, "exchange 326": 1}
+
+
+async def test_what_arrived_before_a_cancel_is_published() -> None:
+    log = Log()
+    async with running(Scripted([v.frame(v.trade())]), log, flush_ms=1000) as gateway:
+        await until(lambda: gateway.stats.trades == 1)
+    assert [rows.underlying.tolist() for rows in log.rows(Lane.TRADES)] == [[symbol_code("SPY")]]
+
+
+async def test_a_lost_socket_is_opened_again_and_its_quotes_are_forgotten() -> None:
+    log = Log()
+    scripted = Scripted([v.frame(v.quote(), v.trade(q=1)), 1011], [v.frame(v.trade(q=2))])
+    async with running(scripted, log) as gateway:
+        await until(lambda: gateway.stats.trades == 2)
+    bids = {rows.vendor_seq[0]: rows.bid_usd[0] for rows in log.rows(Lane.TRADES)}
+    assert bids[1] == 12.38
+    assert bids[2] != bids[2], "after a gap nobody knows what stands"
+    assert scripted.connections == 2
+    assert_sequenced(log.frames)
+
+
+def test_settings_refuse_what_they_do_not_know_and_never_show_the_key() -> None:
+    assert "s3cret" not in repr(GatewaySettings(api_key="s3cret"))
+    with pytest.raises(msgspec.ValidationError, match="flush_milliseconds"):
+        msgspec.convert({"flush_milliseconds": 20}, GatewaySettings)
