@@ -65,6 +65,7 @@ ROOMS: dict[str, Room] = {
     "services.secrets": Room(STORES),
     "services.sinks": Room(STORES),
     "services.wiring": Room(PROGRAMS),
+    "services.agents": Room(PROGRAMS),
     "services.embedded": Room(PROGRAMS),
     "services.replay": Room(PROGRAMS),
     "services.chain.command": Room(COMMANDS),
@@ -92,7 +93,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": EVERYWHERE,
     "numpy": EVERYWHERE,
     "pyarrow": ("schemas.frames", "services.history", "services.sinks"),
-    "numba": ("services.quant", "services.contexts", "services.core.windows", "services.gateway.quotes"),
+    "numba": ("services.quant", "services.contexts"),
     "scipy": ("services.quant",),
     "exchange_calendars": ("services.core.calendar",),
     "aiohttp": (
@@ -104,14 +105,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     ),
     "yarl": ("services.gateway.rest",),  # aiohttp's own URLs
     "websockets": ("services.gateway.sockets", "services.standin"),
-    "aiokafka": ("services.kafka",),
+    "aiokafka": ("services.agents", "services.kafka", "services.sinks"),
     "faust": ("services.agents",),
-    "redis": ("services.hot",),
+    "redis": ("services.sinks.redis_client",),
     "chdb": ("services.history",),
     "clickhouse_connect": ("services.history",),
     "lz4": ("services.history.server",),
     "prometheus_client": ("services.health", "services.metrics"),
-    "rich": ("services.chain.command", "services.commands", "services.logs"),
+    "rich": ("services.chain.tables", "services.commands", "services.logs"),
     "uvloop": ("services.commands",),
 }
 
@@ -143,10 +144,8 @@ PURE_EXCEPTIONS: dict[tuple[str, str], str] = {
     ("services.standin.truth", "pathlib"): "the path its archive is asked to go to",
 }
 
-# Requirements that nothing imports yet or ever, and why they are there.
+# Requirements that nothing imports, and why they are there.
 NOT_IMPORTED: dict[str, str] = {
     "chdb-core": "the engine inside chdb, required by name so that its version is ours to pin",
-    "faust-streaming": "the host on Kafka, services.agents, is being built",
     "orjson": "faust encodes its own records with it where it is installed, several times faster than with json",
-    "redis": "the hot state, services.hot, is being built",
 }
