@@ -16,6 +16,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import TypeAlias
 
 import msgspec
@@ -51,6 +52,9 @@ INBOX_FRAMES_MAX, INBOX_BYTES_MAX = 300, 64 * 1024 * 1024
 # In lockstep every frame held here is market time that has run ahead of us.
 LOCKSTEP_FRAMES_MAX = 2
 WATCH_NS = NS
+# An exchange time further ahead of the market's than this is an error of the feed: a long weekend with room, because a
+# tape leaps from a Thursday's close to a Tuesday's open.
+LEAP_NS_MAX = 7 * 86_400 * NS
 POLL_CHECK_S = 1.0
 # The first choice of quoted contracts waits until the first chains are in.
 FIRST_RANK_NS = 5 * NS
@@ -107,6 +111,7 @@ class Gateway:
         self._schedule.follow(settings.watch if settings.underlyings is None else settings.underlyings)
         self._sockets: dict[str, FeedSocket] = {}
         self._started_ns = 0
+        self._stopping = False
         self._next_poll_ns = 0
         self._next_rank_ns = 0
         self._next_watch_ns = 0
@@ -181,6 +186,7 @@ class Gateway:
             for task in (*feeds, *polls):
                 task.cancel()
             await asyncio.gather(*feeds, *polls, return_exceptions=True)
+            self._stopping = True
             inbox.close()
             await consumer
 
@@ -228,6 +234,7 @@ class Gateway:
         if not decoded.events or decoded.kind is Status:
             return
         socket.ladder.data(now_ns)
+        self._table.latest_ns = self._now_ns() + LEAP_NS_MAX
         if socket.cluster == "options":
             trades = self._table.trades(decoded)
             self.stats.quotes += trades.quotes
@@ -312,8 +319,9 @@ class Gateway:
     async def _poll_forever(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
         while not poller.disabled:
             self._follow_what_trades()
-            async for page in poller.poll(self._now_ns()):
-                await inbox.put(page, PAGE_BYTES)
+            async with aclosing(poller.poll(self._now_ns())) as pages:
+                async for page in pages:
+                    await inbox.put(page, PAGE_BYTES)
             await asyncio.sleep(POLL_CHECK_S)
         self._without_chains(poller)
 
@@ -321,8 +329,11 @@ class Gateway:
         """In lockstep: everything due, while the market waits."""
         self._follow_what_trades()
         now_ns = self._now_ns()
-        async for page in poller.poll(now_ns):
-            await self._write_page(page)
+        async with aclosing(poller.poll(now_ns)) as pages:
+            async for page in pages:
+                await self._write_page(page)
+                if self._stopping:
+                    break
         self._next_poll_ns = now_ns + int(POLL_CHECK_S * NS)
         if poller.disabled:
             self._next_poll_ns = 2**63
@@ -338,7 +349,7 @@ class Gateway:
 
     def _now_ns(self) -> int:
         """The market's time: the wall's, or on the feed's clock the largest exchange time seen."""
-        return time.time_ns() if self.settings.clock == "wall" else max(self._writer.clock_ns, self._started_ns)
+        return time.time_ns() if self.settings.clock == "wall" else self._writer.clock_ns or self._started_ns
 
     async def _reject(self, source: str, rejects: list[Reject], now_ns: int) -> None:
         for reject in rejects:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from services.core.calendar import ny_date, ny_ns
@@ -60,41 +61,49 @@ class ChainPoller:
         self._concurrency = concurrency
         self._vendor_name = vendor_name
 
-    async def poll(self, now_ns: int) -> AsyncIterator[ChainPage]:
+    async def poll(self, now_ns: int) -> AsyncGenerator[ChainPage, None]:
         """Every page that is due at `now_ns`, in order. An answer that does not come is logged and left out."""
         unlearned = ((name, self._learn(name, now_ns)) for name in self.schedule.unlearned(now_ns))
-        async for _ in self._side_by_side(unlearned):
-            pass
+        async with aclosing(self._side_by_side(unlearned)) as learned:
+            async for _ in learned:
+                pass
         if self.disabled:
             return
         day_start_ns = ny_ns(ny_date(now_ns), 0)
         due = ((piece.underlying, self._fetch(piece, now_ns, day_start_ns)) for piece in self.schedule.due(now_ns))
-        async for pages in self._side_by_side(due):
-            for page in pages:
-                yield page
+        async with aclosing(self._side_by_side(due)) as fetched:
+            async for pages in fetched:
+                for page in pages:
+                    yield page
 
     async def _side_by_side(
-        self, underlyings_and_jobs: Iterable[tuple[str, Coroutine[Any, Any, Answer]]]
-    ) -> AsyncIterator[Answer]:
-        """Run jobs, at most `concurrency` at a time; their answers in order, without those that failed."""
+        self, jobs: Iterable[tuple[str, Coroutine[Any, Any, Answer]]]
+    ) -> AsyncGenerator[Answer, None]:
+        """Run jobs, each named by its underlying, at most `concurrency` at a time.
+
+        Their answers in order, without those that failed; none is begun once the feature is refused.
+        """
         running: deque[tuple[str, asyncio.Task[Answer]]] = deque()
         try:
-            for underlying, job in underlyings_and_jobs:
+            for underlying, job in jobs:
                 running.append((underlying, asyncio.ensure_future(job)))
                 if len(running) >= self._concurrency:
-                    async for answer in self._settled(*running.popleft()):
+                    for answer in await self._settled(*running.popleft()):
                         yield answer
+                if self.disabled:
+                    break
             while running:
-                async for answer in self._settled(*running.popleft()):
+                for answer in await self._settled(*running.popleft()):
                     yield answer
         finally:
             for _, task in running:
                 task.cancel()
+            await asyncio.gather(*(task for _, task in running), return_exceptions=True)
 
-    async def _settled(self, underlying: str, task: asyncio.Task[Answer]) -> AsyncIterator[Answer]:
+    async def _settled(self, underlying: str, task: asyncio.Task[Answer]) -> list[Answer]:
         """The answer of one job, or none and a line in the log."""
         try:
-            yield await task
+            return [await task]
         except RestRefusedError as error:
             if error.http_status in _UNAUTHORIZED:
                 self.disabled = str(error)
@@ -104,6 +113,7 @@ class ChainPoller:
         except RestUnavailableError as error:
             self.failures += 1
             log.warning("chain of %s is late: %s", underlying, error)
+        return []
 
     async def _learn(self, underlying: str, now_ns: int) -> None:
         parameters = {"underlying_ticker": self._vendor_name(underlying), "limit": CONTRACTS_LIMIT}

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.frames import KIND_INDEX, KIND_STOCK, Int16, Lane, TickRows, TradeRows, empty_rows
+from schemas.frames import KIND_INDEX, KIND_STOCK, Int16, Int64, Lane, TickRows, TradeRows, empty_rows
 from schemas.symbols import SymbolError, symbol_code
 from services.gateway.codes import CodeTable
-from services.gateway.contracts import BAD_TICKER, ContractTable
+from services.gateway.contracts import BAD_TICKER, TABLE_FULL, ContractTable
 from services.gateway.massive import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Quote, Reject, StockBar, Trade
 from services.gateway.partition import MARKET_WIDE, Partitioner
 from services.gateway.quotes import MS, QuoteBook, quote_columns, unknown_quotes
@@ -51,9 +51,14 @@ class Ticks(NamedTuple):
 
 
 class Tabulator:
-    """Holds what a stream of frames has taught so far: contracts, conditions, exchanges, standing quotes."""
+    """Holds what a stream of frames has taught so far: contracts, conditions, exchanges, standing quotes.
+
+    `latest_ns` is the latest exchange time that can be believed; what is later is refused. The owner moves it on: one
+    print from next year would otherwise carry a feed's clock there, and with it every window of every reader.
+    """
 
     def __init__(self, partitioner: Partitioner) -> None:
+        self.latest_ns = 2**63 - 1
         self.contracts = ContractTable(partitioner.of)
         self.codes = CodeTable()
         self.quotes = QuoteBook()
@@ -74,27 +79,32 @@ class Tabulator:
             quotes = sum(type(event) is Quote for event in events)
             trades, before = self.quotes.walk(events)
 
-        at, rejects = self._contract_ids(trades)
-        if rejects:
-            good = np.flatnonzero(at >= 0).tolist()
+        at = self._contract_ids(trades)
+        event_ns = np.array([trade.t for trade in trades], np.int64) * MS
+        strange = (at < 0) | (event_ns > self.latest_ns)
+        rejects: list[Reject] = []
+        if np.count_nonzero(strange):
+            rejects = [_strangeness(trades[row], int(at[row])) for row in np.flatnonzero(strange)]
+            good = np.flatnonzero(~strange)
             trades = [trades[row] for row in good]
             before = None if before is None else [before[row] for row in good]
-            at = at[good]
-        return Trades(self._trade_rows(trades, before, at), at, self.contracts.partition.take(at), quotes, rejects)
+            at, event_ns = at[good], event_ns[good]
+        rows = self._trade_rows(trades, before, at, event_ns)
+        return Trades(rows, at, self.contracts.partition.take(at), quotes, rejects)
 
-    def _contract_ids(self, trades: list[Trade]) -> tuple[Index, list[Reject]]:
+    def _contract_ids(self, trades: list[Trade]) -> Index:
         ids, id_of = self.contracts.ids, self.contracts.id_of
         try:
-            return np.array([ids[trade.sym] for trade in trades], np.intp), []
+            return np.array([ids[trade.sym] for trade in trades], np.intp)
         except KeyError:  # a contract not seen before
-            at = np.array([id_of(trade.sym) for trade in trades], np.intp)
-            return at, _strange_tickers(trades, at)
+            return np.array([id_of(trade.sym) for trade in trades], np.intp)
 
-    def _trade_rows(self, trades: list[Trade], before: list[Quote | None] | None, at: Index) -> TradeRows:
+    def _trade_rows(
+        self, trades: list[Trade], before: list[Quote | None] | None, at: Index, event_ns: Int64
+    ) -> TradeRows:
         if not trades:
             return empty_rows(Lane.TRADES)  # type: ignore[return-value]
         contracts = self.contracts
-        event_ns = np.array([trade.t for trade in trades], np.int64) * MS
         exchange = np.array([trade.x for trade in trades], np.int16)
         self.codes.check_exchanges(exchange)
         condition, condition_bits = self.codes.conditions([trade.c for trade in trades])
@@ -122,17 +132,17 @@ class Tabulator:
         for event in events:
             if type(event) is IndexValue:
                 found = self.place_index(event.ticker)
-                if found is not None:
+                if found is not None and event.t * MS <= self.latest_ns:
                     value = event.val
                     table.append((event.t * MS, *found, KIND_INDEX, value, value, value, 0))
                     continue
-                rejects.append(_reject("bad_ticker", event.ticker, event))
+                rejects.append(_reject(_what(found), event.ticker, event))
             elif type(event) is StockBar:
                 found = self.place_stock(event.sym)
-                if found is not None:
+                if found is not None and event.e * MS <= self.latest_ns:
                     table.append((event.e * MS, *found, KIND_STOCK, event.c, event.h, event.l, event.v))
                     continue
-                rejects.append(_reject("bad_ticker", event.sym, event))
+                rejects.append(_reject(_what(found), event.sym, event))
         return Ticks(*tick_columns(table), rejects)
 
     def place_index(self, ticker: str) -> tuple[int, int] | None:
@@ -183,12 +193,13 @@ def tick_columns(table: list[tuple[int, int, int, int, float, float, float, int]
     return rows, np.array(partition, np.int16)
 
 
-def _strange_tickers(trades: list[Trade], at: Index) -> list[Reject]:
-    return [
-        _reject("bad_ticker" if contract == BAD_TICKER else "contract_table_full", trade.sym, trade)
-        for trade, contract in zip(trades, at.tolist(), strict=True)
-        if contract < 0
-    ]
+def _strangeness(trade: Trade, contract: int) -> Reject:
+    reasons = {BAD_TICKER: "bad_ticker", TABLE_FULL: "contract_table_full"}
+    return _reject(reasons.get(contract, "time_ahead"), trade.sym, trade)
+
+
+def _what(place: tuple[int, int] | None) -> str:
+    return "bad_ticker" if place is None else "time_ahead"
 
 
 def _reject(reason: str, ticker: str, event: Event) -> Reject:

@@ -121,14 +121,18 @@ async def test_when_publishing_fails_the_gateway_fails(standin: StandIn) -> None
 class Scripted:
     """A vendor's WebSocket that says what the test wants after the session is up; one script a connection."""
 
-    def __init__(self, *scripts: list[bytes | int]) -> None:
+    def __init__(self, *scripts: list[bytes | int], refused: str = "") -> None:
         self.scripts = list(scripts)
+        self.refused = refused
         self.connections = 0
 
     async def __call__(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         await connection.send(v.frame(v.status("connected")).decode())
         await connection.recv()
+        if connection.request.path == self.refused:
+            await connection.send(v.frame(v.status("auth_failed", "Your plan doesn't include this.")).decode())
+            return
         await connection.send(v.frame(v.status("auth_success")).decode())
         asked = msgspec.json.decode(await connection.recv())
         await connection.send(v.frame(v.status("success", f"subscribed to: {asked['params']}")).decode())
@@ -207,6 +211,16 @@ async def test_a_lost_socket_is_opened_again_and_its_quotes_are_forgotten() -> N
     assert bids[2] != bids[2], "after a gap nobody knows what stands"
     assert scripted.connections == 2
     assert_sequenced(log.frames)
+
+
+async def test_a_plan_without_indices_goes_on_with_the_options() -> None:
+    log = Log()
+    scripted = Scripted([v.frame(v.trade())], refused="/indices")
+    async with running(scripted, log, clusters=("options", "indices")) as gateway:
+        await until(lambda: gateway.stats.trades == 1 and gateway.stats.disabled)
+    assert gateway.stats.disabled == {
+        "/indices": "the feed refuses this key on /indices: auth_failed: Your plan doesn't include this."
+    }
 
 
 def test_settings_refuse_what_they_do_not_know_and_never_show_the_key() -> None:

@@ -100,3 +100,16 @@ def test_the_order_of_prints_is_the_order_of_the_frame() -> None:
     assert trades.rows.vendor_seq.tolist() == list(range(30))
     assert [table.contracts.tickers[at] for at in trades.contracts.tolist()] == tickers * 5
     np.testing.assert_array_equal(trades.partitions, table.contracts.partition[trades.contracts])
+
+
+def test_a_time_further_ahead_than_can_be_believed_is_refused() -> None:
+    table = Tabulator(Partitioner(4))
+    table.latest_ns = v.T0_NS
+    trades = table.trades(decode_frame("options", v.frame(v.trade(q=1), v.trade(q=2, t=v.T0_MS + 1), v.quote())))
+    assert trades.rows.vendor_seq.tolist() == [1]
+    assert [reject.reason for reject in trades.rejects] == ["time_ahead"]
+    ticks = table.ticks(decode_frame("indices", v.frame(v.index_value(t=v.T0_MS + 1), v.index_value())).events)
+    assert ticks.rows.event_ns.tolist() == [v.T0_NS]
+    assert [reject.reason for reject in ticks.rejects] == ["time_ahead"]
+    bars = table.ticks(decode_frame("stocks", v.frame(v.stock_bar(e=v.T0_MS + 1), v.stock_bar())).events)
+    assert [reject.reason for reject in bars.rejects] == ["time_ahead"]
