@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
+from rich.box import Box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +13,15 @@ from services.chain.report import ChainReport, ExpiryReport, ExposureReport
 __all__ = ["print_report"]
 
 _DASH = "-"
+# One letter a failed check, explained under the table.
+_LETTERS = {
+    "butterfly": "b = butterfly arbitrage in the fit",
+    "calendar": "c = variance falls from the expiry before",
+    "quotes": "q = quotes bend the wrong way",
+    "wide_fit": "w = fit misses the quotes by more than their half spread",
+}
+# A rule under the head and nothing else, so that twelve columns fit eighty characters.
+_RULED = Box("    \n    \n -- \n    \n    \n    \n    \n    \n")
 # A pipe has no width of its own; this holds every column.
 _PIPE_WIDTH = 110
 
@@ -25,9 +34,13 @@ def print_report(report: ChainReport, written: list[Path], console: Console | No
     out.print(
         f"[bold]{report.underlying}[/bold] {_price(report.spot)} ({report.spot_method.replace('_', ' ')})"
         f"  as of {report.as_of}  rate {100 * report.rate:.2f} % ({report.rate_method})"
-        f"  {report.contracts:,} contracts  [dim]{report.format}[/dim]"
+        f"  {report.contracts:,} contracts  [dim]{report.format}[/dim]",
+        soft_wrap=True,
     )
     out.print(_expiries(report.expiries))
+    seen = [text for name, text in _LETTERS.items() if any(one.checks[name] for one in report.expiries)]
+    if seen:
+        out.print(f"[dim]{'; '.join(seen)}[/dim]")
     indices = "  ".join(
         f"{name.upper()} {value:.2f}" for name, value in report.variance_index.items() if value is not None
     )
@@ -43,11 +56,11 @@ def print_report(report: ChainReport, written: list[Path], console: Console | No
 
 
 def _expiries(expiries: list[ExpiryReport]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), title="vols in per cent", title_justify="left")
-    table.add_column("expiry", no_wrap=True, min_width=13)
-    for name in ("days", "forward", "ATM", "RR25", "BF25", "model-free", "quotes", "max pain"):
-        table.add_column(name, justify="right")
-    table.add_column("flags")
+    table = Table(box=_RULED, padding=(0, 1, 0, 0), pad_edge=False, title="vols in per cent", title_justify="left")
+    table.add_column("expiry", no_wrap=True)
+    for name in ("days", "forward", "ATM", "RR25", "BF25", "strip", "quotes", "max pain"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("flags", overflow="fold")
     for one in expiries:
         table.add_row(
             one.expiry if one.settlement == "pm" else f"{one.expiry} am",
@@ -65,13 +78,13 @@ def _expiries(expiries: list[ExpiryReport]) -> Table:
 
 
 def _flags(one: ExpiryReport) -> str:
-    failed = [name for name, bad in one.checks.items() if bad]
-    return " ".join(failed if one.curve == "svi" else [*failed, one.curve])
+    failed = "".join(_LETTERS[name][0] for name, bad in one.checks.items() if bad)
+    return failed if one.curve == "svi" else f"{failed} {one.curve}".strip()
 
 
 def _exposure(report: ChainReport) -> Table:
     title = f"dealer exposure, expiries within {report.horizon_days:g} days"
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_justify="left")
+    table = Table(box=_RULED, padding=(0, 2, 0, 0), pad_edge=False, title=title, title_justify="left")
     table.add_column("")
     for name in report.exposure:
         table.add_column(name, justify="right")

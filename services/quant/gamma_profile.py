@@ -1,8 +1,9 @@
 """Dealer gamma re-priced along a grid of spots, and the spots where it is zero.
 
-A contract's dollar gamma at spot S' is  weight * S' * exp(-(intercept + slope ln(S'/S))**2 / 2): its three numbers
-are computed once (a `Cells` row), each grid cell then costs one exponential. The vol sticks to the strike. When one
-contract ticks, its old row is taken out and its new one put in; callers rebuild now and then to shed rounding drift.
+A contract's dollar gamma at spot S' is  weight * S' * 2**-(intercept + slope ln(S'/S))**2,  which is the normal
+density of d1 in base two: its three numbers are computed once (a `Cells` row), each grid cell then costs one power.
+The vol sticks to the strike. When one contract ticks, its old row is taken out and its new one put in; callers
+rebuild now and then to shed rounding drift.
 """
 
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from services.quant.arrays import Floats, rows_of
 from services.quant.exposure import MULTIPLIER
 from services.quant.jit import F64_IN, F64_OUT, inlined, kernel
-from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio
+from services.quant.special import INVERSE_SQRT_2PI, exp2_negative, log_ratio
 
 # Gamma below this share of the profile's peak is rounding and underflow, not a side of zero.
 _SIGNIFICANT = 1e-12
@@ -23,6 +24,8 @@ _REFINEMENTS_MAX = 60
 _ROOT_TOLERANCE = 1e-10
 
 
+# exp(-d**2 / 2) is 2**-(d * this)**2.
+_BASE_TWO = 0.8493218002880191
 _NO_RIGHT = np.int8(1)
 
 
@@ -113,9 +116,9 @@ def _bisect(rows: Cells, spot: float, root: float, step: float) -> float:
 
 @inlined
 def cell_gamma(intercept: float, slope: float, weight: float, log_move: float) -> float:
-    """Dollar gamma over S' of one contract at one spot; weight and the two lines as in `Cells`."""
+    """Dollar gamma over S' of one contract at one spot; the three as in `Cells`, log_move = ln(S'/S)."""
     d = intercept + slope * log_move
-    return weight * exp(-0.5 * d * d)
+    return weight * exp2_negative(d * d)
 
 
 @kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, types.float64, types.float64, F64_OUT, F64_OUT, F64_OUT)
@@ -141,9 +144,9 @@ def _cells(
         size = signed_contracts[j] * discount[j] * f * scale
         usable = (s > 0.0) & (s < np.inf) & (f > 0.0) & (k > 0.0) & (k < np.inf) & (abs(size) < np.inf)
         inverse = 1.0 / s
-        at_spot = log_ratio(f, k) * inverse + 0.5 * s
-        intercept[j] = at_spot if usable else 0.0
-        slope[j] = inverse if usable else 0.0
+        d1 = log_ratio(f, k) * inverse + 0.5 * s
+        intercept[j] = d1 * _BASE_TWO if usable else 0.0
+        slope[j] = inverse * _BASE_TWO if usable else 0.0
         weight[j] = size * inverse if usable else 0.0
 
 
@@ -154,12 +157,16 @@ def _profile(intercept: Floats, slope: Floats, weight: Floats, spot: float, grid
     for j in range(points):
         log_move[j] = log_ratio(grid[j], spot)
         out[j] = 0.0
-    for i in range(intercept.shape[0]):
-        a = intercept[i]
-        b = slope[i]
-        c = weight[i]
+    # Two contracts a pass: half the traffic with `out`, and two chains for the processor to overlap.
+    pairs = intercept.shape[0] // 2
+    for i in range(pairs):
+        a, b, c = intercept[2 * i], slope[2 * i], weight[2 * i]
+        a2, b2, c2 = intercept[2 * i + 1], slope[2 * i + 1], weight[2 * i + 1]
         for j in range(points):
-            out[j] += cell_gamma(a, b, c, log_move[j])
+            out[j] += cell_gamma(a, b, c, log_move[j]) + cell_gamma(a2, b2, c2, log_move[j])
+    for i in range(2 * pairs, intercept.shape[0]):
+        for j in range(points):
+            out[j] += cell_gamma(intercept[i], slope[i], weight[i], log_move[j])
     for j in range(points):
         out[j] *= grid[j]
 

@@ -18,6 +18,7 @@ _SQRT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
 _CHUNK_ROWS = 2048
 _STEP_MAX = 1e-3
 _ITERATIONS_MAX = 100
+_FROM_BASE_TWO = float(np.sqrt(2.0 * np.log(2.0)))
 _TOTAL_VOL_RANGE = (1e-12, 80.0)
 
 # The same rational function as in implied_vol.py, highest power first.
@@ -197,6 +198,7 @@ def _bracketed(x: Floats, unit: Floats, time_value: Floats, ceiling: Floats) -> 
 
 def profile(intercept: Floats, slope: Floats, weight: Floats, spot: float, grid: Floats) -> Floats:
     """Dealer gamma on a spot grid in one expression over contracts x grid; see `gamma_profile.profile`."""
-    d1 = intercept[:, None] + slope[:, None] * np.log(grid / spot)
+    # Cells are in base two; numpy's exp is faster than its exp2.
+    d1 = (intercept * _FROM_BASE_TWO)[:, None] + (slope * _FROM_BASE_TWO)[:, None] * np.log(grid / spot)
     total: Floats = weight @ np.exp(-0.5 * d1 * d1) * grid
     return total

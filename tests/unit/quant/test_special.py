@@ -27,6 +27,13 @@ def test_exp_is_exact_at_zero_and_clamped_outside():
     assert special.exp(-1e9) == special.exp(-708.0)
 
 
+def test_exp2_negative_is_within_two_ulp():
+    arguments = [(float(q),) for q in np.linspace(0.0, 1019.9, 4001)]
+    assert max(relative_errors(special.exp2_negative, lambda q: mp.power(2, -mp.mpf(q)), arguments)) < 5e-16
+    assert special.exp2_negative(0.0) == 1.0
+    assert special.exp2_negative(1e9) == 2.0**-1020
+
+
 def test_log_ratio_is_within_two_ulp_also_next_to_one():
     rng = np.random.default_rng(5)
     near = [
