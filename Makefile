@@ -56,3 +56,7 @@ requirements: setup ## pin pyproject.toml's dependencies again, by hash: ARGS=--
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) \
 			pyproject.toml $${set#* } --output-file requirements/$${set%% *}.txt >/dev/null || exit 1; \
 	done
+
+.PHONY: torture
+torture: .venv/ready ## kill -9 the whole chain N times under load, then count what is lost or doubled (N=20)
+	@$(BIN)/python -m tests.torture $(if $(N),--kills $(N)) $(ARGS)

@@ -26,7 +26,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Broker", "BrokerError", "engine_answers", "jars", "reason_not_here"]
+__all__ = [
+    "Broker",
+    "BrokerError",
+    "die_with_parent",
+    "engine_answers",
+    "free_port",
+    "jars",
+    "listens",
+    "reason_not_here",
+]
 
 HERE = Path(__file__).parent
 JARS_ENV = "STRIKEWIRE_KAFKA_JARS"
@@ -156,7 +165,7 @@ class Broker:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=_die_with_parent if self._die_with_parent else None,
+                preexec_fn=die_with_parent if self._die_with_parent else None,
             )  # fmt: skip
         if wait:
             self.wait_until_ready()
@@ -165,12 +174,16 @@ class Broker:
     def wait_until_ready(self) -> None:
         """Return when clients can connect. Raises BrokerError."""
         deadline = time.monotonic() + START_S_MAX
-        while not _open(self.port):
+        while not listens(self.port):
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise BrokerError(f"the broker did not start; {self.log} ends: {self._last_words()}")
             time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Whether clients can connect."""
+        return listens(self.port)
 
     def stop(self) -> None:
         """Ask it to end, and see that it does."""
@@ -243,13 +256,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _open(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on that port of loopback."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child: a test that is killed leaves no broker behind (Linux; elsewhere it does nothing)."""
     with contextlib.suppress(OSError, AttributeError):
         import ctypes
@@ -278,7 +292,7 @@ def main() -> int:
     options = parser.parse_args()
     if not options.no_docker and engine_answers():
         os.execvp("docker", ["docker", "compose", "up", "kafka"])
-    if _open(options.port):
+    if listens(options.port):
         print(f"port {options.port} of 127.0.0.1 is in use", file=sys.stderr)
         return 2
     try:

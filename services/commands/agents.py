@@ -46,16 +46,17 @@ def run(options: argparse.Namespace) -> int:
     config = kafka_configuration(options)
     rules = config.rules()
     # A misspelt rule is refused, and everything compiled, before the group hears of us.
-    warm_up(rules, _calendar(ny_date(time.time_ns())))
+    warm_up(rules, calendar_of_day(ny_date(time.time_ns())))
 
     def build(partition: int, log_ns: int) -> Pipeline:
-        return build_pipeline(rules, _calendar(ny_date(log_ns)), partition)
+        return build_pipeline(rules, calendar_of_day(ny_date(log_ns)), partition)
 
     return serve_agents(config, build, options.metrics_port, options.json)
 
 
 @functools.lru_cache(maxsize=2)
-def _calendar(day: dt.date) -> Calendar:
+def calendar_of_day(day: dt.date) -> Calendar:
+    """The calendar for a log of that day."""
     return Calendar.around(ny_ns(day, 12))
 
 
