@@ -46,12 +46,13 @@ class ContractTable:
     `id_of(ticker)` is the id, `BAD_TICKER` for what cannot be an option ticker, or `TABLE_FULL`; neither of the two is
     remembered, so nonsense cannot fill the memory. `ids` holds the known ones: look there first when there are many.
     The arrays are indexed by id and may be replaced by longer ones when the table grows: take them from the table each
-    time.
+    time. Ids hold until contracts are retired, which `generation` counts.
     """
 
     def __init__(self, partition_of: Callable[[str], int], contracts_max: int = CONTRACTS_MAX) -> None:
         self.ids: dict[str, int] = {}
         self.tickers: list[str] = []
+        self.generation = 0
         self.underlyings: dict[str, int] = {}  # underlying -> partition, in order of first sight
         self._partition_of = partition_of
         self._contracts_max = contracts_max
@@ -92,6 +93,22 @@ class ContractTable:
         self.tickers.append(ticker)
         self.ids[ticker] = at
         return at
+
+    def retire(self, before_day: int) -> npt.NDArray[np.intp]:
+        """Forget the contracts that expired before `before_day`; the old ids of those that stay, in their new order.
+
+        A gateway that runs for weeks would otherwise fill its table with what no longer trades.
+        """
+        kept = np.flatnonzero(self.expiry_day[: len(self.tickers)] >= before_day)
+        if len(kept) == len(self.tickers):
+            return kept
+        self.tickers = [self.tickers[at] for at in kept]
+        self.ids = {ticker: at for at, ticker in enumerate(self.tickers)}
+        for name in ("underlying", "root", "expiry_day", "strike_mills", "right", "partition"):
+            column = getattr(self, name)
+            column[: len(kept)] = column[kept]
+        self.generation += 1
+        return kept
 
     def _fill(self, at: int, contract: Contract) -> None:
         underlying = underlying_of(contract.root)

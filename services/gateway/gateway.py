@@ -23,7 +23,8 @@ import msgspec
 
 from schemas.decisions import DeadLetter
 from schemas.frames import Frame, Lane
-from services.core.calendar import NS
+from schemas.symbols import EPOCH_ORDINAL
+from services.core.calendar import NS, ny_date
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
 from services.gateway.inbox import Inbox
 from services.gateway.interest import Interest
@@ -112,6 +113,7 @@ class Gateway:
         self._sockets: dict[str, FeedSocket] = {}
         self._started_ns = 0
         self._stopping = False
+        self._today = 0
         self._next_poll_ns = 0
         self._next_rank_ns = 0
         self._next_watch_ns = 0
@@ -273,7 +275,8 @@ class Gateway:
         now_ns = time.time_ns()
         await self._reject("rest/chain", page.rejects, now_ns)
         self.stats.greeks += len(page.partitions)
-        self._interest.chain(page.contracts, page.rows)
+        if page.generation == self._table.contracts.generation:  # else its ids are of another day
+            self._interest.chain(page.contracts, page.rows)
         await self._emit(self._writer.write(Lane.GREEKS, page.rows, page.partitions, now_ns))
 
     def _lost(self, item: Lost) -> None:
@@ -305,6 +308,7 @@ class Gateway:
         """Choose the contracts to quote."""
         now_ns = self._now_ns()
         self._next_rank_ns = now_ns + int(self.settings.quote_rerank_s * NS)
+        self._retire(now_ns)
         socket = self._sockets.get("options")
         if socket is None or not self.settings.quote_contracts_max:
             return
@@ -315,6 +319,13 @@ class Gateway:
         if socket.session is not None:
             socket.session.want(socket.pairs, wall_ns)
             await socket.send(socket.session.data_to_send())
+
+    def _retire(self, now_ns: int) -> None:
+        """Once a day forget what expired before yesterday, whose late reports may still come."""
+        today = ny_date(now_ns).toordinal() - EPOCH_ORDINAL
+        if today != self._today:
+            self._today = today
+            self._interest.keep(self._table.contracts.retire(today - 1))
 
     async def _poll_forever(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
         while not poller.disabled:

@@ -48,6 +48,13 @@ class Interest:
         self._open_interest[ids] = np.maximum(rows.open_interest, 0)
         self._spot_usd[ids] = rows.spot_usd
 
+    def keep(self, kept: npt.NDArray[np.intp]) -> None:
+        """The contract table retired all but the ids `kept`."""
+        for column, blank in ((self._flow_usd, 0.0), (self._open_interest, 0.0), (self._spot_usd, np.nan)):
+            staying = column[kept]
+            column[: len(kept)] = staying
+            column[len(kept) :] = blank
+
     def best(self, count: int, held: frozenset[str], now_ns: int) -> list[str]:
         """The tickers of the `count` contracts to quote from now on; halves the flow seen so far."""
         self._grow()
@@ -60,13 +67,15 @@ class Interest:
         score += OPEN_INTEREST_POINTS * np.log10(1.0 + self._open_interest[:known])
         score += NEARNESS_POINTS * self._nearness(days)
         for ticker in held:
-            score[contracts.ids[ticker]] += HELD_POINTS
+            at = contracts.ids.get(ticker)
+            if at is not None:  # it has not been retired meanwhile
+                score[at] += HELD_POINTS
         score[days < 0] = -np.inf
         self._flow_usd *= FLOW_KEPT
         # A stable sort on the score, ties by id: one and the same history gives one and the same choice.
         wanted = np.flatnonzero(score > 0)
         order = wanted[np.argsort(-score[wanted], kind="stable")[:count]]
-        return [contracts.tickers[at] for at in order.tolist()]
+        return [contracts.tickers[row] for row in order.tolist()]
 
     def _nearness(self, days: npt.NDArray[np.int32]) -> Float64:
         """1 at the money on the last day, falling with log moneyness and with days; 0 where no spot is known."""

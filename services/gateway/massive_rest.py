@@ -126,10 +126,12 @@ class _Envelope(Struct):
 
 
 class ChainPage(NamedTuple):
-    """One page of a chain snapshot as columns, each row's partition, the address of the next page."""
+    """One page of a chain snapshot as columns, each row's contract id (of the table's `generation`) and partition, and
+    the address of the next page."""
 
     rows: GreekRows
     contracts: Index
+    generation: int
     partitions: Int16
     rejects: list[Reject]
     next_url: str | None
@@ -250,7 +252,7 @@ def chain_page(body: bytes, contracts: ContractTable, now_ns: int, day_start_ns:
         np.array([_day_volume(row.day, day_start_ns) for row in rows], np.int64),
         np.array([_spot_usd(row.underlying_asset) for row in rows], np.float64),
     )
-    return ChainPage(columns, at, contracts.partition.take(at), rejects, next_url)
+    return ChainPage(columns, at, contracts.generation, contracts.partition.take(at), rejects, next_url)
 
 
 _NO_QUOTE, _NO_GREEKS = _LastQuote(), _Greeks()

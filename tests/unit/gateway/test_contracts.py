@@ -54,3 +54,32 @@ def test_beyond_its_bound_a_table_refuses() -> None:
     ids = [table.id_of(f"O:A251219C{strike:08d}") for strike in range(5)]
     assert ids == [0, 1, 2, TABLE_FULL, TABLE_FULL]
     assert table.id_of("O:A251219C00000001") == 1
+
+
+def test_what_expired_is_forgotten_and_the_rest_keeps_its_columns() -> None:
+    table = ContractTable(lambda underlying: {"A": 1, "B": 2}[underlying])
+    tickers = ["O:A251219C00001000", "O:B260116P00002000", "O:A251220C00003000", "O:B251219P00004000"]
+    for ticker in tickers:
+        table.id_of(ticker)
+    kept = table.retire(20442)  # 2025-12-20
+    assert kept.tolist() == [1, 2]
+    assert table.tickers == [tickers[1], tickers[2]]
+    assert [table.id_of(ticker) for ticker in (tickers[2], tickers[1], tickers[0])] == [1, 0, 2]
+    assert table.strike_mills[:3].tolist() == [2000, 3000, 1000]
+    assert table.partition[:3].tolist() == [2, 1, 1]
+    assert table.generation == 1
+
+
+def test_nothing_expired_changes_nothing() -> None:
+    table = ContractTable(lambda underlying: 0)
+    table.id_of(v.SPY_CALL)
+    assert table.retire(20441).tolist() == [0]
+    assert (table.generation, table.id_of(v.SPY_CALL)) == (0, 0)
+
+
+def test_a_table_made_full_by_the_expired_has_room_again() -> None:
+    table = ContractTable(lambda underlying: 0, contracts_max=1)
+    table.id_of("O:A251219C00001000")
+    assert table.id_of("O:A260116C00001000") == TABLE_FULL
+    table.retire(20442)
+    assert table.id_of("O:A260116C00001000") == 0

@@ -77,6 +77,21 @@ def test_without_a_spot_open_interest_decides() -> None:
     assert interest.best(1, frozenset(), NOW) == [contract(660)]
 
 
+def test_flow_stays_with_its_contract_when_others_are_retired() -> None:
+    table, interest = setting(contract(650, "251216"), contract(650), contract(900))
+    trade(table, interest, contract(900), 1_000_000.0)
+    interest.keep(table.retire(20441))
+    assert interest.best(2, frozenset(), NOW) == [contract(900), contract(650)]
+    assert table.id_of(contract(1000)) == 2
+    assert interest.best(3, frozenset(), NOW) == [contract(900), contract(650)], "a new contract inherits nothing"
+
+
+def test_a_held_contract_that_was_retired_is_let_go() -> None:
+    table, interest = setting(contract(650, "251216"), contract(650))
+    interest.keep(table.retire(20441))
+    assert interest.best(2, frozenset({contract(650, "251216")}), NOW) == [contract(650)]
+
+
 def test_nothing_known_means_nothing_quoted() -> None:
     table = ContractTable(lambda underlying: 0)
     assert Interest(table).best(10, frozenset(), NOW) == []
