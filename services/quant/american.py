@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from services.quant.arrays import Floats, Signs, Statuses, rows_of
 from services.quant.black import ABOVE_MAXIMUM, BAD_INPUT, BAD_TIME, BELOW_INTRINSIC, OK
 from services.quant.black_kernels import otm_price_scaled
+from services.quant.implied_vol import finish as european_vol
 from services.quant.jit import F64_IN, F64_OUT, I8_IN, U8_OUT, called, kernel
 from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio, norm_cdf
 
@@ -26,6 +27,7 @@ _BOUNDARY_TOLERANCE = 1e-9
 _VOL_STEPS_MAX = 80
 _VOL_MIN, _VOL_MAX = 1e-4, 10.0
 _VOL_TOLERANCE = 1e-10
+_PRICE_TOLERANCE = 1e-13
 # Below this rate (continuous, per year) early exercise of a put gains nothing that can be priced.
 _RATE_MIN = 1e-9
 # Share of time passed, share left, and weight of each quadrature node: sin**2, cos**2 and 2 sin cos times Gauss's.
@@ -58,7 +60,7 @@ def price(
     """American value; NaN for a bad row.
 
     >>> price(100.0, 100.0, 1.0, 0.05, 0.0, 0.2, [1, -1]).round(3)
-    array([10.451,  6.087])
+    array([10.451,  6.101])
     """
     rows = rows_of(spot, strike, years, rate, dividend_yield, vol, right=right)
     if out is None:
@@ -211,8 +213,15 @@ def _implied_vol_rows(
         if not (0.0 < t < np.inf):
             status[j] = BAD_TIME
             continue
+        # An American option is worth more than the European, so its vol is below the one that prices the European.
+        discount = exp(-r * t)
+        european, european_status = european_vol(p, s * exp((r - q) * t), k, t, discount, right[j])
         low = _VOL_MIN
         high = _VOL_MAX
+        if european_status == OK:
+            high = min(european * 1.000001, _VOL_MAX)
+            if american_value(s, k, t, r, q, 0.8 * european, right[j]) < p:
+                low = 0.8 * european
         f_low = american_value(s, k, t, r, q, low, right[j]) - p
         f_high = american_value(s, k, t, r, q, high, right[j]) - p
         if f_low >= 0.0:
@@ -222,22 +231,23 @@ def _implied_vol_rows(
             status[j] = ABOVE_MAXIMUM
             continue
         status[j] = OK
-        middle = 0.5 * (low + high)
+        middle = high
         side = 0
-        for step in range(_VOL_STEPS_MAX):
+        for _ in range(_VOL_STEPS_MAX):
             # Price against vol is nearly straight once vol is known to a factor of two: halve first, then Illinois.
-            middle = np.sqrt(low * high) if step < 4 else (low * f_high - high * f_low) / (f_high - f_low)
+            wide = high > 2.0 * low
+            middle = np.sqrt(low * high) if wide else (low * f_high - high * f_low) / (f_high - f_low)
             f = american_value(s, k, t, r, q, middle, right[j]) - p
             if f > 0.0:
-                f_low = 0.5 * f_low if side == 1 and step > 4 else f_low
+                f_low = 0.5 * f_low if side == 1 and not wide else f_low
                 high = middle
                 f_high = f
                 side = 1
             else:
-                f_high = 0.5 * f_high if side == -1 and step > 4 else f_high
+                f_high = 0.5 * f_high if side == -1 and not wide else f_high
                 low = middle
                 f_low = f
                 side = -1
-            if high - low < _VOL_TOLERANCE or f == 0.0:
+            if high - low < _VOL_TOLERANCE or abs(f) < _PRICE_TOLERANCE * p:
                 break
         vol[j] = middle

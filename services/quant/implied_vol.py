@@ -180,7 +180,7 @@ def implied_vol_rows(
         for j in range(start, end):
             status[j] = OK
             if not vol[j] > 0.0:
-                vol[j], status[j] = _finish(price[j], forward[j], strike[j], years[j], discount[j], right[j])
+                vol[j], status[j] = finish(price[j], forward[j], strike[j], years[j], discount[j], right[j])
 
 
 @inlined
@@ -217,9 +217,7 @@ def _vector_pass(
 
 
 @called
-def _finish(
-    price: float, forward: float, strike: float, years: float, discount: float, right: int
-) -> tuple[float, int]:
+def finish(price: float, forward: float, strike: float, years: float, discount: float, right: int) -> tuple[float, int]:
     """(vol, status) of a row that the vector pass left open."""
     finite = (price < np.inf) & (0.0 < forward < np.inf) & (0.0 < strike < np.inf) & (0.0 < discount < np.inf)
     if not (finite & (right != 0) & (price > -np.inf)):
