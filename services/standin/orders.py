@@ -77,6 +77,8 @@ PRINTS_AN_ORDER = float(sum(flavour.print_share for flavour in _FLAVOURS) / _ORD
 _SIZE_MEDIAN = np.array([2.2, 18.0, 2.2, 70.0, 50.0, 2.8, 25.0, 300.0, 4.0])
 _SIZE_SIGMA = np.array([1.1, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1, 0.8, 1.2])
 SIZE_MAX = 20_000
+# Up to this an order is nobody's business, whatever the open interest.
+ORDINARY_SIZE = 20
 # Sweeps are over within this; they begin early enough in their second to end in it.
 SWEEP_MS = 200
 VENUES_MIN, VENUES_MAX = 3, 8
@@ -151,6 +153,8 @@ def draw(rng: np.random.Generator, book: Book, cumulative: Floats, prints: float
     # People like round numbers: half the orders above ten are for a multiple of five or ten.
     nearest = np.where(size > 50, 10, 5)
     size = np.where((size > 10) & (chance[2] < 0.5), np.round(size / nearest) * nearest, size)
+    # Who is not informed does not take a multiple of a contract's open interest at once.
+    size = np.minimum(size, ORDINARY_SIZE + book.listing.open_interest[row] // 2)
     return Orders(
         kind=kind,
         condition=condition.astype(np.int32),

@@ -230,8 +230,8 @@ def _open_interest(
     # Daily expiries are opened late and hold less; what trades in them today is many times what was open this morning.
     age = 0.9 if days <= 8 else 1.0
     # Single names list fewer strikes than index products here, so each holds more of what they trade in a few days.
-    busy = 60.0 * member.weight**0.8 if member.is_index or member.follows else 420.0 * member.weight**0.65
-    base = busy * (2.2 if is_monthly else 0.7) * age / (1.0 + days / 200.0)
+    busy = 60.0 * member.weight**0.8 if member.is_index or member.follows else 900.0 * member.weight**0.6
+    base = busy * (2.2 if is_monthly else 1.3) * age / (1.0 + days / 200.0)
     step = _terms(member).step_usd * 1000
     roundness = np.where(strikes % (10 * step) == 0, 4.0, np.where(strikes % (5 * step) == 0, 1.8, 0.7))
     moneyness = (strikes / 1000.0 / level - 1.0) / (member.vol_annual * math.sqrt(max(days, 3) / 365.0))
