@@ -35,10 +35,11 @@ from tests.support.machines import (
 MINUTE_NS = 60 * NS
 
 
-def machine(contexts: Sequence[Any] | None = None, judge: EveryOther | None = None) -> Pipeline:
+def machine(contexts: Sequence[Any] | None = None, judge: EveryOther | None = None, sampling: bool = True) -> Pipeline:
     if contexts is None:
         contexts = [Last(Last.Parameters()), Prints(Prints.Parameters()), Follower(Follower.Parameters())]
-    return Pipeline(0, CALENDAR, contexts, [Echo(Echo.Parameters())], judge if judge is not None else EveryOther())
+    judge = EveryOther() if judge is None else judge
+    return Pipeline(0, CALENDAR, contexts, [Echo(Echo.Parameters())], judge, sampling=sampling)
 
 
 class Log:
@@ -415,6 +416,15 @@ def test_any_split_of_the_log_gives_equal_decisions(log: list[Frame], data: st.D
     once, again = run(log), run(resplit(data, log))
     assert again.lines() == once.lines()
     assert again.views == once.views
+
+
+@settings(max_examples=50)
+@given(logs())
+def test_publishing_views_changes_no_decision(log: list[Frame]) -> None:
+    """Live samples views every minute, replay does not."""
+    outputs = run(log, machine(sampling=False))
+    assert outputs.lines() == run(log).lines()
+    assert outputs.views == []
 
 
 @settings(max_examples=60)
