@@ -50,10 +50,11 @@ FETCH_WAIT_MS = 50
 # Inserts beside each other; the served engine has four handles and others want some.
 INSERTS = 2
 RETRY_MS_MIN = 100
-# The group's patience with a sink that says nothing.
-SESSION_MS = 10_000
+# The group's patience with a sink that says nothing: the least that Kafka grants.
+SESSION_MS = 6_000
 # For what is on its way when partitions go or the sink ends.
 SETTLE_S = 5.0
+DEAD_LETTERS = "dead.letters"
 LAG_EVERY_NS = 1_000_000_000
 
 
@@ -132,14 +133,18 @@ class KafkaSink:
             self._failed.result()
 
     async def _read(self, wanted: list[TopicPartition]) -> dict[TopicPartition, list[Any]]:
+        """Records of partitions that are known here: the consumer may have been given more in this very moment."""
         if wanted:
             return dict(await self._consumer.getmany(*wanted, timeout_ms=POLL_MS, max_records=POLL_RECORDS))
+        held = list(self._partitions)
+        if not held:
+            await asyncio.sleep(POLL_MS / 1000)
+            return {}
         # Nothing may come in. The consumer must be asked all the same, or the group takes it for dead.
-        held = self._consumer.assignment()
         self._consumer.pause(*held)
-        await self._consumer.getmany(timeout_ms=POLL_MS)
-        self._consumer.resume(*(held & self._consumer.assignment()))
-        return {}
+        late = dict(await self._consumer.getmany(*held, timeout_ms=POLL_MS))
+        self._consumer.resume(*(place for place in held if place in self._consumer.assignment()))
+        return late
 
     def _show_lag(self) -> None:
         lags = dict.fromkeys((topic.name for topic in self._topics.values()), 0)
@@ -208,13 +213,13 @@ class KafkaSink:
 
     async def bury(self, items: Iterable[Item]) -> None:
         """Hand poison to dead.letters; returns when Kafka has it."""
-        topic = self._kafka.topic("dead.letters")
+        topic = self._kafka.topic(DEAD_LETTERS)
         for item in items:
             letter = item.poison
             assert letter is not None
             log.warning("%s: %s", letter.source, letter.detail)
             self.metrics.count("strikewire_dead_letters_total", reason=letter.reason)
-            if letter.source != topic:  # what is poison in dead.letters itself goes straight into its table
+            if letter.source != DEAD_LETTERS:  # what is poison in dead.letters itself goes straight into its table
                 await self._producer.send_and_wait(topic, canonical(letter), key=letter.source.encode())
 
     async def insert(self, table: str, rows: Any, name: str, prove: Callable[[], Awaitable[None]]) -> None:

@@ -130,6 +130,7 @@ class Partition:
         self._filling, self._items, self._last_before = Filling(end), [], last
         self._fill(now_ns)
         self._sending = asyncio.create_task(self._send(start, end, items, before, last), name=f"send {self.name}")
+        self._sending.add_done_callback(lambda _: self.advance(time.monotonic_ns()))
 
     @property
     def reforming(self) -> bool:

@@ -25,7 +25,6 @@ class ServiceProcess:
         self._arguments = [str(argument) for argument in arguments]
         self._log = log
         self._environment = {**os.environ, **(environment or {})}
-        self._lines: queue.Queue[str | None] = queue.Queue()
         self.ready: dict[str, Any] = {}
 
     def __enter__(self) -> ServiceProcess:
@@ -47,8 +46,9 @@ class ServiceProcess:
             [sys.executable, "-m", "services.cli", *self._arguments, "--json"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, env=self._environment, text=True,
         )  # fmt: skip
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
-        line = self._lines.get(timeout=READY_S_MAX)
+        lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=_read, args=(self.process, lines), daemon=True).start()
+        line = lines.get(timeout=READY_S_MAX)
         tail = self._log.read_text()[-2000:] if self._log else ""
         assert line is not None, f"{self._arguments[0]} ended with {self.process.wait(5)} before it was ready\n{tail}"
         self.ready = json.loads(line)
@@ -72,8 +72,9 @@ class ServiceProcess:
         """SIGCONT."""
         self.process.send_signal(signal.SIGCONT)
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
+
+def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)

@@ -6,7 +6,6 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +27,9 @@ from tests.support.logs_small import START_NS, LogBuilder
 from tests.support.services import ServiceProcess
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    folder = tmp_path_factory.mktemp("served")
-    with ServiceProcess("warehouse", "--port", 0, "--data-dir", folder, log=folder / "log") as process:
-        yield process
-
-
 @pytest.fixture
 def url(served: ServiceProcess) -> str:
     return str(served.ready["url"])
-
-
-@pytest.fixture
-def client(url: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The unchanged HTTP client on a database of its own."""
-    made = open_remote(WarehouseConfig(url=url, database=f"test_{abs(hash(request.node.name)) % 10**9}"))
-    yield made
-    made.close()
 
 
 def post(url: str, body: bytes, path: str = "/", **headers: str) -> tuple[int, bytes, dict[str, str]]:
