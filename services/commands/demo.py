@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextlib.asynccontextmanager
 async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
+    """The stand-in while the context is open, at the market time that follows what the data directory holds."""
     try:
         source = open_source(
             seed=options.seed,

@@ -34,6 +34,7 @@ def price_rows(
     right: Signs,
     out: Floats,
 ) -> None:
+    """`black.price` over rows: flat columns of equal length, all (n,); NaN in `out` where an input cannot be."""
     for j in range(out.shape[0]):
         f = forward[j]
         k = strike[j]
@@ -63,6 +64,7 @@ def greeks_rows(
     charm: Floats,
     vomma: Floats,
 ) -> None:
+    """`black.greeks` over rows: flat columns of equal length, all (n,); NaN in every output where an input cannot be."""
     for j in range(delta.shape[0]):
         f = forward[j]
         k = strike[j]
