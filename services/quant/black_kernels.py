@@ -64,7 +64,7 @@ def greeks_rows(
     charm: Floats,
     vomma: Floats,
 ) -> None:
-    """`black.greeks` over rows: flat columns of equal length, all (n,); NaN in every output where an input cannot be."""
+    """`black.greeks` over rows: flat columns of equal length, (n,); NaN in every output where an input cannot be."""
     for j in range(delta.shape[0]):
         f = forward[j]
         k = strike[j]

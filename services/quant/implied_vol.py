@@ -172,7 +172,7 @@ def implied_vol_rows(
     vol: Floats,
     status: Statuses,
 ) -> None:
-    """`black.implied_vol` over rows, (n,) each: a chunk in one vector pass, then the rows it left by the scalar loop."""
+    """`black.implied_vol` over rows, (n,) each: chunks in one vector pass, then what it left by the scalar loop."""
     rows = vol.shape[0]
     for start in range(0, rows, _CHUNK_ROWS):
         end = min(start + _CHUNK_ROWS, rows)
