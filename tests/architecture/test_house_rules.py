@@ -148,6 +148,29 @@ def test_every_public_class_and_function_says_what_it_is() -> None:
     assert not found, told(found)
 
 
+# Unit tests that belong to no single file: what they look at.
+OF_SEVERAL_FILES = {
+    "quant/test_real_chains.py": "the whole room on chains that were quoted",
+    "standin/test_vendor_client.py": "the vendor's own client against the whole server",
+}
+
+
+def test_unit_tests_mirror_the_tree() -> None:
+    """tests/unit/<room>/test_<file>.py is about services/<room>/<file>.py, a leading underscore aside."""
+    found = []
+    for path in committed():
+        name = path.relative_to(ROOT).as_posix()
+        if not re.match(r"tests/unit/.*test_\w+\.py$", name):
+            continue
+        *rooms, file = path.relative_to(ROOT / "tests" / "unit").parts
+        packages = (ROOT, ROOT / "services")
+        files = (file.removeprefix("test_"), file.removeprefix("test"))
+        mirrored = any(package.joinpath(*rooms, each).is_file() for package in packages for each in files)
+        if not mirrored and "/".join([*rooms, file]) not in OF_SEVERAL_FILES:
+            found.append(f"{name} mirrors no file; rename it, or say in OF_SEVERAL_FILES what it looks at")
+    assert not found, told(found)
+
+
 def test_every_make_target_is_in_the_help() -> None:
     text = (ROOT / "Makefile").read_text()
     found = [
