@@ -51,7 +51,7 @@ log = logging.getLogger("strikewire.gateway")
 # is time enough for a garbage collection or a disk, and 64 MiB is four frames of the biggest size.
 INBOX_FRAMES_MAX, INBOX_BYTES_MAX = 300, 64 * 1024 * 1024
 # In lockstep every frame held here is market time that has run ahead of us.
-LOCKSTEP_FRAMES_MAX = 2
+LOCKSTEP_FRAMES_MAX = 1
 WATCH_NS = NS
 # An exchange time further ahead of the market's than this is an error of the feed: a long weekend with room, because a
 # tape leaps from a Thursday's close to a Tuesday's open.
