@@ -11,8 +11,8 @@ import signal
 import time
 from typing import Any
 
+from services.commands._kafka import add_broker_arguments, kafka_configuration
 from services.commands._output import console, print_json
-from services.commands._replaying import configuration
 from services.config import Config
 from services.errors import StoreError
 from services.health import serve_health
@@ -21,22 +21,23 @@ from services.metrics import Metrics
 from services.sinks.hot_state import HotState
 from services.sinks.kafka_sink import KafkaSink
 
-EXAMPLE = "strikewire sink --warehouse http://127.0.0.1:8123 --config strikewire.toml"
+EXAMPLE = "strikewire sink --warehouse http://127.0.0.1:8123 --brokers 127.0.0.1:9092"
 
 # A warehouse that starts beside us takes seconds; one that is away at our start is waited for this long.
 WAREHOUSE_S_MAX = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing but a port."""
+    """Which Kafka; the warehouse is a common option."""
+    add_broker_arguments(parser)
     parser.add_argument("--metrics-port", type=int, metavar="P", help="of /live, /ready and /metrics")
 
 
 def run(options: argparse.Namespace) -> int:
-    """130 when interrupted; it has no other end."""
+    """0 when asked to end, 130 when interrupted."""
     import uvloop
 
-    config = configuration(options)
+    config = kafka_configuration(options)
     if config.warehouse.url:
         client = _patient_client(config)
         try:
@@ -59,9 +60,14 @@ def _patient_client(config: Config) -> Any:
 
 
 async def _run(options: argparse.Namespace, config: Config, client: Any) -> int:
-    stop = asyncio.Event()
+    stop, seen = asyncio.Event(), list[int]()
+
+    def ask(number: int) -> None:
+        seen.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, ask, number)
     metrics = Metrics()
     sink = KafkaSink(config.kafka, config.sink, client, metrics)
     hot = HotState(config.kafka, config.redis, metrics)
@@ -70,14 +76,14 @@ async def _run(options: argparse.Namespace, config: Config, client: Any) -> int:
         works = [asyncio.create_task(sink.run(), name="sink"), asyncio.create_task(hot.run(), name="hot state")]
         waits = [asyncio.create_task(stop.wait(), name="signal")]
         announcing = asyncio.create_task(_announce(options, sink, metrics_port), name="announce")
-        done, _ = await asyncio.wait({*works, *waits}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*works, *waits}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*works, *waits, announcing):
             task.cancel()
         results = await asyncio.gather(*works, *waits, announcing, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):
             raise result
-    return 130 if stop.is_set() or not done else 0
+    return 130 if signal.SIGINT in seen else 0
 
 
 async def _announce(options: argparse.Namespace, sink: KafkaSink, port: int) -> None:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """130 when interrupted; it has no other end."""
+    """0 when asked to end, 130 when interrupted."""
     if not 0 <= options.port <= 65535:
         raise InputError(f"--port {options.port}", "between 0 and 65535")
     if not 1 <= options.handles <= 64:
@@ -43,9 +43,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace, config: Config) -> int:
-    stop = asyncio.Event()
+    stop, seen = asyncio.Event(), list[int]()
+
+    def ask(number: int) -> None:
+        seen.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, ask, number)
     password = secret(PASSWORD_VARIABLE)
     limits = Limits()._replace(handles=options.handles)
     path = options.data_dir / WAREHOUSE_DIR
@@ -62,4 +67,4 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
         else:
             console.print(f"warehouse on {url} (ClickHouse HTTP), metrics on {health}/metrics; Ctrl-C ends")
         await stop.wait()
-    return 130
+    return 130 if signal.SIGINT in seen else 0

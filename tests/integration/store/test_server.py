@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal as signals
 import threading
 import time
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_a_password_is_asked_for_and_never_shown(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv("STRIKEWIRE_WAREHOUSE_PASSWORD_FILE", str(secret_file))
         with open_remote(WarehouseConfig(url=url)) as client:
             assert client.query("SELECT 1").result_rows == [(1,)]
-        assert process.stop() == 130
+        assert process.stop() == 0
         shown = (tmp_path / "log").read_text() + json.dumps(process.ready) + str(refused.value)
         assert "s3cret-word" not in shown
 
@@ -217,6 +218,12 @@ def test_every_acknowledged_row_survives_kill_9(tmp_path: Path):
                     acknowledged += WarehouseWriter(client).write_frames([builder.frame(Lane.TICKS, 500)])
             timer.join()
     assert acknowledged > 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signals.SIGTERM, 0), (signals.SIGINT, 130)])
+def test_it_ends_when_asked_to(tmp_path: Path, number: int, status: int):
+    with ServiceProcess("warehouse", "--port", 0, "--data-dir", tmp_path, log=tmp_path / "log") as process:
+        assert process.stop(number) == status
 
 
 def test_an_address_that_is_none_is_named():

