@@ -1,0 +1,140 @@
+"""The seeded market played through the real way in, without sockets: wire, decoder, tabulator, writer; truth beside it.
+
+What the gateway does with a socket's bytes and a REST page happens here in the same order with the same classes: index
+values and bars, then prints and quotes, a rank-and-swap of quoted contracts a minute, near chains every half minute and
+far ones every five. One partition, so that the log has one order and a print is found by its position.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from schemas.frames import CLOCK_FEED, Frame, GreekRows, Lane, TradeRows
+from services.gateway.interest import Interest
+from services.gateway.massive import decode_frame
+from services.gateway.partition import Partitioner
+from services.gateway.settings import GatewaySettings
+from services.gateway.tabulate import Tabulator
+from services.gateway.writer import Writer
+from services.standin.bursts import Burst
+from services.standin.market import SECOND_NS, SeededMarket
+from services.standin.source import Batch
+from services.standin.truth import Truth
+from services.standin.wire import frames as wire_frames
+from services.standin.wire import index_events, option_events, stock_events
+
+__all__ = ["Played", "play"]
+
+NEAR_DAYS = 7
+SETTINGS = GatewaySettings(clock="feed", partitions=1)
+
+
+class Played(NamedTuple):
+    """A stretch of market as a log, and what it really was.
+
+    frames: in the log's order; row_of: position of a print in the log -> its row in `truth`.
+    """
+
+    frames: list[Frame]
+    truth: Truth
+    row_of: dict[int, int]
+    bursts: tuple[Burst, ...]
+    open_ns: int
+    minutes: int
+
+
+def play(seed: int, minutes: int, *, epoch: int = 1) -> Played:
+    """The first minutes of a seed's market."""
+    return _Feed(seed, epoch).run(minutes)
+
+
+class _Feed:
+    def __init__(self, seed: int, epoch: int) -> None:
+        self.market = SeededMarket(seed, keep_truth=True)
+        self.table = Tabulator(Partitioner(1, {}))
+        self.interest = Interest(self.table.contracts)
+        self.writer = Writer(1, epoch, CLOCK_FEED, SETTINGS.frame_rows_max, SETTINGS.flush_ms)
+        self.frames: list[Frame] = []
+        listing = self.market.listing
+        self.ids = np.array([self.table.contracts.id_of(ticker) for ticker in listing.tickers], np.intp)
+        days = (listing.settlement_ns - self.market.clock_ns) / (86_400 * SECOND_NS)
+        self.near, self.far = np.flatnonzero(days <= NEAR_DAYS), np.flatnonzero(days > NEAR_DAYS)
+        self.quoted = np.empty(0, np.int32)
+
+    def run(self, minutes: int) -> Played:
+        open_ns = self.market.clock_ns
+        for second in range(60 * minutes):
+            if second % int(SETTINGS.poll_far_s) == 0:
+                self._chain(self.far)
+            if second % int(SETTINGS.poll_near_s) == 0:
+                self._chain(self.near)
+            if second % int(SETTINGS.quote_rerank_s) == 0:
+                self._rank()
+            self._take(self.market.advance(SECOND_NS, self.quoted))
+        self.frames += self.writer.finish(0)
+        truth = self.market.truth.table()  # type: ignore[union-attr]
+        return Played(self.frames, truth, self._rows(truth), self.market._today.plan.bursts, open_ns, minutes)
+
+    def _take(self, batch: Batch) -> None:
+        for cluster, events in (
+            ("indices", index_events(self.market.index_tickers, batch.values)),
+            ("stocks", stock_events(self.market.stock_tickers, batch.bars)),
+        ):
+            for data in wire_frames(events):
+                ticks = self.table.ticks(decode_frame(cluster, data).events)
+                assert not ticks.rejects
+                self.frames += self.writer.write(Lane.TICKS, ticks.rows, ticks.partitions, 0)
+        for data in wire_frames(option_events(batch.listing, batch.prints, batch.quotes)):
+            trades = self.table.trades(decode_frame("options", data))
+            assert not trades.rejects
+            self.interest.prints(trades.contracts, trades.rows.price_usd, trades.rows.size_contracts)
+            self.frames += self.writer.write(Lane.TRADES, trades.rows, trades.partitions, 0)
+        # As on the feed's clock: nothing waits longer than the flush, whatever else comes.
+        self.frames += self.writer.flush(0)
+
+    def _chain(self, rows: np.ndarray) -> None:
+        market, table = self.market, self.table.contracts
+        state, at = market.snapshot(rows), self.ids[rows]
+        columns = GreekRows(
+            np.empty(0, np.int64),
+            np.full(len(rows), market.clock_ns),
+            table.underlying.take(at),
+            table.root.take(at),
+            table.expiry_day.take(at),
+            table.strike_mills.take(at),
+            table.right.take(at),
+            np.full(len(rows), 100, np.int32),
+            state.bid,
+            state.ask,
+            state.bid_size.astype(np.int32),
+            state.ask_size.astype(np.int32),
+            state.iv,
+            state.delta,
+            state.gamma,
+            state.theta,
+            state.vega,
+            market.listing.open_interest[rows],
+            state.day_volume,
+            state.spot,
+        )
+        self.interest.chain(at, columns)
+        self.frames += self.writer.write(Lane.GREEKS, columns, np.zeros(len(rows), np.int16), 0)
+
+    def _rank(self) -> None:
+        listing = self.market.listing
+        held = frozenset(listing.tickers[row] for row in self.quoted.tolist())
+        chosen = self.interest.best(SETTINGS.quote_contracts_max, held, self.market.clock_ns)
+        self.table.quotes.forget(held.difference(chosen))
+        self.quoted = np.array(sorted(listing.row_of[ticker] for ticker in chosen), np.int32)
+
+    def _rows(self, truth: Truth) -> dict[int, int]:
+        by_q = {q: row for row, q in enumerate(truth.q.tolist())}
+        assert len(by_q) == len(truth.q), "the sequence numbers of a day are unique"
+        found: dict[int, int] = {}
+        for frame in self.frames:
+            if isinstance(frame.rows, TradeRows):
+                positions = range(frame.header.position, frame.header.position + frame.header.rows)
+                found.update(zip(positions, map(by_q.__getitem__, frame.rows.vendor_seq.tolist()), strict=True))
+        return found
