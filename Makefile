@@ -57,6 +57,10 @@ requirements: setup ## pin pyproject.toml's dependencies again, by hash: ARGS=--
 			pyproject.toml $${set#* } --output-file requirements/$${set%% *}.txt >/dev/null || exit 1; \
 	done
 
+.PHONY: kafka
+kafka: .venv/ready ## a Kafka broker on 127.0.0.1:9092, in the foreground (ARGS="--port N")
+	@$(BIN)/python -m deploy.kafka.broker $(ARGS)
+
 .PHONY: torture
 torture: .venv/ready ## kill -9 the whole chain N times under load, then count what is lost or doubled (N=20)
 	@$(BIN)/python -m tests.torture $(if $(N),--kills $(N)) $(ARGS)
