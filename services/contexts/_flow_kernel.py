@@ -205,9 +205,8 @@ def _undirect(contract, traded, printed, bucket, day):
 def _cluster_of(clusters, printed):
     """The cluster a print went into, if that still is the same one; -1 otherwise."""
     at = printed.cluster
-    if at >= 0 and clusters[at].first_position == printed.cluster_first:
-        if clusters[at].epoch == printed.epoch:
-            return at
+    if at >= 0 and clusters[at].first_position == printed.cluster_first and clusters[at].epoch == printed.epoch:
+        return at
     return -1
 
 
@@ -495,8 +494,8 @@ def take_trades(
         if not single:
             scalars.multi_leg += 1
         elif size >= scalars.leg_contracts_min and _legs(
-            scalars, legs, prints, traded_all, contracts, clusters, held, owner, traded_at, number, event, exchange[row],
-            size, position, bucket, day,
+            scalars, legs, prints, traded_all, contracts, clusters, held, owner, traded_at, number, event,
+            exchange[row], size, position, bucket, day,
         ):  # fmt: skip
             scalars.inferred_multi_leg += 1
             single = False

@@ -17,7 +17,18 @@ from services.contexts._table import EMPTY, doubled
 from services.core.windows import MINUTES
 
 __all__ = [
-    "CLUSTER_INPUTS", "FAR", "LEGS", "NEED_CLUSTERS", "NEED_TRADED", "RING", "State", "grow", "new_state", "widen",
+    "CLUSTER_INPUTS",
+    "FAR",
+    "LEGS",
+    "NEED_CLUSTERS",
+    "NEED_TRADED",
+    "RING",
+    "Cluster",
+    "State",
+    "Traded",
+    "grow",
+    "new_state",
+    "widen",
 ]  # fmt: skip
 
 # Prints kept a contract: what a cancel can still find, and the inputs a contract's minute stands on.
@@ -52,13 +63,35 @@ SCALARS = _record(
 TRADED = _record(
     contract="i4", tick="i1", prints="i8", volume="i8", single_volume="i8", premium_usd="f8", weight="f8",
     signed="f8", delta_usd="f8", last_price_usd="f8", last_price_ns="i8", event_ns="i8", run_start_ns="i8",
-    run_prints="i4", repeat_hits="i4", minute="i8", first_price_usd="f8", first_size="i4", first_exchange="i2",
+    run_prints="i4", repeat_hits="i4", minute="i8",
 )  # fmt: skip
 
 PRINT = _record(
     price_usd="f8", size="i4", exchange="i2", side="i1", single="i1", sure="f8", premium_usd="f8", delta_usd="f8",
     event_ns="i8", epoch="i8", position="i8", cluster="i4", cluster_first="i8", live="i1",
 )  # fmt: skip
+
+
+class Traded(NamedTuple):
+    """A record of `traded` as Python values."""
+
+    contract: int
+    tick: int
+    prints: int
+    volume: int
+    single_volume: int
+    premium_usd: float
+    weight: float
+    signed: float
+    delta_usd: float
+    last_price_usd: float
+    last_price_ns: int
+    event_ns: int
+    run_start_ns: int
+    run_prints: int
+    repeat_hits: int
+    minute: int
+
 
 SUMS = {
     "prints": "f8", "premium_usd": "f8", "single_usd": "f8", "net_premium_usd": "f8", "delta_usd": "f8",
@@ -72,8 +105,41 @@ CLUSTER = _record(
     traded="i4", underlying="i4", side="i1", iso="i1", negotiated="i1", multi_leg="i1", pending="i1", kind="i1",
     walking="i1", epoch="i8", venues="u8", prints="i8", contracts="i8", premium_usd="f8", delta_usd="f8",
     p_usd="f8", weight="f8", first_ns="i8", last_ns="i8", close_ns="i8", first_position="i8", last_price_usd="f8",
-    price_min_usd="f8", price_max_usd="f8", delta="f8", spot_usd="f8", walk="i1", inputs="i4",
+    price_min_usd="f8", price_max_usd="f8", delta="f8", spot_usd="f8", inputs="i4",
 )  # fmt: skip
+
+
+class Cluster(NamedTuple):
+    """A record of `clusters` as Python values."""
+
+    traded: int
+    underlying: int
+    side: int
+    iso: int
+    negotiated: int
+    multi_leg: int
+    pending: int
+    kind: int
+    walking: int
+    epoch: int
+    venues: int
+    prints: int
+    contracts: int
+    premium_usd: float
+    delta_usd: float
+    p_usd: float
+    weight: float
+    first_ns: int
+    last_ns: int
+    close_ns: int
+    first_position: int
+    last_price_usd: float
+    price_min_usd: float
+    price_max_usd: float
+    delta: float
+    spot_usd: float
+    inputs: int
+
 
 NEED_TRADED, NEED_CLUSTERS = 1, 2
 

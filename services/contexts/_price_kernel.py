@@ -108,8 +108,8 @@ def _true_range(bar, previous_close):
 
 @kernel(STATE, types.int64, types.Array(types.int64, 1, "C"), returns=types.int64)
 def close_bars(state, now, closed):
-    """Close every running bar that ends at or before `now`; puts symbol x FRAMES + frame into `closed`, says how many."""
-    scalars, symbols, running, rings, ranges = state.scalars[0], state.symbols, state.running, state.rings, state.ranges
+    """Close the running bars that end at or before `now`; puts symbol x FRAMES + frame into `closed`, says how many."""
+    scalars, running, rings, ranges = state.scalars[0], state.running, state.rings, state.ranges
     count = 0
     for at in range(scalars.symbols):
         for frame in range(FRAMES):

@@ -5,22 +5,32 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from schemas.decisions import Contribution, Signal
+from schemas.decisions import Contribution, Signal, rounded
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
 from services.contexts import _chain
 from services.contexts._chain import NEED_NOTHING, Chain
 from services.contexts._flow_kernel import BLOCK, KINDS, close_clusters, take_spots, take_trades
-from services.contexts._flow_state import CLUSTER_INPUTS, FAR, RING, State, grow, new_state, widen
+from services.contexts._flow_state import (
+    CLUSTER_INPUTS,
+    FAR,
+    RING,
+    Cluster,
+    State,
+    Traded,
+    grow,
+    new_state,
+    widen,
+)  # fmt: skip
 from services.core.calendar import NS, Session
 from services.core.contract import Context, ContextView, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS, grouped_sums, window_sums
+from services.quant.black import greeks, implied_vol
 
 __all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"]
 
@@ -328,6 +338,7 @@ class Flow(Context):
     def _start(self) -> None:
         p = self.parameters
         underlyings = min(UNDERLYINGS_AT_START, p.underlyings_max)
+        self._contracts: dict[int, Contract] = {}  # those told about: at most what trades
         self.chain = _chain.new_chain(
             min(CONTRACTS_AT_START, p.contracts_max),
             underlyings,
@@ -342,9 +353,8 @@ class Flow(Context):
             "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "tick_age_ns": p.tick_age_s * NS,
             "epoch": self._epoch,
         }  # fmt: skip
-        for name, value in msgspec.structs.asdict(p).items():
-            if name in (state.scalars.dtype.names or ()):
-                rules[name] = value
+        names = state.scalars.dtype.names or ()
+        rules |= {name: value for name, value in msgspec.structs.asdict(p).items() if name in names}
         for name, value in rules.items():
             state.scalars[name] = value
         self._set_due()
@@ -367,45 +377,65 @@ class Flow(Context):
     def _close(self, now_ns: int) -> None:
         state = self.state
         # A closing for a new epoch has no time of its own; its sums belong to the last minute there was.
-        closed = np.empty(len(state.pending), np.int32)
+        closed = np.empty(int(state.scalars["pending"][0]), np.int32)
         count = close_clusters(self.chain, state, now_ns, int(self.chain.counts["now_ns"][0]), closed)
         for at in closed[:count].tolist():
-            cluster = _named(state.clusters[at])
-            if cluster["kind"]:
+            cluster = Cluster._make(state.clusters[at].item())
+            if cluster.kind:
                 self.triggers.append(self._cluster_trigger(at, cluster))
 
-    def _cluster_trigger(self, at: int, cluster: dict[str, Any]) -> Trigger:
-        state = self.state
-        contract = self._contract(int(state.traded["contract"][cluster["traded"]]))
+    def _cluster_trigger(self, at: int, cluster: Cluster) -> Trigger:
+        contract = self._contract(int(self.state.traded["contract"][cluster.traded]))
         first = at * CLUSTER_INPUTS
-        positions = state.inputs[first : first + cluster["inputs"]].tolist()
+        positions = self.state.inputs[first : first + cluster.inputs].tolist()
+        venues = cluster.venues.bit_count()
+        delta, delta_usd = cluster.delta, cluster.delta_usd
+        if delta != delta:
+            delta, delta_usd = self._own_delta(cluster, contract)
         facts = FlowCluster(
-            kind=KINDS[cluster["kind"]],
+            kind=KINDS[cluster.kind],
             contract=contract,
-            side=cluster["side"],
-            prints=cluster["prints"],
-            venues=int(cluster["venues"]).bit_count(),
-            contracts=cluster["contracts"],
-            premium_usd=cluster["premium_usd"],
-            delta_usd=cluster["delta_usd"],
-            p_side=_ratio(cluster["p_usd"], cluster["weight"], 0.5),
-            first_ns=cluster["first_ns"],
-            last_ns=cluster["last_ns"],
+            side=cluster.side,
+            prints=cluster.prints,
+            venues=venues,
+            contracts=cluster.contracts,
+            premium_usd=cluster.premium_usd,
+            delta_usd=delta_usd,
+            p_side=_ratio(cluster.p_usd, cluster.weight, 0.5),
+            first_ns=cluster.first_ns,
+            last_ns=cluster.last_ns,
             dte_days=contract.expiry_day - self._today,
-            delta=cluster["delta"],
-            spot_usd=cluster["spot_usd"],
-            iso=bool(cluster["iso"]),
-            negotiated=bool(cluster["negotiated"]),
-            multi_leg=bool(cluster["multi_leg"]),
-            book_walk=cluster["kind"] != BLOCK and not cluster["iso"] and int(cluster["venues"]).bit_count() == 1,
+            delta=delta,
+            spot_usd=cluster.spot_usd,
+            iso=bool(cluster.iso),
+            negotiated=bool(cluster.negotiated),
+            multi_leg=bool(cluster.multi_leg),
+            book_walk=cluster.kind != BLOCK and not cluster.iso and venues == 1,
         )
         return Trigger(
             kind="flow.cluster",
-            underlying=symbol_text(int(self.chain.underlyings["code"][cluster["underlying"]])),
-            event_ns=cluster["last_ns"],
-            inputs=tuple((cluster["epoch"], position) for position in positions),
+            underlying=symbol_text(int(self.chain.underlyings["code"][cluster.underlying])),
+            event_ns=cluster.last_ns,
+            inputs=tuple((cluster.epoch, position) for position in positions),
             facts=facts,
         )
+
+    def _own_delta(self, cluster: Cluster, contract: Contract) -> tuple[float, float]:
+        """(delta, delta-notional) from the price paid, where no chain row came yet; NaN and 0 when it has none.
+
+        Black's formula at zero carry and calendar days to the expiry's close. Rounded, because it decides.
+        """
+        days = contract.expiry_day - self._today
+        price = cluster.last_price_usd
+        if not (cluster.spot_usd > 0.0 and days >= 0 and cluster.contracts > 0):
+            return math.nan, 0.0
+        strike, years = contract.strike_usd, max(days, 0.5) / 365.0
+        vol, status = implied_vol(price, cluster.spot_usd, strike, years, 1.0, contract.right)
+        if status[0]:
+            return math.nan, 0.0
+        delta = rounded(float(greeks(cluster.spot_usd, strike, years, 1.0, 0.0, contract.right, vol).delta[0]))
+        sure = 2.0 * _ratio(cluster.p_usd, cluster.weight, 0.5) - 1.0
+        return delta, cluster.side * sure * delta * (cluster.premium_usd / price) * cluster.spot_usd
 
     def _tell_minutes(self) -> None:
         scalars = self.state.scalars
@@ -413,47 +443,45 @@ class Flow(Context):
         scalars["active"] = 0
         scalars["minute_due_ns"] = FAR
         for at in active:
-            traded = _named(self.state.traded[at])
-            if traded["premium_usd"] >= self.parameters.minute_premium_usd and traded["volume"] > 0:
+            traded = Traded._make(self.state.traded[at].item())
+            if traded.premium_usd >= self.parameters.minute_premium_usd and traded.volume > 0:
                 self.triggers.append(self._minute_trigger(at, traded))
 
-    def _minute_trigger(self, at: int, traded: dict[str, Any]) -> Trigger:
-        state = self.state
-        held = _named(self.chain.contracts[traded["contract"]])
-        owner = self.chain.underlyings[held["underlying"]]
-        contract = self._contract(traded["contract"])
-        volume, open_interest = traded["volume"], held["open_interest"]
-        prints = min(traded["prints"], RING)
-        ring = state.prints[at * RING : (at + 1) * RING]
-        inputs = sorted((int(ring["epoch"][i]), int(ring["position"][i])) for i in range(prints))
+    def _minute_trigger(self, at: int, traded: Traded) -> Trigger:
+        held = self.chain.contracts[traded.contract]
+        owner = self.chain.underlyings[int(held["underlying"])]
+        contract = self._contract(traded.contract)
+        volume, open_interest = traded.volume, int(held["open_interest"])
+        ring = self.state.prints[at * RING : at * RING + min(traded.prints, RING)]
         facts = ContractMinute(
             contract=contract,
             volume=volume,
             open_interest=open_interest,
-            premium_usd=traded["premium_usd"],
+            premium_usd=traded.premium_usd,
             opening_share_min=max(0.0, (volume - open_interest) / volume) if open_interest >= 0 else 0.0,
-            single_share=traded["single_volume"] / volume,
-            imbalance=_ratio(traded["signed"], traded["weight"]),
-            p_side=0.5 + 0.5 * _ratio(traded["weight"], float(traded["single_volume"])),
-            repeat_hits=traded["repeat_hits"],
-            delta_usd=traded["delta_usd"],
-            delta=held["delta"],
+            single_share=traded.single_volume / volume,
+            imbalance=_ratio(traded.signed, traded.weight),
+            p_side=0.5 + 0.5 * _ratio(traded.weight, float(traded.single_volume)),
+            repeat_hits=traded.repeat_hits,
+            delta_usd=traded.delta_usd,
+            delta=float(held["delta"]),
             spot_usd=float(owner["spot_usd"]),
             dte_days=contract.expiry_day - self._today,
-            last_price_usd=traded["last_price_usd"],
+            last_price_usd=traded.last_price_usd,
         )
         return Trigger(
-            "flow.contract_minute", symbol_text(int(owner["code"])), traded["event_ns"], tuple(inputs), facts
+            kind="flow.contract_minute",
+            underlying=symbol_text(int(owner["code"])),
+            event_ns=traded.event_ns,
+            inputs=tuple(sorted(zip(ring["epoch"].tolist(), ring["position"].tolist(), strict=True))),
+            facts=facts,
         )
 
     def _contract(self, at: int) -> Contract:
-        held = _named(self.chain.contracts[at])
-        return Contract(symbol_text(held["root"]), held["expiry_day"], held["strike_mills"], held["right"])
-
-
-def _named(record: npt.NDArray[Any]) -> dict[str, Any]:
-    """A record's fields as Python values."""
-    return dict(zip(record.dtype.names or (), record.item(), strict=True))
+        if at not in self._contracts:
+            _, root, expiry_day, strike_mills, right, *_ = self.chain.contracts[at].item()
+            self._contracts[at] = Contract(symbol_text(root), expiry_day, strike_mills, right)
+        return self._contracts[at]
 
 
 def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:

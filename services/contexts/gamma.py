@@ -244,7 +244,7 @@ class Gamma(Context):
     def _view(
         self, symbol: str, book: _Book, found: Levels, chain: ChainArrays, spot: float, now_ns: int, chain_ns: int
     ) -> GammaView:
-        p, session = self.parameters, self._session
+        session = self._session
         assert session is not None
         iv = at_the_money(chain, spot)
         left = max(0, session.close_ns - now_ns) / (60 * NS) / TRADING_MINUTES_PER_YEAR

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from services.core.calendar import NS
 
-__all__ = ["MINUTES", "MINUTE_NS", "bucket_of", "grouped_sums", "recent", "window_sums"]
+__all__ = ["MINUTES", "MINUTE_NS", "bucket_of", "grouped_sums", "window_sums"]
 
 MINUTE_NS = 60 * NS
 # The longest window is one hour; older minutes are in the day's totals.
@@ -32,25 +33,29 @@ def bucket_of(key: int, minute: int) -> int:
     return key * MINUTES + minute % MINUTES
 
 
-def recent(buckets: Records, key: int, minute: int, minutes: int) -> Records:
-    """The key's buckets of the last `minutes` minutes up to and including `minute`, oldest first."""
-    assert 0 < minutes <= MINUTES, f"a window of {minutes} minutes does not fit a ring of {MINUTES}"
-    at = [bucket_of(key, m) for m in range(minute - minutes + 1, minute + 1)]
-    chosen = buckets[at]
-    return chosen[chosen["minute"] > minute - minutes]
-
-
 def window_sums(buckets: Records, key: int, minute: int, minutes: int) -> dict[str, float]:
-    """The sum of every field but `minute` over a window, added up oldest first."""
-    chosen = recent(buckets, key, minute, minutes)
-    return {name: sum(chosen[name].tolist()) for name in buckets.dtype.names or () if name != "minute"}
+    """The sum of every field but the first, `minute`, over a window, added up oldest first. The others are float64."""
+    held, values = _recent(buckets, key, minute, minutes)
+    # Rows are added one after the other: along the first axis numpy keeps their order.
+    sums = np.add.reduce(values, axis=0) if len(held) else np.zeros(values.shape[1])
+    return dict(zip((buckets.dtype.names or ())[1:], sums.tolist(), strict=True))
 
 
 def grouped_sums(buckets: Records, key: int, minute: int, minutes: int, field: str, group: int) -> list[float]:
     """Sums of one field over consecutive groups of `group` minutes of a window, oldest first, empty groups included."""
     sums = [0.0] * (minutes // group)
-    for held, value in zip(
-        *(recent(buckets, key, minute, minutes)[name].tolist() for name in ("minute", field)), strict=True
-    ):
-        sums[(held - (minute - minutes + 1)) // group] += value
+    held, values = _recent(buckets, key, minute, minutes)
+    column = (buckets.dtype.names or ()).index(field) - 1
+    for at, value in zip(held.tolist(), values[:, column].tolist(), strict=True):
+        sums[(at - (minute - minutes + 1)) // group] += value
     return sums
+
+
+def _recent(buckets: Records, key: int, minute: int, minutes: int) -> tuple[npt.NDArray[np.int64], Records]:
+    """(minutes held, (n, fields) values) of the key's buckets up to and including `minute`, oldest first."""
+    assert 0 < minutes <= MINUTES, f"a window of {minutes} minutes does not fit a ring of {MINUTES}"
+    ring = buckets[key * MINUTES : (key + 1) * MINUTES]
+    held = ring["minute"]
+    at = np.flatnonzero((held > minute - minutes) & (held <= minute))
+    at = at[np.argsort(held[at])]
+    return held[at], ring.view(np.float64).reshape(MINUTES, -1)[at, 1:]

@@ -63,13 +63,16 @@ def sweeps(symbol: str = SWEPT, *, gap_s: float = 60.0, warm: int = 60, **how: o
     ]
     rows += steady_price(symbol, 100.0, 600) + quiet_prints(call, warm)
     rows += sweep(300, call, **how) + sweep(300 + gap_s, call, **how)  # type: ignore[arg-type]
+    # Prints of another contract all around, so that clusters end and minutes turn inside a run of prints.
+    other = option(symbol, 20, 110, "C")
+    rows += quiet_prints(other, 280, start_s=gap_s + 236.1, every_s=0.25)
     return [*rows, heartbeat(1200)]
 
 
 def unusual(
     symbol: str = UNUSUAL, *, open_interest: int = 200, price: float = 2.1, size: int = 50, count: int = 20
 ) -> list[Row]:
-    """A call bought in many single prints, five times its open interest: `unusual_activity` LONG at the minute's end."""
+    """A call bought print by print, five times its open interest: `unusual_activity` LONG at the minute's end."""
     call = option(symbol, 20, 100, "C")
     rows = [
         chain_row(
@@ -108,7 +111,7 @@ def wall(symbol: str = WALLED, *, bounce: bool = True, put_interest: int = 40_00
                     delta=0.4 if right == "C" else -0.4,
                     open_interest=interest,
                     spot_usd=spot,
-                )  # fmt: skip
+                )
             )
     for second in range(1, 60 * minutes, 5):
         level = wall_path(second / 60)
