@@ -158,6 +158,8 @@ class Embedded:
                 self._step(ordered)
         self._wake.set()
         self._metrics.set("strikewire_log_pending_rows", self._pending_rows)
+        held = sum(sequencer.held for sequencer in self._sequencers.values())
+        self._metrics.set("strikewire_sequencer_held_frames", held)
         if self._pending_rows > self._config.embedded.pending_rows_max:
             self._room.clear()
             await self._room.wait()

@@ -63,7 +63,7 @@ CATALOGUE: dict[Name, Definition] = {
     ),
     "strikewire_gateway_bytes_total": Definition(Counter, "bytes read from the feed", (), "as events"),
     "strikewire_gateway_reconnects_total": Definition(
-        Counter, "connections made anew", ("cluster",), "rising: another program uses the key, or this one is too slow"
+        Counter, "connections made anew", (), "rising: another program uses the key, or this one is too slow"
     ),
     "strikewire_dead_letters_total": Definition(
         Counter, "elements not understood", ("reason",), "rising: `strikewire tail dead.letters` shows them"
@@ -139,6 +139,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._by_name: dict[Name, Counter | Gauge | Histogram] = {}
+        self._totals: dict[tuple[str, ...], float] = {}
         for name, wanted in CATALOGUE.items():
             more: dict[str, Any] = {"buckets": wanted.buckets} if wanted.buckets else {}
             self._by_name[name] = wanted.kind(name, wanted.about, wanted.labels, registry=self.registry, **more)
@@ -147,6 +148,14 @@ class Metrics:
         """Add to a counter."""
         metric = self._by_name[name]
         (metric.labels(**labels) if labels else metric).inc(amount)  # type: ignore[union-attr]
+
+    def total(self, name: Name, value: float, **labels: str) -> None:
+        """Bring a counter up to a running total that is kept elsewhere."""
+        metric = self._by_name[name]
+        child = metric.labels(**labels) if labels else metric
+        assert isinstance(child, Counter)
+        child.inc(max(0.0, value - self._totals.get((name, *labels.values()), 0.0)))
+        self._totals[(name, *labels.values())] = value
 
     def observe(self, name: Name, value: float) -> None:
         """Add an observation to a histogram."""

@@ -9,10 +9,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
+import msgspec
 from rich.live import Live
 from rich.table import Table
 
@@ -65,7 +66,8 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
     screen = _Screen(options.json)
     with open_embedded(options.data_dir, create=True) as client:
         warehouse = Warehouse(client)
-        async with open_feed(warehouse.last_received_ns()) as feed:
+        last_ns = warehouse.last_received_ns()
+        async with open_feed(last_ns) as feed:
             calendar = Calendar.around(feed.now_ns)
             warm_up(config.rules(), calendar)
             host = Embedded(config, client, calendar, screen.show, metrics)
@@ -74,7 +76,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
                 _say(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
             clock = feed.settings.frame_clock
             epoch = host.open_epoch(feed.name, clock, feed.now_ns)
-            settings = _settings(feed.settings, epoch)
+            settings = msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=last_ns or 0)
             gateway = Gateway(settings, host.on_frames, host.on_dead_letter)
 
             def not_ready() -> str | None:
@@ -83,7 +85,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
             async with serve_health(metrics.registry, not_ready, config.embedded.metrics_port) as port:
                 _say(options, f"data in {options.data_dir}, metrics on http://127.0.0.1:{port}/metrics")
                 with screen.open(host):
-                    interrupted = await _until_ended(gateway.run(feed.until_closed), host, screen)
+                    interrupted = await _until_ended(gateway, feed.until_closed, host, screen, metrics)
         await host.drain()
         tallies = host.tallies
         summary: dict[str, Any] = {
@@ -96,14 +98,15 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
     return 130 if interrupted else 0
 
 
-async def _until_ended(feeding: Coroutine[Any, Any, None], host: Embedded, screen: _Screen) -> bool:
+async def _until_ended(gateway: Gateway, until_closed: bool, host: Embedded, screen: _Screen, metrics: Metrics) -> bool:
     """Run gateway and committer until the feed closes, something fails, or a signal comes; whether it was a signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     tasks = {
-        asyncio.create_task(feeding, name="gateway"),
+        asyncio.create_task(gateway.run(until_closed), name="gateway"),
+        asyncio.create_task(_count(gateway, metrics), name="metrics"),
         asyncio.create_task(host.run(), name="committer"),
         asyncio.create_task(stop.wait(), name="signal"),
         asyncio.create_task(screen.refresh(), name="screen"),
@@ -122,10 +125,15 @@ async def _until_ended(feeding: Coroutine[Any, Any, None], host: Embedded, scree
     return stop.is_set() and all(task.get_name() == "signal" for task in done)
 
 
-def _settings(settings: GatewaySettings, epoch: int) -> GatewaySettings:
-    import msgspec
-
-    return msgspec.structs.replace(settings, epoch=epoch)
+async def _count(gateway: Gateway, metrics: Metrics) -> None:
+    """Carry the gateway's running totals over into the metrics, once a second, for ever."""
+    while True:
+        stats = gateway.stats
+        for event in ("trades", "quotes", "ticks", "greeks"):
+            metrics.total("strikewire_gateway_events_total", getattr(stats, event), event=event)
+        metrics.total("strikewire_gateway_bytes_total", stats.socket_bytes + stats.rest_bytes)
+        metrics.total("strikewire_gateway_reconnects_total", stats.reconnects)
+        await asyncio.sleep(1.0)
 
 
 def _say(options: argparse.Namespace, sentence: str) -> None:
@@ -206,7 +214,5 @@ class _Screen:
 @contextlib.asynccontextmanager
 async def remote_feed(config: Config) -> AsyncIterator[Feed]:
     """The vendor's feed under the user's own key."""
-    import msgspec
-
     settings = msgspec.structs.replace(config.gateway, clock="wall", api_key=os.environ["MASSIVE_API_KEY"])
     yield Feed(config.gateway.ws_url, settings, time.time_ns(), until_closed=False)

@@ -106,7 +106,12 @@ class Gateway:
         self._table = Tabulator(partitioner)
         self._interest = Interest(self._table.contracts)
         self._writer = Writer(
-            settings.partitions, settings.epoch, settings.frame_clock, settings.frame_rows_max, settings.flush_ms
+            settings.partitions,
+            settings.epoch,
+            settings.frame_clock,
+            settings.frame_rows_max,
+            settings.flush_ms,
+            settings.start_ns,
         )
         self._schedule = Schedule(settings.poll_near_s, settings.poll_far_s, settings.underlyings_max)
         self._schedule.follow(settings.watch if settings.underlyings is None else settings.underlyings)

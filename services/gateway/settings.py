@@ -25,6 +25,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     partition_overrides: dict[str, int] = {}
     epoch: Annotated[int, Meta(ge=0)] = 0
     clock: Literal["wall", "feed"] = "wall"
+    start_ns: Annotated[int, Meta(ge=0)] = 0
+    """How far the log's time had come before this epoch; no frame is stamped earlier."""
     flush_ms: Annotated[int, Meta(ge=1, le=1000)] = 20
     frame_rows_max: Annotated[int, Meta(ge=1, le=100_000)] = 500
 

@@ -42,16 +42,23 @@ class Writer:
     """
 
     def __init__(
-        self, partitions: int, epoch: int, clock: int = CLOCK_WALL, rows_max: int = ROWS_MAX, age_ms: int = AGE_MS_MAX
+        self,
+        partitions: int,
+        epoch: int,
+        clock: int = CLOCK_WALL,
+        rows_max: int = ROWS_MAX,
+        age_ms: int = AGE_MS_MAX,
+        start_ns: int = 0,
     ) -> None:
+        """`start_ns` is how far the log's time had come before this epoch; no stamp goes behind it."""
         if clock not in (CLOCK_WALL, CLOCK_FEED):
             raise ValueError(f"clock {clock}; there are 0 (wall) and 1 (feed)")
         self.partitions, self.epoch, self.clock = partitions, epoch, clock
-        self.clock_ns = 0  # the largest exchange time seen
+        self.clock_ns = start_ns if clock == CLOCK_FEED else 0  # the largest exchange time seen
         self._rows_max, self._age_ns = rows_max, age_ms * 1_000_000
         self._seq = [0] * partitions
         self._position = [0] * partitions
-        self._stamp = [0] * partitions
+        self._stamp = [start_ns] * partitions
         self._opened = False
         self._lane = Lane.TRADES
         self._pending: list[_Batch] = []
