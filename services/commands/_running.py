@@ -214,5 +214,5 @@ class _Screen:
 @contextlib.asynccontextmanager
 async def remote_feed(config: Config) -> AsyncIterator[Feed]:
     """The vendor's feed under the user's own key."""
-    settings = msgspec.structs.replace(config.gateway, clock="wall", api_key=os.environ["MASSIVE_API_KEY"])
+    settings = msgspec.structs.replace(config.gateway, api_key=os.environ["MASSIVE_API_KEY"])
     yield Feed(config.gateway.ws_url, settings, time.time_ns(), until_closed=False)
