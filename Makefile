@@ -64,3 +64,11 @@ kafka: .venv/ready ## a Kafka broker on 127.0.0.1:9092, in the foreground (ARGS=
 .PHONY: torture
 torture: .venv/ready ## kill -9 the whole chain N times under load, then count what is lost or doubled (N=20)
 	@$(BIN)/python -m tests.torture $(if $(N),--kills $(N)) $(ARGS)
+
+.PHONY: up
+up: setup ## Kafka, warehouse, Redis, gateway on the stand-in, agents, sink: ARGS="--speed 5 --agents 4"
+	@$(BIN)/python deploy/local.py up $(ARGS)
+
+.PHONY: down
+down: ## end what `make up` started
+	@$(BIN)/python deploy/local.py down $(ARGS)

@@ -167,7 +167,7 @@ def test_the_sink_keeps_hot_state_and_goes_on_without_it(
         while "hot state is away" not in (tmp_path / "log").read_text():
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        assert process.process.poll() is None
+        assert process.stop() == 0
     with sink(config.url):
         deadline = time.monotonic() + 30
         while not plain.hgetall(f"{config.prefix}view:SPY") or not plain.xlen(f"{config.prefix}alerts:stream"):

