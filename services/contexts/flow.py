@@ -137,7 +137,7 @@ class ContractMinute(NamedTuple):
     premium_usd: float
     opening_share_min: float  # max(0, V - OI) / V: what must be new positions
     single_share: float  # of volume
-    imbalance: float  # -1 all sold, +1 all bought, weighted by confidence
+    imbalance: float  # -1 all sold, +1 all bought, each by the best rule; sides less sure count for less
     p_side: float  # mean chance that the sides are right
     repeat_hits: int
     delta_usd: float
@@ -453,6 +453,7 @@ class Flow(Context):
         contract = self._contract(traded.contract)
         volume, open_interest = traded.volume, int(held["open_interest"])
         ring = self.state.prints[at * RING : at * RING + min(traded.prints, RING)]
+        best = 2.0 * self.parameters.p_quote - 1.0
         facts = ContractMinute(
             contract=contract,
             volume=volume,
@@ -460,7 +461,7 @@ class Flow(Context):
             premium_usd=traded.premium_usd,
             opening_share_min=max(0.0, (volume - open_interest) / volume) if open_interest >= 0 else 0.0,
             single_share=traded.single_volume / volume,
-            imbalance=_ratio(traded.signed, traded.weight),
+            imbalance=max(-1.0, min(1.0, _ratio(traded.signed, best * traded.single_volume))),
             p_side=0.5 + 0.5 * _ratio(traded.weight, float(traded.single_volume)),
             repeat_hits=traded.repeat_hits,
             delta_usd=traded.delta_usd,

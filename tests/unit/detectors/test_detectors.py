@@ -1,0 +1,129 @@
+"""Each detector fires on its scenario and stays silent on the near misses around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from schemas.decisions import Signal
+from tests.support.conformance import signals_of
+from tests.support.logs import Row, chain_row, frames, heartbeat, option, trade
+from tests.support.scenarios import SWEPT, quiet_prints, steady_price, sweep, sweeps, unusual, wall
+
+
+def said(rows: Iterable[Row], detector: str) -> list[Signal]:
+    return [signal for signal in signals_of(frames(rows)) if signal.detector == detector]
+
+
+class TestSweepConfirmation:
+    """Spec B.12."""
+
+    def test_two_sweeps_within_ten_minutes_speak_once_the_second_has_closed(self) -> None:
+        (signal,) = said(sweeps(), "sweep_confirmation")
+        assert signal.direction == "LONG"
+        assert signal.evidence["premium_usd"] == 420_000
+        assert signal.emitted_ns - signal.event_ns == 500_000_000
+
+    def test_its_inputs_are_the_prints_of_the_sweeps(self) -> None:
+        (signal,) = said(sweeps(), "sweep_confirmation")
+        assert len(signal.inputs) == 10
+
+    @pytest.mark.parametrize(
+        ("why", "how"),
+        [
+            ("eleven minutes apart", {"gap_s": 661.0}),
+            ("too little premium", {"size": 90}),
+            ("multi-leg", {"conditions": (232,)}),
+            ("side unknown", {"price": 2.05}),
+            ("one venue and no intermarket flag", {"conditions": (209,), "venues": 1}),
+            ("prints too far apart", {"gap_s": 60.0, "conditions": (209,), "prints": 2}),
+            ("late reports", {"conditions": (202,)}),
+            ("the underlying hardly seen", {"warm": 0}),
+        ],
+    )
+    def test_is_silent_when(self, why: str, how: dict[str, object]) -> None:
+        rows = sweeps(**how)  # type: ignore[arg-type]
+        if why == "the underlying hardly seen":
+            rows = [row for row in rows if row.columns is None or row.columns.get("size_contracts") != 1]
+        assert said(rows, "sweep_confirmation") == []
+
+    def test_sold_calls_are_short(self) -> None:
+        (signal,) = said(sweeps(price=2.0), "sweep_confirmation")
+        assert signal.direction == "SHORT"
+
+    def test_opposite_sweeps_cancel_out(self) -> None:
+        call = option(SWEPT, 20, 100, "C")
+        rows = sweeps() + sweep(310, call, price=2.0) + sweep(330, call, price=2.0)
+        assert said(rows, "sweep_confirmation") == []
+
+    def test_one_direction_speaks_once_in_twenty_minutes(self) -> None:
+        call = option(SWEPT, 20, 100, "C")
+        again = [row for minute in range(7, 30) for row in sweep(60 * minute, call)]
+        fired = said([*sweeps(), *again, heartbeat(1900)], "sweep_confirmation")
+        assert len(fired) == 2
+        assert fired[1].emitted_ns - fired[0].emitted_ns >= 1200 * 10**9
+
+    def test_without_a_price_it_has_no_barriers(self) -> None:
+        rows = [row for row in sweeps() if row.columns is None or "symbol" not in row.columns]
+        (signal,) = said(rows, "sweep_confirmation")
+        assert (signal.stop_usd, signal.target_usd, signal.null_probability) == (None, None, None)
+
+    def test_index_options_walk_the_book_of_their_only_exchange(self) -> None:
+        call = option("SPXW", 20, 100, "C")
+        rows = [chain_row(0.5, call, bid_usd=20.0, ask_usd=21.0, delta=0.5, open_interest=90_000, spot_usd=6000.0)]
+        rows += steady_price("SPX", 6000.0, 600, volume=0) + quiet_prints(call, 60)
+        for start in (300, 360):
+            rows += [
+                trade(start + 0.04 * n, call, 21.0 + 0.1 * n, 30, bid=20.0, ask=21.0, exchange=302) for n in range(6)
+            ]
+        (signal,) = said([*rows, heartbeat(900)], "sweep_confirmation")
+        assert signal.underlying == "SPX"
+        assert signal.evidence["book_walks"] == 2
+        assert signal.evidence["iso_sweeps"] == 0
+
+
+class TestUnusualActivity:
+    """Spec B.14."""
+
+    def test_five_times_open_interest_bought_speaks_at_the_minutes_end(self) -> None:
+        (signal,) = said(unusual(), "unusual_activity")
+        assert signal.direction == "LONG"
+        assert signal.contract == option("XYZ", 20, 100, "C")
+        assert signal.emitted_ns % (60 * 10**9) == 0
+
+    @pytest.mark.parametrize(
+        ("why", "how"),
+        [
+            ("open interest is nearly as large", {"open_interest": 600}),
+            ("open interest is unknown", {"open_interest": -1}),
+            ("too few contracts", {"size": 20}),
+            ("nobody knows the side", {"price": 2.05}),
+        ],
+    )
+    def test_is_silent_when(self, why: str, how: dict[str, float]) -> None:
+        assert said(unusual(**how), "unusual_activity") == []  # type: ignore[arg-type]
+
+    def test_speaks_again_when_the_premium_has_doubled(self) -> None:
+        first, second = said(unusual(count=90), "unusual_activity")
+        assert second.evidence["premium_usd"] >= 2 * first.evidence["premium_usd"]
+
+
+class TestPutWallSupport:
+    """Spec B.5."""
+
+    def test_a_bounce_off_a_stable_wall_speaks(self) -> None:
+        (signal,) = said(wall(), "put_wall_support")
+        assert signal.direction == "LONG"
+        assert signal.evidence["level_usd"] == 95.0
+        assert signal.stop_usd is not None
+        assert signal.stop_usd < 95.0
+
+    def test_a_wall_that_breaks_is_silent(self) -> None:
+        assert said(wall(bounce=False), "put_wall_support") == []
+
+    def test_without_concentrated_interest_there_is_no_wall(self) -> None:
+        assert said(wall(put_interest=1_500), "put_wall_support") == []
+
+    def test_a_touch_before_three_marks_is_silent(self) -> None:
+        assert said(wall(minutes=50), "put_wall_support") == []

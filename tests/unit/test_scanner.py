@@ -1,0 +1,135 @@
+"""The scanner: bounded points, agreement, coverage, and silences with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from schemas.decisions import Alert, Contribution, Signal
+from services.core.contract import Context, ContextView, Moment
+from services.scanner import Scanner, ScannerParameters
+from tests.support.decisions import signal
+from tests.support.logs import DAY
+
+NS = 10**9
+
+
+class Says:
+    """A context that always says the same."""
+
+    def __init__(self, points: float, *, confidence: float = 1.0, seen_s: float = 0.0, ready: bool = True) -> None:
+        self.name, self.points_max, self.half_life_s = "says", 10.0, 900.0
+        self._points, self._confidence, self._seen_s, self._ready = points, confidence, seen_s, ready
+
+    def view(self, underlying: str) -> ContextView:
+        return ContextView(
+            underlying=underlying, as_of_ns=int(self._seen_s * NS), ready=self._ready, reason="", stance="",
+            confidence=self._confidence,
+        )  # fmt: skip
+
+    def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
+        age_s = (now_ns - view.as_of_ns) / NS
+        return Contribution(
+            source=self.name, points=self._points, confidence=self._confidence, age_s=age_s, reason="so"
+        )
+
+
+def judge(scanner: Scanner, at_s: float, contexts: Sequence[Any] = (), **fields: Any) -> Alert | None:
+    given: dict[str, Any] = {"emitted_ns": int(at_s * NS), "base": 70.0, **fields}
+    moment = Moment(int(at_s * NS), 0, 1, 5, DAY, None)
+    typed: Sequence[Context] = contexts
+    return scanner.judge(signal(f"s{at_s}", **given), typed, moment)
+
+
+def test_a_base_below_the_threshold_is_silent_and_counted() -> None:
+    scanner = Scanner()
+    assert judge(scanner, 1, base=59.9) is None
+    assert scanner.suppressed["score"] == 1
+
+
+@pytest.mark.parametrize(
+    ("contexts", "score"),
+    [
+        ([], 70.0),
+        ([Says(4.0)], 74.0),
+        ([Says(400.0)], 80.0),  # a context's points_max
+        ([Says(10.0, confidence=0.5)], 75.0),
+        ([Says(10.0, seen_s=-900)], 75.0),  # one half-life old
+        ([Says(10.0, ready=False)], 70.0),
+        ([Says(10.0), Says(10.0), Says(10.0)], 95.0),  # all together 25
+        ([Says(-5.0)], 65.0),
+    ],
+)
+def test_points_are_weighed_and_bounded(contexts: list[Says], score: float) -> None:
+    alert = judge(Scanner(), 0, contexts)
+    assert alert is not None
+    assert alert.score == pytest.approx(score)
+
+
+def test_boosts_and_penalties_are_listed_apart_with_their_reasons() -> None:
+    alert = judge(Scanner(), 0, [Says(4.0), Says(-3.0)])
+    assert alert is not None
+    assert [boost.points for boost in alert.boosts] == [4.0]
+    assert [(penalty.points, penalty.reason) for penalty in alert.penalties] == [(-3.0, "so")]
+
+
+def test_little_context_is_flagged() -> None:
+    known, unknown = (
+        judge(Scanner(), 0, [Says(0.0)]),
+        judge(Scanner(), 0, [Says(0.0), Says(0.0, ready=False), Says(0.0, ready=False)]),
+    )
+    assert known is not None
+    assert unknown is not None
+    assert (known.coverage, known.flags) == (1.0, ())
+    assert (unknown.coverage, unknown.flags) == (0.333333, ("low_context",))
+
+
+def test_another_detector_that_agrees_confirms_and_one_that_does_not_contradicts() -> None:
+    scanner = Scanner()
+    judge(scanner, 0, detector="other")
+    confirmed = judge(scanner, 60, detector="sweep")
+    contradicted = judge(scanner, 120, detector="third", direction="SHORT")
+    assert confirmed is not None
+    assert contradicted is not None
+    assert [boost.source for boost in confirmed.boosts] == ["other"]
+    assert [penalty.source for penalty in contradicted.penalties] == ["other", "sweep"]
+
+
+def test_agreement_is_forgotten_after_ten_minutes() -> None:
+    scanner = Scanner()
+    judge(scanner, 0, detector="other")
+    late = judge(scanner, 600, detector="sweep")
+    assert late is not None
+    assert late.boosts == ()
+
+
+@pytest.mark.parametrize(("underlying", "cooldown_s"), [("XYZ", 1800), ("SPX", 900)])
+def test_one_bet_is_told_once_a_cooldown(underlying: str, cooldown_s: int) -> None:
+    scanner = Scanner()
+    assert judge(scanner, 0, underlying=underlying) is not None
+    assert judge(scanner, cooldown_s - 1, underlying=underlying) is None
+    assert judge(scanner, cooldown_s, underlying=underlying) is not None
+    assert scanner.suppressed["cooldown"] == 1
+
+
+def test_other_contracts_and_directions_are_other_bets_but_three_an_hour_are_enough() -> None:
+    scanner = Scanner()
+    told = [judge(scanner, second, contract=f"O:{second}") for second in range(5)]
+    assert [alert is not None for alert in told] == [True, True, True, False, False]
+    assert scanner.suppressed["hourly_limit"] == 2
+    assert judge(scanner, 3601, contract="O:9") is not None
+
+
+def test_a_new_session_starts_afresh() -> None:
+    scanner = Scanner()
+    assert judge(scanner, 0) is not None
+    scanner.open_session()
+    assert judge(scanner, 1) is not None
+
+
+def test_an_alert_has_no_record_until_it_is_proved() -> None:
+    alert = judge(Scanner(ScannerParameters(score_min=0.0)), 0)
+    assert alert is not None
+    assert (alert.record.status, alert.record.n) == ("UNPROVEN", 0)
