@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.chain.freshness import quote_time
 from services.chain.report import ChainReport, ExpiryReport, ExposureReport
 from services.chain.slices import Slice, build_slices
 from services.chain.table import ChainTable
@@ -16,7 +17,7 @@ from services.core.calendar import NEW_YORK, NS, Calendar
 from services.quant import black, exposure, gamma_profile, smile, term, variance_index
 from services.quant.arrays import Floats
 
-__all__ = ["ChainAnalysis", "Profile", "analyse", "quote_time"]
+__all__ = ["ChainAnalysis", "Profile", "analyse"]
 
 # Exposure beyond a month and a half hardly hedges today (domain rule); the whole chain is one option away.
 HORIZON_DAYS = 45.0
@@ -50,21 +51,6 @@ class ChainAnalysis:
     report: ChainReport
     slices: tuple[Slice, ...]
     profiles: dict[str, Profile]
-
-
-def quote_time(table: ChainTable, calendar: Calendar) -> tuple[int, tuple[str, ...]]:
-    """(as_of_ns, notes): the file's own time, else the close of its date; a date without a session is reported."""
-    if table.as_of_ns:
-        return table.as_of_ns, ()
-    session = calendar.session_on(table.quote_date)
-    if session is not None:
-        return session.close_ns, ()
-    before = [session for session in calendar.sessions if session.date < table.quote_date]
-    if not before:
-        return int(dt.datetime.combine(table.quote_date, dt.time(16), NEW_YORK).timestamp()) * NS, ()
-    return before[-1].close_ns, (
-        f"{table.quote_date} is no trading day: the quotes are those of {before[-1].date} at best",
-    )
 
 
 def analyse(

@@ -16,7 +16,7 @@ class ExpiryReport(msgspec.Struct, frozen=True, kw_only=True):
     years: float
     forward: float | None
     discount: float | None
-    forward_method: str  # parity, parity_with_curve_discount, file, spot
+    forward_method: str  # parity, parity_with_curve_discount, american_parity, file, spot
     atm_iv: float | None
     rr25: float | None
     bf25: float | None

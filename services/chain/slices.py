@@ -23,6 +23,8 @@ __all__ = ["BuiltSlices", "Slice", "build_slices", "settle_instant"]
 _RATE_YEARS_MIN = 20.0 / 365.0
 # American options shorter than this are read as European on their out-of-the-money side: at most 0.25 vol points off.
 AMERICAN_YEARS = 90.0 / 365.0
+# Strikes nearest the money that decide an American forward: odd, so that the median is one of them.
+_PAIRS = 5
 # The free-butterfly check looks this close to the forward; further out quotes are a tick wide and say nothing.
 _CHECKED_LOG_MONEYNESS = 0.10
 
@@ -124,6 +126,8 @@ def build_slices(
         american_style = not table.european and (
             quotes.years > AMERICAN_YEARS if early_exercise is None else early_exercise
         )
+        if american_style:
+            forward, how = _american_forward(table, quotes, forward, how)
         slices.append(_slice(table, quotes, forward, how, american_style, rejected))
     return BuiltSlices(tuple(slices), rate, method, dict(sorted(rejected.items())), tuple(notes))
 
@@ -201,7 +205,8 @@ def _forward(table: ChainTable, quotes: _Quotes, rate: float, rate_given: bool) 
         named = table.forward[quotes.rows]
         return parity.Forward(float(np.median(named)), 1.0, int(named.size), 0.0, parity.OK), "file"
     found = quotes.parity(curve)
-    if found.status == parity.OK and rate_given:
+    # Early exercise bends the parity line of American options: its slope is not their discount factor.
+    if found.status == parity.OK and (rate_given or not table.european):
         found = _under_discount(quotes, found, curve)
     if found.status == parity.TOO_FEW and math.isfinite(table.spot):
         return found._replace(forward=table.spot / curve, discount=curve), "spot"
@@ -213,6 +218,24 @@ def _under_discount(quotes: _Quotes, found: parity.Forward, curve: float) -> par
     near = quotes.strike[np.abs(quotes.strike - found.forward).argmin()]
     moved = near + (found.forward - near) * found.discount / curve
     return found._replace(forward=float(moved), discount=curve, status=parity.CURVE_DISCOUNT)
+
+
+def _american_forward(
+    table: ChainTable, quotes: _Quotes, start: parity.Forward, how: str
+) -> tuple[parity.Forward, str]:
+    """The forward at which American calls and puts near the money agree on the vol."""
+    if not (math.isfinite(start.forward) and math.isfinite(table.spot)):
+        return start, how
+    both = (quotes.call_bid > 0.0) & (quotes.put_bid > 0.0)
+    near = np.flatnonzero(both)[np.argsort(np.abs(quotes.strike[both] - start.forward), kind="stable")[:_PAIRS]]
+    rate = -math.log(start.discount) / quotes.years
+    guess = rate - math.log(start.forward / table.spot) / quotes.years
+    call = 0.5 * (quotes.call_bid + quotes.call_ask)[near]
+    put = 0.5 * (quotes.put_bid + quotes.put_ask)[near]
+    found = american.implied_dividend_yield(quotes.strike[near], call, put, table.spot, quotes.years, rate, guess)
+    if not math.isfinite(found):
+        return start, how
+    return start._replace(forward=table.spot * math.exp((rate - found) * quotes.years)), "american_parity"
 
 
 def _slice(

@@ -28,6 +28,9 @@ _VOL_STEPS_MAX = 80
 _VOL_MIN, _VOL_MAX = 1e-4, 10.0
 _VOL_TOLERANCE = 1e-10
 _PRICE_TOLERANCE = 1e-13
+# Early exercise moves the European yield by less than this even at two years; 2**-22 of it is 1e-8.
+_YIELD_REACH = 0.05
+_YIELD_HALVINGS = 22
 # Below this rate (continuous, per year) early exercise of a put gains nothing that can be priced.
 _RATE_MIN = 1e-9
 # Share of time passed, share left, and weight of each quadrature node: sin**2, cos**2 and 2 sin cos times Gauss's.
@@ -96,6 +99,29 @@ def escrowed_spot(spot: float, dividends_usd: Floats, ex_years: Floats, rate: fl
     """
     due = (ex_years > 0.0) & (ex_years < expiry_years)
     return float(spot - (dividends_usd[due] * np.exp(-rate * ex_years[due])).sum())
+
+
+def implied_dividend_yield(
+    strike: Floats, call: Floats, put: Floats, spot: float, years: float, rate: float, guess: float
+) -> float:
+    """The yield at which calls and puts of the same strikes (near the money) have the same American vol.
+
+    What put-call parity is for European options. `guess` is the European answer; NaN where no strike tells.
+    """
+    low, high = guess - _YIELD_REACH, guess + _YIELD_REACH
+    for _ in range(_YIELD_HALVINGS):
+        middle = 0.5 * (low + high)
+        calls, _ = implied_vol(call, spot, strike, years, rate, middle, 1)
+        puts, _ = implied_vol(put, spot, strike, years, rate, middle, -1)
+        gap = (calls - puts)[np.isfinite(calls - puts)]
+        if gap.size == 0:
+            return float("nan")
+        # A higher yield makes calls cheaper and so their vols higher, and the other way round for puts.
+        if float(np.median(gap)) > 0.0:
+            high = middle
+        else:
+            low = middle
+    return 0.5 * (low + high)
 
 
 @called
