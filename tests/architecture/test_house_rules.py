@@ -152,6 +152,7 @@ def test_every_public_class_and_function_says_what_it_is() -> None:
 
 # Unit tests that belong to no single file: what they look at.
 OF_SEVERAL_FILES = {
+    "deploy/test_compose.py": "compose file and image recipe, by schema",
     "detectors/test_detectors.py": "each detector through a whole pipeline, by scenario",
     "quant/test_real_chains.py": "the whole room on chains that were quoted",
     "standin/test_vendor_client.py": "the vendor's own client against the whole server",
