@@ -136,14 +136,14 @@ def _side(scalars, contract, traded, spot, price, bid, ask, quote_age, now, nego
         if side != 0:
             scalars.tier_a += 1
             return side, scalars.p_outside if price > ask or price < bid else scalars.p_quote
-    elif contract.ask_usd > contract.bid_usd and now - contract.chain_ns <= scalars.chain_age_ns:
+    elif contract.ask_usd > contract.bid_usd and now - contract.chain_ns <= scalars.chain_old_ns:
         moved = (spot - contract.spot_usd) * contract.delta
         if not abs(moved) < PRICE_MAX_USD:
             moved = 0.0
         side = _beside(price - moved, contract.bid_usd, contract.ask_usd, scalars.chain_dead_zone)
         if side != 0 and not negotiated:
             scalars.tier_c += 1
-            return side, scalars.p_chain
+            return side, scalars.p_chain if now - contract.chain_ns <= scalars.chain_age_ns else scalars.p_chain_old
     side = 0 if negotiated else _tick_side(scalars, traded, price, now)
     if side != 0:
         scalars.tier_d += 1

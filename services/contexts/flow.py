@@ -71,6 +71,9 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     # A quote, a snapshot and a last price older than a minute say nothing about the side of a print.
     quote_age_s: int = 60
     chain_age_s: int = 60
+    # A snapshot of some minutes, moved by delta, is still a little better than the tick rule: a slow poll of a whole
+    # chain must not make its flow sideless. Five minutes is about what a poller needs for all of OPRA.
+    chain_old_s: int = 300
     tick_age_s: int = 60
     # Within a tenth of the spread of the middle nobody crossed it; twice that where the quote itself is a minute old.
     quote_dead_zone: float = 0.10
@@ -79,6 +82,7 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     p_quote: float = 0.83
     p_outside: float = 0.60
     p_chain: float = 0.65
+    p_chain_old: float = 0.60
     p_tick: float = 0.59
     # A price-improvement auction prints inside the spread, where the quote rule knows less.
     auction_factor: float = 0.6
@@ -350,7 +354,7 @@ class Flow(Context):
         rules = {
             "sweep_gap_ns": p.sweep_gap_ms * MS, "sweep_span_ns": p.sweep_span_ms * MS, "close_ns": p.close_ms * MS,
             "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
-            "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "tick_age_ns": p.tick_age_s * NS,
+            "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "chain_old_ns": p.chain_old_s * NS, "tick_age_ns": p.tick_age_s * NS,
             "epoch": self._epoch,
         }  # fmt: skip
         names = state.scalars.dtype.names or ()
@@ -401,7 +405,8 @@ class Flow(Context):
             contracts=cluster.contracts,
             premium_usd=cluster.premium_usd,
             delta_usd=delta_usd,
-            p_side=_ratio(cluster.p_usd, cluster.weight, 0.5),
+            # Rounded, because a mean of equal numbers may come out a last bit below them.
+            p_side=rounded(_ratio(cluster.p_usd, cluster.weight, 0.5)),
             first_ns=cluster.first_ns,
             last_ns=cluster.last_ns,
             dte_days=contract.expiry_day - self._today,

@@ -63,7 +63,8 @@ def test_a_bought_put_counts_against_the_underlying() -> None:
 def test_the_snapshot_stands_in_and_moves_with_the_underlying() -> None:
     snapshot = chain_row(0, CALL, bid_usd=2.0, ask_usd=2.1, delta=0.5, spot_usd=100.0)
     assert net_premium(snapshot, trade(30, CALL, 2.1, 10)) == pytest.approx(0.30 * 2100)
-    assert net_premium(snapshot, trade(61, CALL, 2.1, 10)) == 0.0, "a minute later it says nothing"
+    assert net_premium(snapshot, trade(61, CALL, 2.1, 10)) == pytest.approx(0.20 * 2100), "less when it is old"
+    assert net_premium(snapshot, trade(301, CALL, 2.1, 10)) == 0.0, "and five minutes later nothing"
 
 
 def test_the_tick_rule_is_last_and_inherits_the_last_move() -> None:
