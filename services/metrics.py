@@ -1,7 +1,7 @@
 """The catalogue of metrics: every name, its kind, unit, labels, and what to do when it moves.
 
 Names are `strikewire_<subsystem>_<what>_<unit>[_total]` in base units. Labels are few-valued: topic, lane, detector,
-reason; never a contract. `python -m services.metrics` prints the catalogue as the table the docs carry.
+reason; never a contract. `python -m services.metrics > docs/metrics.md` writes the catalogue, a test guards it.
 """
 
 from __future__ import annotations
@@ -167,9 +167,19 @@ class Metrics:
         (metric.labels(**labels) if labels else metric).set(value)  # type: ignore[union-attr]
 
 
-def table() -> str:
-    """The catalogue in Markdown."""
-    lines = ["| metric | kind | labels | what | when it moves |", "|---|---|---|---|---|"]
+def document() -> str:
+    """The catalogue as a page in Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "Written by `python -m services.metrics > docs/metrics.md`; a test compares it with the program.",
+        "",
+        "Every long-running process serves them on `/metrics`, on a port of its own; what does not concern it stays away",
+        "or at zero. Replays feed none of them. Alert rules: `deploy/prometheus/alerts.yml`.",
+        "",
+        "| metric | kind | labels | what | when it moves |",
+        "|---|---|---|---|---|",
+    ]
     for name, one in CATALOGUE.items():
         labels = ", ".join(one.labels) or "-"
         lines.append(f"| `{name}` | {one.kind.__name__.lower()} | {labels} | {one.about} | {one.advice} |")
@@ -177,4 +187,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    print(document(), end="")
