@@ -5,10 +5,12 @@ kernel gives the same bits with 128, 256 or 512-bit vectors and with or without 
 from these numbers are replayed on other machines and must come out equal, which is worth more than the speed of FMA.
 """
 
+import contextlib
 import functools
 import hashlib
 import pathlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
@@ -46,6 +48,23 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:12]
 
 
+@contextlib.contextmanager
+def _without_blas() -> Iterator[None]:
+    """Keep numba from importing scipy.linalg at its first compilation: 0.4 s of every start, for BLAS alone.
+
+    No kernel may call BLAS anyway, whose order of summation differs between processors.
+    """
+    name = "scipy.linalg.cython_blas"
+    hidden = name not in sys.modules
+    if hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # how Python spells "not to be imported"
+    try:
+        yield
+    finally:
+        if hidden and sys.modules.get(name) is None:
+            sys.modules.pop(name, None)
+
+
 class kernel:  # noqa: N801 - reads as the decorator it is
     """A compiled loop with one fixed signature, compiled (or loaded from numba's cache) at its first call.
 
@@ -74,8 +93,9 @@ class kernel:  # noqa: N801 - reads as the decorator it is
             # numba names the cached machine code after the function and looks only at the function's own file; the
             # digest makes a change in a helper's file a new name, so stale code is never run.
             self._function.__qualname__ = f"{self._function.__name__}_{_sources_digest()}"
-            decorate: Any = numba.njit(self._signature, error_model="numpy", nogil=True, cache=True)
-            self._compiled = decorate(self._function)
+            with _without_blas():
+                decorate: Any = numba.njit(self._signature, error_model="numpy", nogil=True, cache=True)
+                self._compiled = decorate(self._function)
         return self._compiled
 
     def assembly(self) -> str:
