@@ -1,11 +1,11 @@
 """Informed traders: what a detector should find, planned at the open, known only to the truth. Pure.
 
-About every two market minutes somebody who believes to know something begins to buy options of one underlying, in one
-of two ways that the literature and every flow scanner describe:
+About every two market minutes, more often when everybody trades more, somebody who believes to know something begins to
+buy options of one underlying, in one of two ways that the literature and every flow scanner describe:
 
-* sweeping: three to five sweeps in one contract within ten minutes, each for a premium nobody overlooks;
-* opening: a dozen plain purchases in a contract with little open interest, more than twice of it in all, so that most
-  of them must open positions.
+* sweeping: three to five sweeps in one contract within six minutes, each for a premium nobody overlooks;
+* opening: a dozen plain purchases within five minutes in a contract with little open interest, more than twice of it in
+  all, so that most of them must open positions.
 
 Of three, about two turn out to know something: the underlying then drifts their way for half an hour.
 """
@@ -87,11 +87,17 @@ class Plan(NamedTuple):
         )
 
 
-def plan_of(seed: int, book: Book) -> Plan:
-    """Plan a day's bursts on its path. Moves the book about; the caller sets it where it is wanted."""
+def plan_of(seed: int, book: Book, intensity: NDArray[np.float64]) -> Plan:
+    """Plan a day's bursts on its path; `intensity` is the activity of each second relative to the mean.
+
+    Moves the book about; the caller sets it where it is wanted.
+    """
     day = book.day
     rng = stream(seed, BURSTS, day.session.date.toordinal())
-    starts = FIRST_AT_S + np.cumsum(rng.exponential(MEAN_GAP_S, int(3 * day.seconds / MEAN_GAP_S)))
+    # Who hides, hides in the crowd: gaps are even in orders, not in seconds (Admati and Pfleiderer 1988).
+    crowd = np.cumsum(intensity)
+    gaps = np.cumsum(rng.exponential(MEAN_GAP_S, int(3 * day.seconds / MEAN_GAP_S)))
+    starts = FIRST_AT_S + np.searchsorted(crowd, gaps[gaps < crowd[-1]])
     starts = np.concatenate(([FIRST_AT_S], starts[starts < day.seconds - QUIET_BEFORE_CLOSE_S])).astype(np.int64)
     weights = np.where(MULTIPLE, np.sqrt([member.weight for member in CAST]), 0.0)
     bursts: list[Burst] = []
@@ -100,7 +106,8 @@ def plan_of(seed: int, book: Book) -> Plan:
     for start in starts.tolist():
         underlying = int(rng.choice(len(CAST), p=weights / weights.sum()))
         direction = 1 if rng.random() < 0.5 else -1
-        opening = bool(rng.random() < 0.5)
+        # The first sweeps: that is seen soonest, and who starts a market to look at it sees something.
+        opening = bool(rng.random() < 0.5) and bool(bursts)
         book.at(start)
         row = _contract(rng, book, underlying, direction, opening)
         if row is None:
@@ -155,7 +162,7 @@ def _orders(
     mega = CAST[burst.underlying].weight >= MEGA_WEIGHT
     if not burst.opening:
         low, high = (280_000.0, 900_000.0) if mega else (120_000.0, 450_000.0)
-        offsets = np.cumsum(rng.integers(25, 110, int(rng.integers(3, 6))))
+        offsets = np.cumsum(rng.integers(15, 75, int(rng.integers(3, 6))))
         return [
             (burst.start_s + int(offset), number, burst.row, int(OrderKind.SWEEP), float(rng.uniform(low, high)), 0)
             for offset in offsets
@@ -165,7 +172,7 @@ def _orders(
     ask = max(int(book.quote(np.array([burst.row]), 0.0).ask_cents[0]), 1)
     for_premium = float(rng.uniform(150_000.0, 600_000.0)) * (2.0 if mega else 1.0) / ask
     total = max(OPENING_OVER_INTEREST * interest, OPENING_CONTRACTS_MIN, for_premium)
-    offsets = np.sort(rng.integers(0, int(rng.integers(150, 480)), count))
+    offsets = np.sort(rng.integers(0, int(rng.integers(90, 300)), count))
     sizes = np.ceil(total * (share := rng.uniform(0.5, 1.5, count)) / share.sum()).astype(int)
     return [
         (burst.start_s + int(offset), number, burst.row, int(OrderKind.PLAIN), 0.0, int(size))

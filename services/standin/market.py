@@ -19,7 +19,7 @@ from services.standin.book import VIX_FAMILY, Book
 from services.standin.bursts import Plan, plan_of
 from services.standin.listing import Listing
 from services.standin.noise import ORDERS, stream, uniform
-from services.standin.orders import Executions, draw, execute
+from services.standin.orders import Executions, draw, execute, intensity
 from services.standin.paths import Day, day_of, with_drifts
 from services.standin.source import Bars, Batch, IndexState, Prints, Quotes, Snapshot, Values, joined, taken
 from services.standin.statistics import DayStatistics
@@ -34,6 +34,12 @@ NS_PER_MS = 1_000_000
 DEFAULT_START = dt.date(2025, 12, 15)
 # Option prints a second on average: 8 million in 6.5 hours, the low end of what OPRA carries in 2025-26.
 PRINTS_A_SECOND = 350.0
+# At nine contracts a print. OPRA's 60 to 70 million a day over some 500 million open are an eighth of a turn; contracts
+# near their expiry turn over most, on their last day several times.
+CONTRACTS_A_DAY = 9 * PRINTS_A_SECOND * 23_400
+TURNS, TURNS_LAST_DAY = 0.4, 6.0
+# A contract in which nothing is open yet still trades.
+OPEN_INTEREST_SMALL = 50
 # Sequence numbers: 2^13 a millisecond of the day, prints two apart so that each quote can come just before its print.
 Q_PER_MS = 8192
 NY_OPEN_MS = 34_200_000
@@ -177,11 +183,12 @@ class SeededMarket:
     def _begin(self, session: Session, clock_ns: int) -> None:
         day = day_of(self.seed, session, self._calendar)
         listing = list_contracts(self.seed, session.date, day.open_usd, self._calendar)
-        plan = plan_of(self.seed, Book(self.seed, day, listing, self._calendar))
+        rhythm = intensity(day.seconds)
+        plan = plan_of(self.seed, Book(self.seed, day, listing, self._calendar), rhythm)
         day = with_drifts(day, plan.drifts)
         book = Book(self.seed, day, listing, self._calendar)
         family = np.append(book.family(), _vvix(book))
-        self._today = _Session(day, listing, book, plan, _mirror(listing), _intensity(day.seconds), np.round(family, 2))
+        self._today = _Session(day, listing, book, plan, _mirror(listing), rhythm, np.round(family, 2))
         self._statistics = DayStatistics(len(listing))
         self._clock_ns = clock_ns
         # Whole seconds: what is made of the second the clock is in comes after the clock.
@@ -402,14 +409,6 @@ def _vvix(book: Book) -> float:
     return float(85.0 + 2.2 * (book.family()[list(VIX_FAMILY).index("I:VIX")] - 15.0))
 
 
-def _intensity(seconds: int) -> NDArray[np.float64]:
-    """Orders of each second relative to the mean: most at the open, fewest at noon, many into the close."""
-    x = (np.arange(seconds + 1) + 0.5) / seconds
-    rate = 0.55 + 1.9 * (1 - x) ** 14 + 0.9 * x**9 + 0.5 * (2 * x - 1) ** 2
-    shape: NDArray[np.float64] = rate / rate.mean()
-    return shape
-
-
 def _row_weights(book: Book, activity: NDArray[np.float32]) -> NDArray[np.float64]:
     """How often each contract trades; sums to the market's activity, about 1."""
     forward = book.levels(book.slot_underlying, 0.0) * book.growth
@@ -421,8 +420,13 @@ def _row_weights(book: Book, activity: NDArray[np.float32]) -> NDArray[np.float6
     soon = 1.0 / (days + 0.8) ** 1.15 + 0.004
     open_now = np.where(book.years * 365 * 86_400 > 1.5, 1.0, 0.0)
     weight = near * np.where(out_of_money, 1.35, 0.75) * (soon * open_now)[book.slot]
-    totals = np.bincount(book.underlying, weight, minlength=len(CAST))
-    share = _WEIGHTS / _WEIGHTS.sum() * activity / np.maximum(totals, 1e-300)
+    totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
+    # Trading goes where the interest is: what a contract would trade a day is held to some turns of what is open in it.
+    wanted = weight * (_WEIGHTS / _WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
+    turns = (TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2)[book.slot]
+    weight = weight / (1.0 + wanted / (turns * (book.listing.open_interest + OPEN_INTEREST_SMALL)))
+    totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
+    share = _WEIGHTS / _WEIGHTS.sum() * activity / totals
     weights: NDArray[np.float64] = weight * share[book.underlying]
     return weights
 

@@ -17,7 +17,7 @@ from services.standin.book import Book, TwoSided
 from services.standin.source import taken
 from services.standin.venues import MULTIPLE, VENUES, venue_of
 
-__all__ = ["Executions", "OrderKind", "Orders", "draw", "execute"]
+__all__ = ["Executions", "OrderKind", "Orders", "draw", "execute", "intensity"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -132,6 +132,14 @@ class Executions(NamedTuple):
     order: Ints
     leg: NDArray[np.int8]
     burst: NDArray[np.int32]
+
+
+def intensity(seconds: int) -> NDArray[np.float64]:
+    """Orders of each second relative to the mean: most at the open, fewest at noon, many into the close."""
+    x = (np.arange(seconds + 1) + 0.5) / seconds
+    rate = 0.55 + 1.9 * (1 - x) ** 14 + 0.9 * x**9 + 0.5 * (2 * x - 1) ** 2
+    shape: NDArray[np.float64] = rate / rate.mean()
+    return shape
 
 
 def draw(rng: np.random.Generator, book: Book, cumulative: Floats, prints: float) -> Orders:

@@ -10,7 +10,7 @@ import pytest
 from services.core.calendar import Calendar
 from services.standin.book import Book
 from services.standin.bursts import Plan, plan_of
-from services.standin.orders import OrderKind
+from services.standin.orders import OrderKind, intensity
 from services.standin.paths import day_of
 from services.standin.universe import CAST, list_contracts
 
@@ -28,13 +28,15 @@ def book() -> Book:
 
 @pytest.fixture(scope="module")
 def plan(book: Book) -> Plan:
-    return plan_of(11, book)
+    return plan_of(11, book, intensity(book.day.seconds))
 
 
 def test_one_comes_every_couple_of_minutes_and_the_first_soon(plan: Plan) -> None:
     starts = np.array([burst.start_s for burst in plan.bursts])
     assert starts[0] == 20
     assert 90 < np.mean(np.diff(starts)) < 140
+    # Most come when most trade: within the first half hour twice as many as in an average one.
+    assert np.count_nonzero(starts < 1800) > 2 * len(starts) / 13
 
 
 def test_contracts_are_days_to_months_out_and_somewhat_out_of_the_money(book: Book, plan: Plan) -> None:
