@@ -56,7 +56,7 @@ def weighted(factors: Mapping[str, tuple[float, float]]) -> dict[str, float]:
     """Points of each factor: its weight times its strength, clipped to 0..1. Weights must add up to 100.
 
     >>> weighted({"size": (60, 0.5), "speed": (40, 3.0)})
-    {'size': 30.0, 'speed': 40}
+    {'size': 30.0, 'speed': 40.0}
     """
     total = sum(weight for weight, _ in factors.values())
     assert abs(total - 100) < 1e-9, f"weights add up to {total}, not 100"

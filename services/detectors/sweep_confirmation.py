@@ -139,7 +139,7 @@ class SweepConfirmation(Detector):
         lead = max(same, key=lambda sweep: (sweep.facts.premium_usd, sweep.closed_ns))
         factors = weighted(
             {
-                "premium": (30, (premium / needed - 1) / 4),  # full marks at five times what is asked
+                "premium": (30, (premium / needed - 1) / 2),  # full marks at three times what is asked
                 "sweeps": (20, (len(same) - p.sweeps_min + 1) / 3),
                 "one_sided": (20, (share - p.delta_share_min) / (1 - p.delta_share_min)),
                 "side_confidence": (20, (p_side - 0.5) / 0.33),  # 0.83 is the best rule's
