@@ -354,7 +354,8 @@ class Flow(Context):
         rules = {
             "sweep_gap_ns": p.sweep_gap_ms * MS, "sweep_span_ns": p.sweep_span_ms * MS, "close_ns": p.close_ms * MS,
             "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
-            "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "chain_old_ns": p.chain_old_s * NS, "tick_age_ns": p.tick_age_s * NS,
+            "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "chain_old_ns": p.chain_old_s * NS,
+            "tick_age_ns": p.tick_age_s * NS,
             "epoch": self._epoch,
         }  # fmt: skip
         names = state.scalars.dtype.names or ()

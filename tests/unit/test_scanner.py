@@ -45,7 +45,7 @@ def judge(scanner: Scanner, at_s: float, contexts: Sequence[Any] = (), **fields:
 
 def test_a_base_below_the_threshold_is_silent_and_counted() -> None:
     scanner = Scanner()
-    assert judge(scanner, 1, base=59.9) is None
+    assert judge(scanner, 1, base=49.9) is None
     assert scanner.suppressed["score"] == 1
 
 
