@@ -9,7 +9,6 @@ import contextlib
 import functools
 import hashlib
 import pathlib
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -54,15 +53,16 @@ def _without_blas() -> Iterator[None]:
 
     No kernel may call BLAS anyway, whose order of summation differs between processors.
     """
-    name = "scipy.linalg.cython_blas"
-    hidden = name not in sys.modules
-    if hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # how Python spells "not to be imported"
+    from numba.np import linalg
+
+    def refused() -> None:
+        raise ImportError("kernels have no BLAS")
+
+    asked, linalg.ensure_blas = linalg.ensure_blas, refused
     try:
         yield
     finally:
-        if hidden and sys.modules.get(name) is None:
-            sys.modules.pop(name, None)
+        linalg.ensure_blas = asked
 
 
 class kernel:  # noqa: N801 - reads as the decorator it is
