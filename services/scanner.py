@@ -35,8 +35,7 @@ OPPOSITE: dict[Direction, Direction] = {
 class ScannerParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Defaults from the domain's sections B.0 and C.0 unless another reason is given."""
 
-    # Half of a detector's 100 points: what only just fires needs somebody to agree with it. On the seeded market of
-    # a hundred underlyings that leaves about one alert in two minutes.
+    # Half of a detector's 100 points: what only just fires needs somebody to agree with it.
     score_min: float = 50.0
     adjustment_max: float = 25.0
     # Another detector saw the same, or the opposite, within ten minutes: as much as half of flow's say.
