@@ -127,8 +127,10 @@ async def _bare(settings: KafkaSettings, partitions: int, rows: int, build: Any,
             for place, batch in (await consumer.getmany(timeout_ms=20, max_records=200)).items():
                 machine = machines[place.partition]
                 for record in batch:
-                    for decided in machine.push(names[place], record.offset, record.value):
-                        for one in records(decided):
+                    machine.push(names[place], record.offset, record.value)
+                    while machine.waiting:
+                        decided = machine.step()
+                        for one in records(decided) if decided is not None else ():
                             await writer.write(one)
         await writer.flush()
         _say({"seconds": time.perf_counter() - began})

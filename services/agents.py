@@ -33,8 +33,8 @@ HEARTBEAT_S = 1.0
 COMMIT_S = 1.0
 # Frames that wait between the framework's reader and an agent: at 50 frames a second, a second and a half.
 BUFFER_FRAMES = 64
-# A rebalance waits this long for a worker in the middle of a step.
-REBALANCE_S = 10.0
+# A rebalance waits this long for a worker that is slow to let go; a dead one is given up after its session.
+REBALANCE_S = 30.0
 STOP_S_MAX = 10.0
 
 

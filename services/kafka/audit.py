@@ -55,20 +55,22 @@ async def audit(settings: KafkaSettings, partitions: int, build: Build) -> Audit
     log_digest, topic_digest = Digest(), Digest()
     async with plain_consumer(settings) as consumer:
         for partition in range(partitions):
-            made = await _replay(consumer, settings, partition, build, tally)
+            lines = await _replay(consumer, settings, partition, build, tally)
             read = [
                 (record.value, record.headers)
                 for topic in DECISIONS
                 async for record in read_partition(consumer, settings.topic(topic), partition)
             ]
             found = Counter(_identity(value) for value, _ in read)
-            bytes_of = {_identity(value): value for value, _ in read}
+            bytes_of = {_identity(value): value for value in reversed(in_log_order(read))}
+            repeated = Counter(name for name, _ in lines)
+            made = dict(reversed(lines))  # under one name the first counts
             tally["decisions"] += len(made)
             tally["missing"] += len(made.keys() - found.keys())
             tally["foreign"] += len(found.keys() - made.keys())
-            tally["doubled"] += found.total() - len(found)
+            tally["doubled"] += sum(max(0, count - repeated[name]) for name, count in found.items() if name in made)
             tally["different"] += sum(bytes_of[name] != made[name] for name in made.keys() & bytes_of.keys())
-            log_digest.add(partition, made.values())
+            log_digest.add(partition, [made[name] for name in dict.fromkeys(name for name, _ in lines)])
             topic_digest.add(partition, in_log_order(read))
     counts = {name: tally[name] for name in Audit._fields if not name.endswith("digest")}
     return Audit(**counts, log_digest=log_digest.hexdigest(), topic_digest=topic_digest.hexdigest())
@@ -76,8 +78,8 @@ async def audit(settings: KafkaSettings, partitions: int, build: Build) -> Audit
 
 async def _replay(
     consumer: AIOKafkaConsumer, settings: KafkaSettings, partition: int, build: Build, tally: Counter[str]
-) -> dict[str, bytes]:
-    """What one partition's log leads to: canonical lines by id, in order."""
+) -> list[tuple[str, bytes]]:
+    """What one partition's log leads to: ids and canonical lines, in order."""
     lanes = lane_places(settings, partition)
     consumer.assign(list(lanes.values()))
     begins = await consumer.beginning_offsets(list(lanes.values()))
@@ -89,11 +91,10 @@ async def _replay(
 
     offsets = {lane: begins[place] for lane, place in lanes.items()}
     machine = Machine(partition, build, Sequencer(), offsets, stepped)
-    lines: dict[str, bytes] = {}
+    lines: list[tuple[str, bytes]] = []
     async for decided in read_lanes(consumer, lanes, machine, _at(machine, lanes, ends)):
         for _, decision in decided.decisions:
-            assert decision.id not in lines, f"the log leads to {decision.id} twice"
-            lines[decision.id] = canonical(decision)
+            lines.append((decision.id, canonical(decision)))
     tally["held"] += machine.held
     tally["zombies"] += machine.sequencer.zombies
     return lines

@@ -117,12 +117,14 @@ def _topic(decision: Signal | Alert) -> str:
 
 def in_log_order(read: Iterable[tuple[bytes, Headers]]) -> list[bytes]:
     """Documents of signals and alerts of one partition in the log's order, each once."""
-    placed: dict[str, tuple[int, int, int, bytes]] = {}
+    placed = []
     for value, headers in read:
         one = _PLACE.decode(value)
-        ordinal = int(dict(headers).get("ordinal", b"0"))
-        placed.setdefault(one.id, (one.epoch, one.position, ordinal, value))
-    return [value for *_, value in sorted(placed.values())]
+        placed.append((one.epoch, one.position, int(dict(headers).get("ordinal", b"0")), one.id, value))
+    lines: dict[str, bytes] = {}
+    for _, _, _, name, value in sorted(placed):
+        lines.setdefault(name, value)
+    return list(lines.values())
 
 
 def log_digest(by_partition: dict[int, Iterable[tuple[bytes, Headers]]]) -> str:

@@ -12,13 +12,13 @@ from schemas.frames import Lane
 from services.kafka.machine import Decided, Machine
 from services.kafka.settings import KafkaSettings
 
-__all__ = ["lane_places", "read_lanes"]
+__all__ = ["AHEAD_FRAMES_MAX", "Pace", "lane_places", "read_lanes", "stepped"]
 
 # A lane that is this many frames ahead waits for the others; the sequencer gives up at five times as many.
 AHEAD_FRAMES_MAX = 2_000
 POLL_MS = 50
 POLL_FRAMES_MAX = 500
-# The consumer's heartbeats share our processor: never keep it longer than this.
+# The group's heartbeats and its word that a partition is no longer ours wait for us: never for longer than this.
 BUSY_S_MAX = 0.005
 
 
@@ -37,19 +37,39 @@ async def read_lanes(
     names = {place: lane for lane, place in lanes.items()}
     for lane, place in lanes.items():
         consumer.seek(place, machine.next_offset[lane])
+    pace = Pace()
     while not arrived():
         wanted = _not_too_far_ahead(machine)
         batches = await consumer.getmany(
             *(lanes[lane] for lane in wanted), timeout_ms=POLL_MS, max_records=POLL_FRAMES_MAX
         )
-        began = time.monotonic()
         for place, batch in batches.items():
             for record in batch:
-                for decided in machine.push(names[place], record.offset, record.value):
+                machine.push(names[place], record.offset, record.value)
+                async for decided in stepped(machine, pace):
                     yield decided
-                if time.monotonic() - began > BUSY_S_MAX:
-                    await asyncio.sleep(0)
-                    began = time.monotonic()
+
+
+class Pace:
+    """Lets others run when we have been busy for long enough."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    async def breathe(self) -> None:
+        """Return at once, or after everybody else had a turn."""
+        if time.monotonic() - self._since > BUSY_S_MAX:
+            await asyncio.sleep(0)
+            self._since = time.monotonic()
+
+
+async def stepped(machine: Machine, pace: Pace) -> AsyncIterator[Decided]:
+    """Step what waits in `machine`, with breaks; what it led to. Several may do so at a time: the order is kept."""
+    while machine.waiting:
+        decided = machine.step()
+        if decided is not None:
+            yield decided
+        await pace.breathe()
 
 
 def _not_too_far_ahead(machine: Machine) -> list[Lane]:

@@ -8,6 +8,7 @@ stopwatch.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class Machine:
         self._stepped = stepped
         self._ordinals = Ordinals()
         self._newest = dict.fromkeys(Lane, (-1, -1))
+        self._ready: deque[Frame] = deque()
         self.damaged = 0
         self.damage = ""
 
@@ -61,30 +63,38 @@ class Machine:
         """Whether the newest frame of that lane still waits for one of another lane."""
         return self._newest[lane] >= (self.sequencer.epoch, self.sequencer.next_seq)
 
-    def push(self, lane: Lane, offset: int, data: bytes) -> list[Decided]:
-        """Take the record at `offset` of a lane; what it led to, in order, frames that led to nothing left out.
+    def push(self, lane: Lane, offset: int, data: bytes) -> None:
+        """Take the record at `offset` of a lane. Whoever calls this then calls `step` until nothing is `waiting`.
 
         The caller sees to it that no offset is skipped (`next_offset`); one that was taken before is dropped. Raises
         SequencerOverflowError.
         """
         if offset < self.next_offset[lane]:
-            return []
+            return
         self.next_offset[lane] = offset + 1
         try:
             frame = decode_frame(data)
         except FrameError as error:  # somebody else wrote into our topic: it has no place in the sequence
             self.damaged += 1
             self.damage = f"{lane.topic} partition {self.partition} offset {offset}: {error}"
-            return []
+            return
         head = frame.header
         self._newest[lane] = max(self._newest[lane], (head.epoch, head.seq))
-        made = (self._step(ordered) for ordered in self.sequencer.push(frame))
-        return [decided for decided in made if decided.decisions or decided.views]
+        self._ready.extend(self.sequencer.push(frame))
 
-    def _step(self, frame: Frame) -> Decided:
+    @property
+    def waiting(self) -> int:
+        """Frames whose turn has come. A late lane lets thousands go at once, so they are stepped one by one."""
+        return len(self._ready)
+
+    def step(self) -> Decided | None:
+        """Step the next frame whose turn has come; what it led to, None for nothing."""
+        frame = self._ready.popleft()
         if self._pipeline is None:
             self._pipeline = self._build(self.partition, frame.header.received_ns)
         began = time.perf_counter()
         outputs = self._pipeline.step(frame)
         self._stepped(frame.header, time.perf_counter() - began)
+        if not outputs.decisions and not outputs.views:
+            return None
         return Decided(frame.header, self._ordinals.number(outputs.decisions), outputs.views)

@@ -27,7 +27,7 @@ from schemas.frames import CLOCK_WALL, Header, Lane
 from services.core.sequencer import Sequencer
 from services.kafka.client import plain_consumer
 from services.kafka.documents import Published, records
-from services.kafka.lanes import AHEAD_FRAMES_MAX, lane_places, read_lanes
+from services.kafka.lanes import AHEAD_FRAMES_MAX, Pace, lane_places, read_lanes, stepped
 from services.kafka.machine import Build, Decided, Machine
 from services.kafka.opening import find_opening
 from services.kafka.published import read_published
@@ -69,6 +69,8 @@ class _Held:
         self.task: asyncio.Task[None] | None = None
         self.moved_at = time.monotonic()
         self.recovered_s = 0.0
+        # Rises whenever somebody else takes over the publishing: what an older turn still wants to say is not said.
+        self.turn = 0
 
 
 class Partitions:
@@ -85,6 +87,7 @@ class Partitions:
         self._here: dict[int, _Held] = {}
         self._left: dict[int, _Held] = {}
         self._pulse_at = time.monotonic()
+        self._pace = Pace()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.assigned_once = False
         self.frames = 0
@@ -110,7 +113,7 @@ class Partitions:
         self._metrics.set("strikewire_agents_partitions", len(partitions))
 
     async def revoke(self) -> None:
-        """None are ours any more. Returns when everything that was decided here is on its topic."""
+        """None are ours any more. Returns when nothing of ours is under way; what is unsaid, the next one says."""
         leaving, self._here = self._here, {}
         for held in leaving.values():
             await _stop(held)
@@ -138,11 +141,15 @@ class Partitions:
             held.dropped[lane] = offset
             self._start_catching(held, "gap" if machine.held <= AHEAD_FRAMES_MAX else "held")
             return
-        decided = machine.push(lane, offset, data)
+        machine.push(lane, offset, data)
         held.moved_at = time.monotonic()
-        if decided:
-            held.outbox.extend(decided)
-            await self._publish(held)
+        turn = held.turn
+        while machine.waiting and held.turn == turn:
+            decided = machine.step()
+            if decided is not None:
+                held.outbox.append(decided)
+                await self._publish(held, turn)
+            await self._pace.breathe()
 
     async def watch(self) -> None:
         """Run for ever: feel the pulse, and lead a partition that is stuck around the obstacle."""
@@ -195,6 +202,7 @@ class Partitions:
 
     def _start_catching(self, held: _Held, reason: str, after_s: float = 0.0) -> None:
         before, held.task = held.task, None
+        held.turn += 1
         held.state = "catching"
         held.live.clear()
         held.published = None
@@ -235,7 +243,6 @@ class Partitions:
         async with plain_consumer(self._settings) as consumer:
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
-            await self._publish(held)
             await self._read(held, consumer, lanes, {lane: ends[place] for lane, place in lanes.items()})
             held.state = "closing"
             await self._read(held, consumer, lanes, {lane: offset + 1 for lane, offset in held.dropped.items()})
@@ -258,16 +265,20 @@ class Partitions:
         def passed() -> bool:
             return all(machine.next_offset[lane] >= offset for lane, offset in until.items())
 
-        async for decided in read_lanes(consumer, lanes, machine, passed):
-            held.outbox.append(decided)
-            await self._publish(held)
+        turn = held.turn
+        await self._publish(held, turn)  # what was decided before we were interrupted
+        for decisions in (stepped(machine, self._pace), read_lanes(consumer, lanes, machine, passed)):
+            async for decided in decisions:
+                held.outbox.append(decided)
+                await self._publish(held, turn)
 
-    async def _publish(self, held: _Held) -> None:
-        """Write what waits in the outbox, in order, whoever put it there."""
+    async def _publish(self, held: _Held, turn: int) -> None:
+        """Write what waits in the outbox, in order, whoever put it there; nothing once the turn is another's."""
         async with held.writing:
-            while held.outbox:
-                if self._slept() and held.state != "catching":
-                    return  # the watch will doubt everything; the outbox is looked at again then
+            while held.outbox and held.turn == turn:
+                if self._slept():
+                    self._doubt_everything()
+                    return
                 decided = held.outbox[0]
                 for record in records(decided, held.published):
                     await self._writer.write(record)
@@ -303,6 +314,7 @@ class Partitions:
 
 async def _stop(held: _Held) -> None:
     """Cancel its catching up and let nobody wait for it. A record that is being written is written whole."""
+    held.turn += 1
     if held.task is not None:
         held.task.cancel()
         await asyncio.wait({held.task})

@@ -6,6 +6,8 @@ somebody set by hand had a reason. The difference is named, and a person decides
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -114,7 +116,17 @@ async def create(settings: KafkaSettings, partitions: int) -> list[str]:
     missing = {name: one for name, one in want.items() if name not in have}
     if missing:
         await _make(settings, missing)
+        await _wait_until_known(settings, set(missing))
     return list(missing)
+
+
+async def _wait_until_known(settings: KafkaSettings, names: set[str]) -> None:
+    """A broker has made topics some moments before it tells others of them."""
+    deadline = time.monotonic() + CREATE_MS_MAX / 1000
+    while missing := names - (await present(settings)).keys():
+        if time.monotonic() > deadline:
+            raise StrikewireError(f"{settings.brokers}: {', '.join(sorted(missing))} were made and cannot be seen")
+        await asyncio.sleep(0.1)
 
 
 async def _make(settings: KafkaSettings, missing: Mapping[str, Wanted]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -12,10 +12,11 @@ from services.core.calendar import NS
 from services.core.identity import Digest
 from services.core.pipeline import Pipeline
 from services.core.sequencer import Sequencer
+from services.kafka.machine import Decided, Machine
 from tests.support.frames import constant_rows
 from tests.support.machines import CALENDAR, OPEN_NS, Echo, EveryOther, Last, Prints
 
-__all__ = ["build_small", "expected_digest", "small_log"]
+__all__ = ["build_small", "expected_digest", "small_log", "taken"]
 
 STEP_NS = NS // 50  # a frame every 20 ms, as the gateway cuts them
 
@@ -80,3 +81,12 @@ def expected_digest(frames: Iterable[Frame], partitions: Sequence[int] = range(4
     for partition in partitions:
         digest.add(partition, lines[partition])
     return digest.hexdigest(), sum(map(len, lines.values()))
+
+
+def taken(machine: Machine, lane: Lane, offset: int, data: bytes) -> Iterator[Decided]:
+    """What one record leads to."""
+    machine.push(lane, offset, data)
+    while machine.waiting:
+        decided = machine.step()
+        if decided is not None:
+            yield decided

@@ -30,7 +30,7 @@ prints_min = 1
 [detectors.sweep_confirmation]
 premium_usd = 1000.0
 premium_mega_usd = 1000.0
-cooldown_s = 0
+cooldown_s = 1
 delta_share_min = 0.0
 prints_min = 1
 sweeps_min = 1

@@ -10,7 +10,7 @@ from services.core.identity import Digest
 from services.core.sequencer import Sequencer
 from services.kafka.documents import Published, Record, in_log_order, log_digest, records, sampled_at
 from services.kafka.machine import Decided, Machine
-from tests.support.kafka_log import build_small, expected_digest, small_log
+from tests.support.kafka_log import build_small, expected_digest, small_log, taken
 
 LOG = small_log(seed=3, frames=300, partitions=1)
 
@@ -22,7 +22,7 @@ def decide() -> list[Decided]:
     made = []
     for frame in LOG:
         lane = frame.header.lane
-        made += machine.push(lane, offsets[lane], encode_frame(frame))
+        made += taken(machine, lane, offsets[lane], encode_frame(frame))
         offsets[lane] += 1
     return made
 

@@ -12,7 +12,7 @@ from schemas.frames import Frame, Lane, encode_frame
 from services.core.identity import Digest
 from services.core.sequencer import Sequencer
 from services.kafka.machine import Machine
-from tests.support.kafka_log import build_small, expected_digest, small_log
+from tests.support.kafka_log import build_small, expected_digest, small_log, taken
 
 LOG = small_log(seed=11, frames=200, partitions=1)
 EXPECTED, COUNT = expected_digest(LOG, [0])
@@ -37,7 +37,7 @@ def test_lanes_read_at_any_speed_and_twice_give_one_digest(seed: int) -> None:
         for _ in range(chance.randint(1, 40)):
             if at[lane] == len(records[lane]):
                 break
-            for decided in made.push(lane, at[lane], records[lane][at[lane]]):
+            for decided in taken(made, lane, at[lane], records[lane][at[lane]]):
                 digest.add(0, [canonical(one) for _, one in decided.decisions])
             at[lane] += 1
         if chance.random() < 0.2:
@@ -48,7 +48,8 @@ def test_lanes_read_at_any_speed_and_twice_give_one_digest(seed: int) -> None:
 
 def test_a_record_that_is_no_frame_is_counted_and_stepped_over() -> None:
     made = machine()
-    assert made.push(Lane.TRADES, 0, b"somebody else's") == []
+    made.push(Lane.TRADES, 0, b"somebody else's")
+    assert not made.waiting
     assert made.damaged == 1
     assert made.damage.startswith("options.trades partition 0 offset 0: ")
     assert made.next_offset[Lane.TRADES] == 1
@@ -57,7 +58,7 @@ def test_a_record_that_is_no_frame_is_counted_and_stepped_over() -> None:
 def test_it_knows_which_lane_has_run_ahead() -> None:
     made, records = machine(), lanes(LOG)
     for lane in Lane:
-        made.push(lane, 0, records[lane][0])
+        assert list(taken(made, lane, 0, records[lane][0])) == []
     for offset in range(1, 20):
         made.push(Lane.TRADES, offset, records[Lane.TRADES][offset])
     assert made.held

@@ -1,0 +1,171 @@
+"""Live equals replay on a real broker: one worker, three, too many, killed, frozen, and over a zombie's frames."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import pytest
+
+from schemas.frames import Lane
+from services.core.calendar import NS
+from services.kafka.settings import KafkaSettings
+from services.kafka.writer import open_writer
+from tests.integration.kafka.conftest import PARTITIONS, Start, assert_exact, audited, write
+from tests.support.kafka_log import expected_digest, small_log
+from tests.support.machines import OPEN_NS
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_live_equals_replay(settings: KafkaSettings, start: Start, count: int) -> None:
+    """Three workers do not divide four partitions, and they join one after the other, in mid-stream."""
+    log = small_log(seed=1, frames=400)
+    digest, wanted = expected_digest(log)
+    half = len(log) // 2
+    workers = [start()]
+    workers[0].wait_until_ready()
+    write(settings, log[:half], pause_s=0.01)
+    workers += [start() for _ in range(count - 1)]
+    write(settings, log[half:], pause_s=0.02)
+    for worker in workers[1:]:
+        worker.wait_until_ready()
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_a_worker_more_than_there_are_partitions_is_ready_and_idle(settings: KafkaSettings, start: Start) -> None:
+    workers = [start() for _ in range(PARTITIONS + 1)]
+    for worker in workers:
+        worker.wait_until_ready()
+    log = small_log(seed=2, frames=100)
+    digest, wanted = expected_digest(log)
+    write(settings, log)
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_kill_9_of_either_worker_loses_and_doubles_nothing(settings: KafkaSettings, start: Start) -> None:
+    """One comes back under its own name (at once), the other leaves its partitions to the rest (after six seconds)."""
+    log = small_log(seed=3, frames=900)
+    digest, wanted = expected_digest(log)
+    third = len(log) // 3
+    named, other = start("named"), start("other")
+    named.wait_until_ready()
+    other.wait_until_ready()
+    write(settings, log[:third], pause_s=0.005)
+    named.kill()
+    start("named")
+    write(settings, log[third : 2 * third], pause_s=0.005)
+    other.kill()
+    write(settings, log[2 * third :], pause_s=0.005)
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_a_worker_frozen_beyond_its_session_comes_back_without_repeating_itself(
+    settings: KafkaSettings, start: Start
+) -> None:
+    log = small_log(seed=4, frames=900)
+    digest, wanted = expected_digest(log)
+    frozen, other = start(), start()
+    frozen.wait_until_ready()
+    other.wait_until_ready()
+    third = len(log) // 3
+    write(settings, log[:third], pause_s=0.005)
+    os.kill(frozen.process.pid, signal.SIGSTOP)
+    write(settings, log[third : 2 * third], pause_s=0.005)
+    time.sleep(8.0)  # the group gives the partitions away after six
+    os.kill(frozen.process.pid, signal.SIGCONT)
+    write(settings, log[2 * third :], pause_s=0.005)
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_a_frame_acknowledged_while_it_was_held_is_not_lost(settings: KafkaSettings, start: Start) -> None:
+    """Two lanes arrive and are acknowledged, the third is late; the worker dies in between."""
+    log = small_log(seed=5, frames=200)
+    digest, wanted = expected_digest(log)
+    late = [frame for frame in log if frame.header.lane is Lane.TRADES]
+    early = [frame for frame in log if frame.header.lane is not Lane.TRADES]
+    first = start()
+    first.wait_until_ready()
+    write(settings, early)
+    time.sleep(2.5)  # the framework commits once a second
+    assert audited_none(settings) == 0
+    first.kill()
+    write(settings, late)
+    start().wait_until_ready()
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def audited_none(settings: KafkaSettings) -> int:
+    """Decisions on the topics."""
+    from services.kafka.client import plain_consumer
+    from services.kafka.published import read_partition
+
+    async def count() -> int:
+        async with plain_consumer(settings) as consumer:
+            return sum(
+                [
+                    1
+                    for topic in ("signals", "alerts")
+                    for partition in range(PARTITIONS)
+                    async for _ in read_partition(consumer, settings.topic(topic), partition)
+                ]
+            )
+
+    return asyncio.run(count())
+
+
+def test_a_zombie_gateway_is_ignored_by_everybody(settings: KafkaSettings, start: Start) -> None:
+    """Epoch 1 goes on writing behind epoch 2's openings: as if it had not."""
+    first = small_log(seed=6, frames=150, epoch=1)
+    second = small_log(seed=6, frames=150, epoch=2, start_ns=OPEN_NS + 10 * NS)
+    cut = len(first) * 2 // 3
+    digest, wanted = expected_digest([*first[:cut], *second])
+    worker = start()
+    worker.wait_until_ready()
+    write(settings, first[:cut])
+    openings = 3 * PARTITIONS
+    write(settings, second[:openings])
+    mixed = [frame for pair in zip(first[cut:], second[openings:], strict=False) for frame in pair]
+    rest = second[openings + len(first) - cut :]
+    write(settings, [*mixed, *rest])
+    found = audited(settings, wanted)
+    assert found.zombies == len(first) - cut
+    assert_exact(found, digest, wanted)
+    worker.kill()
+    start().wait_until_ready()
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_a_worker_that_was_away_for_days_publishes_what_was_decided_then(settings: KafkaSettings, start: Start) -> None:
+    """It begins where decisions were last published, not with the day in which the log stands."""
+    friday = small_log(seed=8, frames=200, epoch=1)
+    monday = small_log(seed=8, frames=200, epoch=2, start_ns=OPEN_NS + 3 * 86_400 * NS)
+    digest, wanted = expected_digest([*friday, *monday])
+    worker = start()
+    worker.wait_until_ready()
+    write(settings, friday[: len(friday) // 2])
+    time.sleep(1.0)
+    worker.kill()
+    write(settings, [*friday[len(friday) // 2 :], *monday])
+    start().wait_until_ready()
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_somebody_else_s_record_in_a_lane_stops_nobody(settings: KafkaSettings, start: Start) -> None:
+    log = small_log(seed=9, frames=100)
+    digest, wanted = expected_digest(log)
+    start().wait_until_ready()
+
+    async def litter() -> None:
+        async with open_writer(settings) as writer:
+            client = writer._client
+            for partition in range(PARTITIONS):
+                await client.send_and_wait(settings.topic("options.trades"), b"not a frame", partition=partition)
+
+    write(settings, log[:200])
+    asyncio.run(litter())
+    write(settings, log[200:])
+    assert_exact(audited(settings, wanted), digest, wanted)
