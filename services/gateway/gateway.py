@@ -225,6 +225,10 @@ class Gateway:
             elif type(item) is Lost:
                 self._lost(item)
             await self._tick()
+            if self.settings.clock == "wall" and not len(inbox):
+                # Nothing more is waiting: a row that stayed for company would only grow old. On the feed's clock
+                # nobody is in a hurry, and a frame's cut is part of the recording.
+                await self._emit(self._writer.flush(time.time_ns()))
             if self._on_metric is not None:
                 self._on_metric("inbox_frames", len(inbox))
             # When the inbox is never empty nothing above waits, and the readers' answers to pings would.
