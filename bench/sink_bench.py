@@ -129,7 +129,7 @@ def _batches(frames: list[list[Frame]]) -> list[list[tuple[str, str, pa.Table]]]
                     (table, token(TOPIC, partition, at, at + size, table), rows)
                     for table, rows in (
                         ("option_trades", lane_table(Lane.TRADES, own[at : at + size]).combine_chunks()),
-                        ("frames", frames_table(own[at : at + size])),
+                        ("frames", frames_table([frame.header for frame in own[at : at + size]])),
                     )
                 ]
                 for at in range(0, len(own), size)

@@ -48,6 +48,7 @@ __all__ = [
     "Rows",
     "TickRows",
     "TradeRows",
+    "decode_batch",
     "decode_frame",
     "decode_header",
     "empty_rows",
@@ -412,6 +413,27 @@ def decode_frame(data: bytes) -> Frame:
     # or a buffer is shorter than its rows.
     except (pa.ArrowException, StopIteration, OSError, EOFError, ValueError) as error:
         raise FrameError(f"{head.lane.topic}: not an Arrow stream: {error}") from None
+
+
+def decode_batch(data: bytes) -> tuple[Header, pa.RecordBatch | None]:
+    """A frame's header and its rows as a record batch of this version's schema, for whoever passes them on as they are.
+
+    None when there are no rows. The batch is a view of `data`. Raises FrameError.
+    """
+    head = decode_header(data)
+    if not head.rows:
+        return head, None
+    known = _SCHEMA_BYTES[head.lane]
+    if data.startswith(known, HEADER_BYTES):
+        try:
+            body = pa.py_buffer(data).slice(HEADER_BYTES + len(known))
+            batch = pa.ipc.read_record_batch(body, LANE_SCHEMAS[head.lane])
+            batch.validate()
+        except (pa.ArrowException, OSError, EOFError, ValueError) as error:
+            raise FrameError(f"{head.lane.topic}: not an Arrow stream: {error}") from None
+        if batch.num_rows == head.rows and not any(column.null_count for column in batch.columns):
+            return head, batch
+    return head, record_batch(head.lane, decode_frame(data).rows)
 
 
 def _rows(head: Header, data: bytes) -> Rows:

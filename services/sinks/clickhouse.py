@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View, canonical
-from schemas.frames import Frame, Lane, record_batch
+from schemas.frames import Frame, Header, Lane, record_batch
 from schemas.topics import TOPICS
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "insert",
     "lane_table",
     "outcomes_table",
+    "rows_table",
     "views_table",
 ]
 
@@ -94,7 +96,7 @@ class WarehouseWriter:
             rows += table.num_rows
             self._insert(TABLES[lane], table)
         if frames:
-            self._insert("frames", frames_table(frames))
+            self._insert("frames", frames_table([frame.header for frame in frames]))
         return rows
 
     def write_decisions(self, numbered: Sequence[tuple[int, Signal | Alert]]) -> None:
@@ -127,27 +129,40 @@ def insert(client: Any, table: str, rows: pa.Table, token: str = "") -> None:
 
 def lane_table(lane: Lane, frames: Sequence[Frame]) -> pa.Table:
     """Frames of one lane as the rows of its table."""
-    market = pa.Table.from_batches([record_batch(lane, frame.rows) for frame in frames])
-    heads = [frame.header for frame in frames]
+    stamps = np.concatenate([frame.rows.received_ns for frame in frames])
+    return rows_table([frame.header for frame in frames], [record_batch(lane, frame.rows) for frame in frames], stamps)
+
+
+def rows_table(
+    heads: Sequence[Header], batches: Sequence[pa.RecordBatch], stamps: npt.NDArray[np.int64] | None = None
+) -> pa.Table:
+    """Record batches of one lane, each with its frame's header, as the rows of the lane's table.
+
+    `stamps` are the rows' own received_ns; without them each row has its frame's.
+    """
+    market = pa.Table.from_batches(batches)
     counts = np.array([head.rows for head in heads])
-    firsts = np.array([head.position for head in heads], np.uint64)
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    within = (np.arange(int(counts.sum())) - np.repeat(starts, counts)).astype(np.uint64)
+
+    def spread(values: list[int], kind: type[np.generic]) -> npt.NDArray[Any]:
+        return np.repeat(np.array(values, kind), counts)
+
+    within = np.arange(int(counts.sum()), dtype=np.uint64) - np.repeat(np.cumsum(counts) - counts, counts).astype(
+        np.uint64
+    )
     place = {
-        "partition": np.repeat(np.array([head.partition for head in heads], np.uint16), counts),
-        "epoch": np.repeat(np.array([head.epoch for head in heads], np.uint64), counts),
-        "seq": np.repeat(np.array([head.seq for head in heads], np.uint64), counts),
-        "position": np.repeat(firsts, counts) + within,
-        "received_ns": _times(np.concatenate([frame.rows.received_ns for frame in frames])),
+        "partition": spread([head.partition for head in heads], np.uint16),
+        "epoch": spread([head.epoch for head in heads], np.uint64),
+        "seq": spread([head.seq for head in heads], np.uint64),
+        "position": spread([head.position for head in heads], np.uint64) + within,
+        "received_ns": _times(spread([head.received_ns for head in heads], np.int64) if stamps is None else stamps),
     }
     for name, values in place.items():
         market = market.append_column(name, pa.array(values) if isinstance(values, np.ndarray) else values)
     return market
 
 
-def frames_table(frames: Sequence[Frame]) -> pa.Table:
+def frames_table(heads: Sequence[Header]) -> pa.Table:
     """The headers of frames as rows of `frames`."""
-    heads = [frame.header for frame in frames]
     columns: dict[str, Any] = {
         name: pa.array([int(getattr(head, name)) for head in heads], kind)
         for name, kind in (

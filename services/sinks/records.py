@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View
-from schemas.frames import Frame, FrameError, decode_frame
+from schemas.frames import FrameError, Header, Lane, decode_batch
 from schemas.topics import TOPICS, Topic
 from services.sinks.clickhouse import (
     Epoch,
@@ -21,8 +21,8 @@ from services.sinks.clickhouse import (
     decisions_table,
     epochs_table,
     frames_table,
-    lane_table,
     outcomes_table,
+    rows_table,
     views_table,
 )
 
@@ -54,7 +54,7 @@ class Item(NamedTuple):
     offset: int
     rows: int
     day: int | None
-    content: Any  # Frame, (Frame, Epoch), (ordinal, Signal | Alert, bytes), (View | Outcome, bytes), DeadLetter
+    content: Any  # as `tables` takes it apart
     poison: DeadLetter | None = None
 
 
@@ -83,15 +83,14 @@ class Reader:
             return poison(record, str(error))
 
     def _frame(self, record: Record, value: bytes) -> Item | None:
-        frame = decode_frame(value)
-        head = frame.header
-        _check_frame(frame, self._topic, self._partition)
+        head, batch = decode_batch(value)
+        _check_frame(head, batch, self._topic, self._partition)
         if (head.epoch, head.seq) <= self.last:
             self.dropped += 1
             return None
-        self.last = (head.epoch, head.seq)
         epoch = _epoch(record) if head.opening else None
-        return Item(record.offset, head.rows, head.received_ns // DAY_NS, (frame, epoch))
+        self.last = (head.epoch, head.seq)
+        return Item(record.offset, head.rows, head.received_ns // DAY_NS, (head, batch, epoch))
 
     def _document(self, record: Record, value: bytes) -> Item:
         assert self._decoder is not None
@@ -146,16 +145,16 @@ def tables(topic: Topic, items: Sequence[Item]) -> list[tuple[str, pa.Table]]:
     return [(topic.table, make[topic.document](sound))]  # type: ignore[index, operator]
 
 
-def _lane_tables(topic: Topic, contents: list[tuple[Frame, Epoch | None]]) -> list[tuple[str, pa.Table]]:
-    assert topic.lane is not None
-    frames = [frame for frame, _ in contents]
-    with_rows = [frame for frame in frames if frame.header.rows]
-    epochs = [epoch for _, epoch in contents if epoch is not None]
+def _lane_tables(
+    topic: Topic, contents: list[tuple[Header, pa.RecordBatch | None, Epoch | None]]
+) -> list[tuple[str, pa.Table]]:
+    with_rows = [(head, batch) for head, batch, _ in contents if batch is not None]
+    epochs = [epoch for _, _, epoch in contents if epoch is not None]
     made = []
     if with_rows:
-        made.append((topic.table, lane_table(topic.lane, with_rows)))
-    if frames:
-        made.append((TABLE_OF_FRAMES, frames_table(frames)))
+        made.append((topic.table, rows_table([head for head, _ in with_rows], [batch for _, batch in with_rows])))
+    if contents:
+        made.append((TABLE_OF_FRAMES, frames_table([head for head, _, _ in contents])))
     if epochs:
         made.append((TABLE_OF_EPOCHS, epochs_table(epochs)))
     return made
@@ -164,20 +163,27 @@ def _lane_tables(topic: Topic, contents: list[tuple[Frame, Epoch | None]]) -> li
 TABLE_OF_FRAMES, TABLE_OF_EPOCHS = "frames", "epochs"
 
 
-def _check_frame(frame: Frame, topic: Topic, partition: int) -> None:
-    head, rows = frame.header, frame.rows
+def _check_frame(head: Header, batch: pa.RecordBatch | None, topic: Topic, partition: int) -> None:
     if head.lane is not topic.lane:
         raise ValueError(f"a frame of {head.lane.topic} on {topic.name}")
     if head.partition != partition or partition >= PARTITIONS_MAX:
         raise ValueError(f"a frame of partition {head.partition} in partition {partition}")
     if head.received_ns < STAMP_NS_MIN:
         raise ValueError(f"received_ns {head.received_ns} is before 1900")
-    if head.rows:
-        if int(rows.event_ns.min()) < STAMP_NS_MIN:
-            raise ValueError("a row with an event_ns before 1900")
-        days: np.ndarray[Any, Any] | None = getattr(rows, "expiry_day", None)
-        if days is not None and not EXPIRY_DAYS[0] <= int(days.min()) <= int(days.max()) <= EXPIRY_DAYS[1]:
+    if batch is None:
+        return
+    if int(_numbers(batch, "event_ns", np.int64).min()) < STAMP_NS_MIN:
+        raise ValueError("a row with an event_ns before 1900")
+    if head.lane is not Lane.TICKS:
+        days = _numbers(batch, "expiry_day", np.int32)
+        if not EXPIRY_DAYS[0] <= int(days.min()) <= int(days.max()) <= EXPIRY_DAYS[1]:
             raise ValueError(f"a row whose expiry_day is not between {EXPIRY_DAYS[0]} and {EXPIRY_DAYS[1]}")
+
+
+def _numbers(batch: pa.RecordBatch, name: str, kind: type[np.generic]) -> np.ndarray[Any, Any]:
+    """A column as the numbers it is made of."""
+    column = batch.column(batch.schema.get_field_index(name))
+    return np.frombuffer(column.buffers()[1], kind, len(column), column.offset * np.dtype(kind).itemsize)
 
 
 def _epoch(record: Record) -> Epoch | None:

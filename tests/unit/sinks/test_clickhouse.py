@@ -35,7 +35,7 @@ def test_a_lane_table_is_the_frames_columns_and_the_place_of_each_row(lane: Lane
 
 def test_a_frames_table_has_a_row_a_frame_heartbeats_too():
     builder = LogBuilder()
-    table = frames_table([*builder.opening(), builder.frame(Lane.TICKS, 0)])
+    table = frames_table([frame.header for frame in [*builder.opening(), builder.frame(Lane.TICKS, 0)]])
     assert table.column("opening").to_pylist() == [1, 1, 1, 0]
     assert table.column("lane").to_pylist() == [1, 2, 3, 3]
     assert table.column("received_ns").cast(pa.int64()).to_pylist()[:3] == [START_NS] * 3
