@@ -60,7 +60,7 @@ class Slice:
 
     def call_quotes_near_the_money(self) -> tuple[Floats, Floats, Floats]:
         """(strike, bid, ask) of the calls whose quotes can be trusted to be tradable."""
-        near = np.abs(np.log(self.strike / self.forward)) <= _CHECKED_LOG_MONEYNESS
+        near = np.abs(black.log_moneyness(self.strike, self.forward)) <= _CHECKED_LOG_MONEYNESS
         near &= parity.usable_quotes(self.call_bid, self.call_ask)
         return self.strike[near], self.call_bid[near], self.call_ask[near]
 
@@ -257,7 +257,7 @@ def _slice(
     else:
         vol = half = np.full(strike.size, np.nan)
     usable = parity.usable_quotes(bid, ask)
-    k = np.log(strike / f)
+    k = black.log_moneyness(strike, f)
     fit = smile.fit_smile(k, np.where(usable, vol, np.nan), half, quotes.years)
     strip = variance_index.strip(
         strike, quotes.call_bid, quotes.call_ask, quotes.put_bid, quotes.put_ask, quotes.years,

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from services.quant.arrays import Floats, Statuses, flat_out, rows_of
-from services.quant.black_kernels import greeks_rows, price_rows
+from services.quant.black_kernels import greeks_rows, log_ratio_rows, price_rows
 from services.quant.implied_vol import ABOVE_MAXIMUM, BAD_INPUT, BAD_TIME, BELOW_INTRINSIC, OK, implied_vol_rows
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "greeks",
     "implied_vol",
     "iv_greeks",
+    "log_moneyness",
     "price",
     "spot_view",
     "trader_view",
@@ -46,6 +47,7 @@ STATUS_NAMES = ("ok", "below_intrinsic", "above_maximum", "bad_time", "bad_input
 
 CALL = 1
 PUT = -1
+_NO_RIGHT = np.int8(CALL)  # for columns that have none
 
 
 class Greeks(NamedTuple):
@@ -149,6 +151,19 @@ def iv_greeks(
     return out
 
 
+def log_moneyness(strike: ArrayLike, forward: ArrayLike, out: Floats | None = None) -> Floats:
+    """k = ln(K/F) with the same bits on every processor, which numpy's logarithm does not promise; NaN for a bad row.
+
+    >>> log_moneyness([90.0, 100.0, 0.0], 100.0).round(6)
+    array([-0.105361,  0.      ,       nan])
+    """
+    rows = rows_of(strike, forward, right=_NO_RIGHT)
+    if out is None:
+        out = np.empty(rows.shape)
+    log_ratio_rows(*rows.floats, flat_out(out, rows.shape))
+    return out
+
+
 def spot_view(greeks: Greeks, spot: ArrayLike, forward: ArrayLike, years: ArrayLike) -> Greeks:
     """The same greeks with respect to spot, at a fixed carry ln(F/S)/years: what vendors and desks call delta.
 
@@ -156,7 +171,7 @@ def spot_view(greeks: Greeks, spot: ArrayLike, forward: ArrayLike, years: ArrayL
     """
     f, t = np.asarray(forward, dtype=np.float64), np.asarray(years, dtype=np.float64)
     ratio = f / np.asarray(spot, dtype=np.float64)
-    carry = np.log(ratio) / t
+    carry = log_moneyness(f, spot) / t
     return Greeks(
         delta=greeks.delta * ratio,
         gamma=greeks.gamma * ratio * ratio,

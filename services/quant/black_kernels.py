@@ -46,6 +46,14 @@ def price_rows(
         out[j] = value if ok else np.nan
 
 
+@kernel(F64_IN, F64_IN, F64_OUT)
+def log_ratio_rows(p: Floats, q: Floats, out: Floats) -> None:
+    for j in range(out.shape[0]):
+        ok = (0.0 < p[j] < np.inf) & (0.0 < q[j] < np.inf)
+        value = log_ratio(p[j], q[j])
+        out[j] = value if ok else np.nan
+
+
 @kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, I8_IN, *(F64_OUT,) * 8)
 def greeks_rows(
     forward: Floats,

@@ -31,10 +31,11 @@ right = np.where(rng.random(n) < 0.5, 1, -1).astype(np.int8)
 value = black.price(forward, strike, years, discount, vol, right)
 solved, status = black.implied_vol(value, forward, strike, years, discount, right)
 greeks = black.greeks(forward, strike, years, discount, 0.04, right, vol)
+view = black.spot_view(greeks, 100.0, forward, years)
 rows = gamma_profile.cells(100.0, forward, strike, years, discount, vol, 1.0)
 profile = gamma_profile.profile(rows, 100.0, np.linspace(80, 120, 41))
 digest = hashlib.sha256()
-for column in (value, solved, status, *greeks, profile):
+for column in (value, solved, status, *greeks, *view, profile):
     digest.update(column.tobytes())
 print(digest.hexdigest())
 """
@@ -64,6 +65,15 @@ def test_the_hot_loop_is_vectorised(loop):
     wide = [line for line in packed if "ymm" in line or "zmm" in line]
     assert len(wide) >= 10, "no 256-bit multiplications: the loop was not vectorised"
     assert "vfmadd" not in text, "contracted multiply-adds would make results depend on the machine"
+
+
+def test_results_are_the_bits_on_record():
+    """Written on one machine, compared on every other: a difference is a processor that decides otherwise.
+
+    After a deliberate change of a kernel, put what the failure shows into tests/golden/quant_fingerprint.txt.
+    """
+    recorded = (ROOT / "tests" / "golden" / "quant_fingerprint.txt").read_text().strip()
+    assert fingerprint() == recorded
 
 
 def test_results_are_the_same_bits_on_a_processor_without_avx():
