@@ -48,6 +48,7 @@ def price_rows(
 
 @kernel(F64_IN, F64_IN, F64_OUT)
 def log_ratio_rows(p: Floats, q: Floats, out: Floats) -> None:
+    """ln(p / q) over rows, (n,) each; NaN where either is not a positive number."""
     for j in range(out.shape[0]):
         ok = (0.0 < p[j] < np.inf) & (0.0 < q[j] < np.inf)
         value = log_ratio(p[j], q[j])
