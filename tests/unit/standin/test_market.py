@@ -241,9 +241,10 @@ def test_truth_has_a_row_for_every_print_under_its_key(ten: Ten) -> None:
     assert ten.truth.ticker.tolist() == [tickers[row] for row in ten.prints.contract.tolist()]
 
 
-def test_informed_bursts_come_every_couple_of_minutes_and_are_worth_an_alert(ten: Ten) -> None:
+def test_informed_bursts_come_with_the_crowd_and_are_worth_an_alert(ten: Ten) -> None:
     bursts = [number for number in set(ten.truth.burst.tolist()) if number >= 0]
-    assert 3 <= len(bursts) <= 12
+    # Ten minutes at the open, where they come two and a half times as often as in the mean.
+    assert 8 <= len(bursts) <= 25
     premiums = []
     for number in bursts:
         rows = np.flatnonzero(ten.truth.burst == number)
