@@ -43,8 +43,8 @@ class Machine:
     ) -> None:
         self.partition = partition
         self._build = build
-        # Made at the first frame: only the log says in which year it is, and so which calendar it wants.
-        self._pipeline: Pipeline | None = None
+        # Made at the first frame unless before: only the log says in which year it is, and so which calendar it wants.
+        self.pipeline: Pipeline | None = None
         self.sequencer = sequencer
         self.next_offset = dict(next_offset)
         self._stepped = stepped
@@ -90,10 +90,10 @@ class Machine:
     def step(self) -> Decided | None:
         """Step the next frame whose turn has come; what it led to, None for nothing."""
         frame = self._ready.popleft()
-        if self._pipeline is None:
-            self._pipeline = self._build(self.partition, frame.header.received_ns)
+        if self.pipeline is None:
+            self.pipeline = self._build(self.partition, frame.header.received_ns)
         began = time.perf_counter()
-        outputs = self._pipeline.step(frame)
+        outputs = self.pipeline.step(frame)
         self._stepped(frame.header, time.perf_counter() - began)
         if not outputs.decisions and not outputs.views:
             return None

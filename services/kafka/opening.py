@@ -22,10 +22,13 @@ FOREIGN_MAX = 100
 
 
 class Opening(NamedTuple):
-    """Offsets to start from, and the first frame to wait for (None: the oldest epoch's first)."""
+    """Offsets to start from, the first frame to wait for (None: the oldest epoch's first), and the log's last moment
+    (0 when it is empty).
+    """
 
     offsets: dict[Lane, int]
     expect: tuple[int, int] | None
+    last_ns: int
 
 
 async def newest_frames(
@@ -51,9 +54,9 @@ async def find_opening(consumer: AIOKafkaConsumer, lanes: Mapping[Lane, TopicPar
     """
     begins = await consumer.beginning_offsets(list(lanes.values()))
     newest = await newest_frames(consumer, lanes)
+    last_ns = max((header.received_ns for _, header in newest.values()), default=0)
     if not newest or not published_ns:
-        return Opening({lane: begins[place] for lane, place in lanes.items()}, None)
-    last_ns = max(header.received_ns for _, header in newest.values())
+        return Opening({lane: begins[place] for lane, place in lanes.items()}, None, last_ns)
     day_ns = ny_ns(ny_date(min(last_ns, published_ns)), 0)
     offsets: dict[Lane, int] = {}
     first: list[Header] = []
@@ -65,7 +68,7 @@ async def find_opening(consumer: AIOKafkaConsumer, lanes: Mapping[Lane, TopicPar
             header = await _header_at(consumer, place, offset) if begin <= offset < end else None
             if header is not None:
                 into.append(header)
-    return Opening(offsets, expected(first, before))
+    return Opening(offsets, expected(first, before), last_ns)
 
 
 def expected(first: Sequence[Header], before: Sequence[Header]) -> tuple[int, int] | None:

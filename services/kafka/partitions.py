@@ -239,7 +239,10 @@ class Partitions:
             if machine is None or any(begins[lanes[lane]] > at for lane, at in machine.next_offset.items()):
                 opening = await find_opening(probe, lanes, held.published.log_ns)
                 sequencer = Sequencer(opening.expect)
-                held.machine = Machine(held.partition, self._build, sequencer, opening.offsets, self._stepped)
+                machine = Machine(held.partition, self._build, sequencer, opening.offsets, self._stepped)
+                if opening.last_ns:  # apart, for it may load a calendar, and our pulse must not stop for that
+                    machine.pipeline = await asyncio.to_thread(self._build, held.partition, opening.last_ns)
+                held.machine = machine
         async with plain_consumer(self._settings) as consumer:
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
