@@ -42,8 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TOPIC = Lane.TRADES.topic
 PARTITIONS = 4
 FRAME_ROWS = 500
-# Six full batches a partition: enough that filling and draining the pipe do not count.
-ROWS = 2_400_000
+# Three full batches a partition: enough that filling and draining the pipe do not count.
+ROWS = 1_200_000
 ROUNDS = 3
 START_NS = 1_704_207_600_000_000_000
 TARGET_ROWS_S = 400_000
