@@ -30,6 +30,11 @@ class Frames(NamedTuple):
     position: npt.NDArray[np.uint64]
     received_ns: npt.NDArray[np.int64]
 
+    def where(self, keep: npt.NDArray[np.bool_]) -> Frames:
+        """The headers that `keep` marks."""
+        columns: list[Any] = [column[keep] for column in self]
+        return Frames(*columns)
+
 
 class Place(NamedTuple):
     """Where a row stands: `row` counts within its frame."""
