@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.quant.black import Greeks, greeks
-from services.quant.exposure import ALL_SHORT, NAIVE, by_strike, concentration, dealer_sign, exposure, max_pain, walls
+from services.quant.black import greeks
+from services.quant.exposure import NAIVE, by_strike, concentration, dealer_sign, gamma_dollars, max_pain
 from services.quant.gamma_profile import cells, nearest, profile, spot_grid, zero_gamma
 
 __all__ = ["ChainArrays", "Flip", "Levels", "at_the_money", "flip", "levels"]
@@ -63,31 +63,31 @@ def levels(chain: ChainArrays, spot_usd: float) -> Levels:
     the error in gamma is of the order of (r - q) T, some tenths of a per cent within 45 days.
     """
     gamma = np.where(np.isfinite(chain.gamma) & (chain.gamma >= 0.0), chain.gamma, _own_gamma(chain, spot_usd))
-    none = np.zeros_like(gamma)
-    view = Greeks(none, gamma, none, none, none, none, none, none)
     # The multiplier goes with the open interest: adjusted contracts of one chain may have another one.
-    shares = chain.open_interest * chain.multiplier
-    naive = exposure(view, spot_usd, shares, dealer_sign(chain.right, NAIVE), 1.0).gex_usd
-    short = exposure(view, spot_usd, shares, dealer_sign(chain.right, ALL_SHORT), 1.0).gex_usd
-    found = walls(chain.strike, chain.right, naive, spot_usd)
-    put_share, put_lead = _standing(chain, naive, spot_usd, -1)
-    call_share, call_lead = _standing(chain, naive, spot_usd, 1)
-    _, net = by_strike(chain.strike, naive)
-    gross = -_sum(short)
-    held = _sum(chain.open_interest)
+    held, shares = _sum(chain.open_interest), chain.open_interest * chain.multiplier
+    size = gamma_dollars(gamma, spot_usd, shares)  # what the contract weighs, whoever is short
+    strikes, place = np.unique(chain.strike, return_inverse=True)
+    calls, puts = (
+        np.bincount(place, np.where(chain.right == right, size, 0.0), strikes.size).astype(np.float64, copy=False)
+        for right in (1, -1)
+    )
+    net, gross = calls - puts, _sum(size)
+    put_wall, put_share, put_lead = _wall(strikes, puts, strikes <= spot_usd)
+    call_wall, call_share, call_lead = _wall(strikes, calls, strikes >= spot_usd)
+    largest = np.abs(net)
     return Levels(
-        net_naive_usd=_sum(naive),
+        net_naive_usd=_sum(net),
         net_all_short_usd=-gross,
         gross_usd=gross,
-        call_wall_usd=found.call_wall,
-        put_wall_usd=found.put_wall,
+        call_wall_usd=call_wall,
+        put_wall_usd=put_wall,
         put_wall_share=put_share,
         put_wall_lead=put_lead,
         call_wall_share=call_share,
         call_wall_lead=call_lead,
-        largest_usd=found.largest,
+        largest_usd=float(strikes[largest.argmax()]) if gross > 0 else None,
         concentration=concentration(net),
-        expiring_today_share=_sum(np.abs(naive[chain.expires_today])) / gross if gross > 0 else 0.0,
+        expiring_today_share=_sum(size[chain.expires_today]) / gross if gross > 0 else 0.0,
         max_pain_usd=max_pain(chain.strike, chain.right, chain.open_interest),
         priced_share=_sum(chain.open_interest[np.isfinite(gamma)]) / held if held > 0 else 0.0,
     )
@@ -123,15 +123,15 @@ def _own_gamma(chain: ChainArrays, spot_usd: float) -> Floats:
     return greeks(spot_usd, chain.strike, chain.years, 1.0, 0.0, chain.right, vol).gamma
 
 
-def _standing(chain: ChainArrays, gex: Floats, spot_usd: float, right: int) -> tuple[float, float]:
-    """(share of all gamma of that right, lead over the runner-up) of the wall at or beyond spot."""
-    strikes, sizes = by_strike(chain.strike, np.where(chain.right == right, np.abs(gex), 0.0))
-    total = _sum(sizes)
-    beyond = np.sort(sizes[strikes <= spot_usd if right < 0 else strikes >= spot_usd])[::-1]
-    if not total > 0.0 or not beyond.size or not beyond[0] > 0.0:
-        return 0.0, 0.0
-    second = float(beyond[1]) if beyond.size > 1 else 0.0
-    return float(beyond[0]) / total, float(beyond[0]) / second if second > 0.0 else math.inf
+def _wall(strikes: Floats, sizes: Floats, beyond: npt.NDArray[np.bool_]) -> tuple[float | None, float, float]:
+    """(strike, share of all gamma of its right, lead over the runner-up) of the largest size where `beyond` holds."""
+    total, there = _sum(sizes), np.where(beyond, sizes, 0.0)
+    if not there.size or not there.max() > 0.0:
+        return None, 0.0, 0.0
+    at = int(there.argmax())
+    first, rest = float(there[at]), np.delete(there, at)
+    second = float(rest.max()) if rest.size else 0.0
+    return float(strikes[at]), first / total, first / second if second > 0.0 else math.inf
 
 
 def _sum(values: Floats) -> float:

@@ -23,6 +23,8 @@ from services.quant.clock import TRADING_MINUTES_PER_YEAR, calendar_years, settl
 
 __all__ = ["Gamma", "GammaParameters", "GammaView"]
 
+# How often the context looks which chains are due to be measured.
+LOOK_NS = 60 * NS
 CONTRACTS_AT_START = 1024
 UNDERLYINGS_AT_START = 32
 # Roots that settle at the open of their expiry day.
@@ -35,8 +37,9 @@ REVERSALS = ("put_wall_support", "call_wall_resistance", "mean_reversion", "powe
 class GammaParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from the domain's table C.2 and section B.5."""
 
-    # Levels move with spot by the minute; the vendor's chain is not polled faster than that.
-    levels_s: int = 60
+    # Open interest stands all day and levels move with spot; the spec asks for a quarter of an hour, a third of that
+    # follows a fast morning too, and a chain that was never measured does not wait for it.
+    levels_s: int = 300
     # Re-pricing the whole chain on 121 spots is the dearest step, and its answer the slowest to move.
     flip_s: int = 900
     # A wall counts when three snapshots a quarter of an hour apart agree on its strike.
@@ -83,7 +86,7 @@ class GammaView(ContextView, frozen=True, kw_only=True):
 class _Book:
     """What is remembered of one underlying between two looks at its chain."""
 
-    __slots__ = ("call_walls", "flip", "flip_ns", "measured_ns", "put_walls", "slots", "view")
+    __slots__ = ("call_walls", "flip", "flip_ns", "measured_ns", "put_walls", "settle_ns", "slots", "view")
 
     def __init__(self, marks: int) -> None:
         self.put_walls: deque[float | None] = deque(maxlen=marks)
@@ -93,14 +96,15 @@ class _Book:
         self.measured_ns = 0
         self.view: GammaView | None = None
         self.slots: npt.NDArray[np.int64] = np.empty(0, np.int64)  # of its contracts in the chain
+        self.settle_ns: npt.NDArray[np.int64] = np.empty(0, np.int64)  # when each of them settles
 
 
 class Gamma(Context):
     """Gamma exposure per strike under two conventions, walls, zero-gamma, concentration, max pain, expected move.
 
     Watches chain rows of expiries within `dte_max` days; spot is the price context's, or the snapshot's where there is
-    no tick. Looks every `levels_s` seconds of the session at each chain that got new rows, raises `gamma.levels`, and
-    marks the walls every `wall_mark_s`: a wall is stable when the last `wall_marks` marks name the same strike, each
+    no tick. Measures a chain with its first rows and then every `levels_s` while new ones come, raises `gamma.levels`,
+    and marks the walls every `wall_mark_s`: a wall is stable when the last `wall_marks` marks name the same strike, each
     time with `wall_share_min` of its side's gamma and `wall_lead_min` times the runner-up. Zero-gamma is re-priced
     every `flip_s`, under the naive convention; there may be none.
 
@@ -144,7 +148,7 @@ class Gamma(Context):
         # Always due while the session lasts, for the reason that the price context gives.
         self._levels_ns = self._mark_ns = FAR_FUTURE_NS
         if session is not None:
-            self._levels_ns = session.open_ns + p.levels_s * NS
+            self._levels_ns = session.open_ns + LOOK_NS
             self._mark_ns = session.open_ns + p.wall_mark_s * NS
 
     def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
@@ -163,11 +167,12 @@ class Gamma(Context):
         marking = self._mark_ns <= now_ns
         for at in range(int(self.chain.counts["underlyings"][0])):
             book = self._books.setdefault(at, _Book(p.wall_marks))
-            if marking or int(self.chain.underlyings["chain_ns"][at]) >= book.measured_ns:
+            due = book.view is None or now_ns - book.measured_ns >= p.levels_s * NS
+            if marking or (due and int(self.chain.underlyings["chain_ns"][at]) >= book.measured_ns):
                 self._measure(at, book, now_ns, marking, views)
         open_still = now_ns < session.close_ns
         if self._levels_ns <= now_ns:
-            self._levels_ns = now_ns + p.levels_s * NS if open_still else FAR_FUTURE_NS
+            self._levels_ns = now_ns + LOOK_NS if open_still else FAR_FUTURE_NS
         if marking:
             self._mark_ns = now_ns + p.wall_mark_s * NS if open_still else FAR_FUTURE_NS
 
@@ -285,11 +290,12 @@ class Gamma(Context):
         if len(book.slots) != count:
             last = int(chain.counts["contracts"][0])
             book.slots = np.flatnonzero(chain.contracts["underlying"][:last] == at)
+            book.settle_ns = self._settle_ns(chain.contracts[book.slots])
         held = chain.contracts[book.slots]
         days = held["expiry_day"] - self._today
-        held = held[(days >= 0) & (days <= self.parameters.dte_max) & (held["open_interest"] > 0)]
-        years = calendar_years(now_ns, self._settle_ns(held["expiry_day"], held["root"]), floor_s=300.0).years
-        alive = np.isfinite(years)
+        near = (days >= 0) & (days <= self.parameters.dte_max) & (held["open_interest"] > 0)
+        years = calendar_years(now_ns, book.settle_ns, floor_s=300.0).years
+        alive = near & np.isfinite(years)
         held, years = held[alive], years[alive]
         return ChainArrays(
             strike=held["strike_mills"] / 1000.0,
@@ -302,15 +308,16 @@ class Gamma(Context):
             expires_today=held["expiry_day"] == self._today,
         )
 
-    def _settle_ns(self, expiry_day: npt.NDArray[np.int32], root: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-        settle = np.zeros(len(expiry_day), np.int64)
-        morning = np.isin(root, AM_ROOTS)
-        for days in np.unique(expiry_day).tolist():
+    def _settle_ns(self, held: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+        settle = np.zeros(len(held), np.int64)
+        morning = np.isin(held["root"], AM_ROOTS)
+        for days in np.unique(held["expiry_day"]).tolist():
             day = dt.date.fromordinal(EPOCH_ORDINAL + days)
             known = self._session is not None and self._session.date == day
             opened, closed = self._session[1:] if known and self._session else (ny_ns(day, 9, 30), ny_ns(day, 16))
             for am_settled in (False, True):
-                settle[(expiry_day == days) & (morning == am_settled)] = settlement_ns(opened, closed, am_settled)
+                at = (held["expiry_day"] == days) & (morning == am_settled)
+                settle[at] = settlement_ns(opened, closed, am_settled)
         return settle
 
     def _symbol(self, at: int) -> str:
