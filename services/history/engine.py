@@ -7,6 +7,7 @@ the owner is. chdb also keeps to one path per process and must not be forked aft
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,9 @@ def open_remote(config: WarehouseConfig, *, apply_schema: bool = True) -> Any:
     import clickhouse_connect
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
+    for noisy in ("urllib3.connectionpool", "clickhouse_connect"):
+        # Each failed try as a page of URL; whoever asked says what failed, in a sentence.
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     url = urlsplit(config.url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ConfigError("warehouse.url", f"{_without_password(config.url)!r} is not http://HOST:PORT or https://")

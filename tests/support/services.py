@@ -43,7 +43,7 @@ class ServiceProcess:
         """Start it and wait until it is ready."""
         stderr = open(self._log, "ab") if self._log else subprocess.DEVNULL  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", *self._arguments, "--json"],
+            self.command(),
             cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, env=self._environment, text=True,
         )  # fmt: skip
         lines: queue.Queue[str | None] = queue.Queue()
@@ -53,6 +53,10 @@ class ServiceProcess:
         assert line is not None, f"{self._arguments[0]} ended with {self.process.wait(5)} before it was ready\n{tail}"
         self.ready = json.loads(line)
         assert self.ready["ready"] is True
+
+    def command(self) -> list[str]:
+        """What is run."""
+        return [sys.executable, "-m", "services.cli", *self._arguments, "--json"]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; its exit status."""

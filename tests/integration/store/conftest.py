@@ -1,4 +1,4 @@
-"""What the tests of the stores stand on: a broker, a served warehouse, and topics of a test's own."""
+"""What the tests of the stores stand on: a served warehouse, and topics and databases of a test's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from deploy.kafka.broker import Broker, reason_not_here
 from services.config import WarehouseConfig
 from services.history.engine import open_remote
 from services.kafka.settings import KafkaSettings
@@ -20,24 +19,10 @@ from tests.support.services import ServiceProcess
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="session")
-def store_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A broker's address: the environment's, or a real one of our own."""
-    named = os.environ.get("STRIKEWIRE_TEST_KAFKA")
-    if named:
-        yield named
-        return
-    reason = reason_not_here()
-    if reason is not None:
-        pytest.skip(reason)
-    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker.address
-
-
 @pytest.fixture
-def kafka(store_broker: str) -> KafkaSettings:
+def kafka(broker: str) -> KafkaSettings:
     """Settings for topics of this test's own, with two partitions each."""
-    settings = KafkaSettings(brokers=store_broker, prefix=f"s{os.getpid()}-{next(_NUMBERS)}-")
+    settings = KafkaSettings(brokers=broker, prefix=f"s{os.getpid()}-{next(_NUMBERS)}-")
     asyncio.run(create(settings, 2))
     return settings
 
