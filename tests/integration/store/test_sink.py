@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.kafka.broker import Broker, reason_not_here
 from schemas.decisions import canonical
 from schemas.frames import Frame, Lane, encode_frame
 from schemas.topics import TOPICS
@@ -20,6 +21,7 @@ from services.history.engine import open_remote
 from services.history.warehouse import Warehouse
 from services.kafka.client import client_arguments
 from services.kafka.settings import KafkaSettings
+from services.kafka.topics import create
 from services.sinks.batch import Commit, token
 from services.sinks.clickhouse import Epoch, insert
 from services.sinks.records import Reader, Record, tables
@@ -256,3 +258,26 @@ def test_when_all_is_written_the_group_says_so(
         until(counted.positions, (10, 10))
         until(lambda: asyncio.run(committed()), {0: (2, Commit(None, (1, 3)))})
         assert process.stop() == 0
+
+
+@pytest.mark.slow
+def test_the_broker_may_be_killed_and_come_back(warehouse: WarehouseConfig, counted: Counted, tmp_path: Path):
+    reason = reason_not_here()
+    if reason is not None:
+        pytest.skip(f"a broker of our own to kill: {reason}")
+    builder = LogBuilder()
+    with Broker(tmp_path / "kafka") as broker:
+        kafka = KafkaSettings(brokers=broker.address)
+        asyncio.run(create(kafka, 2))
+        put(kafka, frame_records([*builder.opening(), builder.frame(Lane.TRADES, 100)], epoch()))
+        with sink(kafka, warehouse, tmp_path / "log") as process:
+            until(counted.positions, (100, 100))
+            broker.kill()
+            time.sleep(2)
+            broker.start()
+            put(kafka, frame_records([builder.frame(Lane.TICKS, 50) for _ in range(20)]))
+            put(kafka, [("options.trades", 0, b"poison", [])])
+            until(counted.positions, (1100, 1100))
+            assert process.process.poll() is None
+            until(lambda: Warehouse(counted.client).count("dead_letters"), 1)
+            assert settled(counted.positions) == (1100, 1100)
