@@ -1,10 +1,10 @@
 """The two contestants of agents_bench, as a process: our agents, or a bare aiokafka loop over the same pipelines.
 
-    python -m bench.agents_worker agents|bare BROKERS PREFIX PARTITIONS ROWS
+    python -m bench.agents_worker agents|bare BROKERS PREFIX PARTITIONS WARM ROWS
 
-Prints {"ready": true} once its consumer stands at the lanes' ends, then waits for SIGUSR1 before it takes the first
-record (meanwhile the topics are filled, so that only the worker can be the slow one), and prints the seconds until
-`ROWS` rows went through. With ROWS 0 there is no gate and no end: for latency.
+Prints {"ready": true} once its consumer stands at the lanes' ends. After `WARM` rows (which fill tables and caches) it
+prints {"warm": true} and takes nothing before SIGUSR1: meanwhile the topics are filled, so that only the worker can be
+the slow one. Then it prints the seconds until `ROWS` more rows went through. With ROWS 0 there is no end: for latency.
 """
 
 from __future__ import annotations
@@ -86,16 +86,23 @@ def _build(calendar: Calendar) -> Any:
     return build
 
 
-async def _agents(settings: KafkaSettings, partitions: int, rows: int, build: Any, gate: asyncio.Event) -> None:
+async def _agents(
+    settings: KafkaSettings, partitions: int, warm: int, rows: int, build: Any, gate: asyncio.Event
+) -> None:
     async with open_writer(settings) as writer:
         held = Gated(settings, build, writer, Metrics())
         held.gate = gate
         async with run_agents(settings, partitions, held) as ended:
             await _until(lambda: held.not_ready() is None)
             _say({"ready": True})
+            if not rows:
+                await ended
+            await _until(lambda: ended.done() or held.rows >= warm)
+            gate.clear()
+            _say({"warm": True})
             await gate.wait()
             began = time.perf_counter()
-            await _until(lambda: ended.done() or (rows > 0 and held.rows >= rows))
+            await _until(lambda: ended.done() or held.rows >= warm + rows)
             if ended.done():
                 ended.result()
             await writer.flush()
@@ -107,7 +114,9 @@ async def _until(happened: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def _bare(settings: KafkaSettings, partitions: int, rows: int, build: Any, gate: asyncio.Event) -> None:
+async def _bare(
+    settings: KafkaSettings, partitions: int, warm: int, rows: int, build: Any, gate: asyncio.Event
+) -> None:
     done = 0
 
     def stepped(head: Any, _: float) -> None:
@@ -121,33 +130,36 @@ async def _bare(settings: KafkaSettings, partitions: int, rows: int, build: Any,
         for place in names:
             consumer.seek(place, 0)
         _say({"ready": True})
-        await gate.wait()
-        began = time.perf_counter()
-        while done < rows:
-            for place, batch in (await consumer.getmany(timeout_ms=20, max_records=200)).items():
-                machine = machines[place.partition]
-                for record in batch:
-                    machine.push(names[place], record.offset, record.value)
-                    while machine.waiting:
-                        decided = machine.step()
-                        for one in records(decided) if decided is not None else ():
-                            await writer.write(one)
-        await writer.flush()
+        for until in (warm, warm + rows):
+            began = time.perf_counter()
+            while done < until:
+                for place, batch in (await consumer.getmany(timeout_ms=20, max_records=200)).items():
+                    machine = machines[place.partition]
+                    for record in batch:
+                        machine.push(names[place], record.offset, record.value)
+                        while machine.waiting:
+                            decided = machine.step()
+                            for one in records(decided) if decided is not None else ():
+                                await writer.write(one)
+            await writer.flush()
+            if until == warm:
+                _say({"warm": True})
+                gate.clear()
+                await gate.wait()
         _say({"seconds": time.perf_counter() - began})
 
 
 async def main() -> None:
     """One contestant."""
-    which, brokers, prefix, partitions, rows = sys.argv[1:6]
+    which, brokers, prefix, partitions, warm, rows = sys.argv[1:7]
     gate = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, gate.set)
-    if not int(rows):
-        gate.set()
+    gate.set()
     calendar = Calendar.around(ny_ns(DAY, 12))
     warm_up(Config().rules(), calendar)
     contestant = {"agents": _agents, "bare": _bare}[which]
     settings = KafkaSettings(brokers=brokers, prefix=prefix)
-    await contestant(settings, int(partitions), int(rows), _build(calendar), gate)
+    await contestant(settings, int(partitions), int(warm), int(rows), _build(calendar), gate)
 
 
 def _say(document: dict[str, Any]) -> None:
