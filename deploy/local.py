@@ -167,6 +167,11 @@ class Local:
         folder.mkdir(exist_ok=True)
         command = [binary, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"]
         self._spawn("redis", command, f"127.0.0.1:{port}")
+        process, deadline = self.processes[-1], time.monotonic() + STOP_S_MAX
+        while not listens(port) or not _is_alive(process):
+            if time.monotonic() > deadline or not _is_alive(process):
+                raise UpError(f"redis does not come up; see {_short(process.log)}")
+            time.sleep(0.05)
         return f"redis://127.0.0.1:{port}/0"
 
     def _configure(self, brokers: str, warehouse: str, redis: str | None) -> None:

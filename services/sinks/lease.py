@@ -17,7 +17,14 @@ __all__ = ["Lease"]
 TTL_S = 10.0
 RENEWALS = 3
 
-_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+# A holder that was busy beyond its term still has the lease if nobody took it: the number says whether anybody did.
+_RENEW = """
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if holder or redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 # The number is taken together with the lease, and never falls below the clock: a Redis that lost its memory goes on
 # above what it gave before.
@@ -45,6 +52,7 @@ class Lease:
         self._acquire_script = client.register_script(_ACQUIRE)
         self._renew_script = client.register_script(_RENEW)
         self._release_script = client.register_script(_RELEASE)
+        self._number = 0
         self.lost = asyncio.Event()
 
     async def acquire(self, wait: bool = True) -> int | None:
@@ -56,14 +64,16 @@ class Lease:
             number = await self._acquire_script([self._key, self._counter], [self._token, self._ttl_ms])
             if number is not None:
                 self.lost.clear()
-                return int(number)
+                self._number = int(number)
+                return self._number
             if not wait:
                 return None
             await asyncio.sleep(self._ttl_s / 10)
 
     async def renew(self) -> bool:
         """Keep it for another term; False when it is somebody else's by now. Raises redis.RedisError."""
-        return bool(await self._renew_script([self._key], [self._token, self._ttl_ms]))
+        keys, values = [self._key, self._counter], [self._token, self._ttl_ms, self._number]
+        return bool(await self._renew_script(keys, values))
 
     async def run(self) -> None:
         """Renew until cancelled, or until it is lost: then `lost` is set and this returns."""

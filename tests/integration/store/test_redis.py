@@ -114,6 +114,18 @@ async def test_a_holder_that_was_stopped_has_lost_it_and_the_next_has_a_higher_n
     await running
 
 
+async def test_a_holder_that_was_busy_beyond_its_term_keeps_what_nobody_took(client: Any, config: RedisConfig):
+    first, second = Lease(client, config.prefix, 0.2), Lease(client, config.prefix, 0.2)
+    await first.acquire()
+    await asyncio.sleep(0.4)
+    assert await first.renew()
+    assert await second.acquire(wait=False) is None
+    await asyncio.sleep(0.4)
+    assert await second.acquire(wait=False) is not None
+    await second.release()
+    assert not await first.renew()  # free now, but somebody had it in between
+
+
 async def test_numbers_rise_even_when_the_counter_is_ahead_of_the_clock(client: Any, config: RedisConfig):
     ahead = time.time_ns() + 10**15
     await client.set(f"{config.prefix}:fence", ahead)
