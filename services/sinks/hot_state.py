@@ -17,9 +17,10 @@ from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
 
 from services.config import RedisConfig
-from services.kafka.client import client_arguments
+from services.kafka.client import KafkaUnreachableError, client_arguments
 from services.kafka.settings import KafkaSettings
 from services.metrics import Metrics
 from services.sinks.redis_client import open_redis
@@ -110,14 +111,16 @@ class HotState:
             *names, **client_arguments(self._kafka), group_id=f"{self._kafka.prefix}hot-state",
             enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS,
         )  # fmt: skip
-        await consumer.start()
         try:
+            await consumer.start()
             while True:
                 batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
                 records = [(names[place.topic], one.value) for place, batch in batches.items() for one in batch]
                 if records:
                     await self._put_all(store, records)
                     await _commit(consumer)
+        except KafkaConnectionError as error:
+            raise KafkaUnreachableError(self._kafka.brokers, error) from None
         finally:
             await consumer.stop()
             await self._client.aclose()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from services.sinks.clickhouse import Epoch, insert
 from services.sinks.records import Reader, Record, tables
 from tests.support.decisions import alert, signal, view
 from tests.support.logs_small import START_NS, LogBuilder
-from tests.support.services import ServiceProcess
+from tests.support.services import ROOT, ServiceProcess
 from tests.support.topics import decision_records, frame_records, put, view_records
 
 pytestmark = pytest.mark.services
@@ -258,6 +260,20 @@ def test_when_all_is_written_the_group_says_so(
         until(counted.positions, (10, 10))
         until(lambda: asyncio.run(committed()), {0: (2, Commit(None, (1, 3)))})
         assert process.stop() == 0
+
+
+def test_what_is_missing_is_one_sentence(broker: str, tmp_path: Path):
+    for brokers, problem in (
+        (broker, "`strikewire topics create` makes it"),
+        ("127.0.0.1:9", "no Kafka broker answers"),
+    ):
+        command = [sys.executable, "-m", "services.cli", "sink", "--brokers", brokers, "--data-dir", str(tmp_path)]
+        done = subprocess.run(
+            [*command, "--set", "kafka.prefix=nowhere-"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, done.stderr
+        assert problem in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
