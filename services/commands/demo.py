@@ -25,6 +25,8 @@ EXAMPLE = "strikewire demo --duration 60s --speed 30"
 
 # Half a market-minute a second: bursts worth an alert come every few seconds, and a laptop keeps up with it.
 SPEED = 30.0
+# A pass over the near chains costs this one process about a second; an accelerated market would ask for it all the time.
+POLL_NEAR_WALL_S, POLL_FAR_WALL_S = 6.0, 30.0
 # The clusters and channels the gateway subscribes to; the market waits for them, so that nothing is missed.
 CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
 
@@ -82,6 +84,10 @@ async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int
             api_key=key,
             clock="feed",
             lockstep=options.speed is None,
+            # Every chain there is, from the start; and not more often than the wall can bear at this speed.
+            underlyings=tuple(underlying.ticker for underlying in source.listing.underlyings),
+            poll_near_s=max(config.gateway.poll_near_s, POLL_NEAR_WALL_S * (options.speed or SPEED)),
+            poll_far_s=max(config.gateway.poll_far_s, POLL_FAR_WALL_S * (options.speed or SPEED)),
         )
         yield Feed(_name(options), settings, source.clock_ns, until_closed=True)
 

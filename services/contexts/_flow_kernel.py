@@ -277,6 +277,12 @@ def _kind(scalars, cluster, single_venue):
 
 
 @inlined
+def _told(scalars, kind):
+    """Whether a cluster of that kind is told. A sweep always is: its premium is summed when it closes."""
+    return kind == SWEEP or (kind == BLOCK and scalars.tell_block != 0) or (kind == SPLIT and scalars.tell_split != 0)
+
+
+@inlined
 def _joins(scalars, cluster, traded_at, side, event, now):
     return (
         cluster.traded == traded_at
@@ -338,7 +344,7 @@ def _join_cluster(scalars, cluster, contract, iso, venue, event, now, price, siz
     cluster.first_ns = min(cluster.first_ns, event)
     cluster.last_ns = max(cluster.last_ns, event)
     cluster.close_ns = now + scalars.close_ns
-    if cluster.pending == 0 and _kind(scalars, cluster, contract.single_venue) != 0:
+    if cluster.pending == 0 and _told(scalars, _kind(scalars, cluster, contract.single_venue)):
         cluster.pending = 1
         scalars.close_due_ns = min(scalars.close_due_ns, cluster.close_ns)
         return True

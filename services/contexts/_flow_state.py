@@ -53,7 +53,7 @@ SCALARS = _record(
     block_premium_usd="f8", negotiated_premium_usd="f8", cluster_premium_usd="f8", quote_age_ns="i8",
     chain_age_ns="i8", chain_old_ns="i8", tick_age_ns="i8", quote_dead_zone="f8", chain_dead_zone="f8",
     p_quote="f8", p_outside="f8", p_chain="f8", p_chain_old="f8", p_tick="f8", auction_factor="f8", leg_gap_ns="i8",
-    leg_contracts_min="i8", minute_volume_min="i8",
+    leg_contracts_min="i8", minute_volume_min="i8", tell_block="i8", tell_split="i8",
     clusters_max="i8",
     now_ns="i8", close_due_ns="i8", minute_due_ns="i8", epoch="i8", traded="i8",
     cluster_head="i8", pending="i8", active="i8", need="i8", overflow="i8", bad="i8", cancels="i8",

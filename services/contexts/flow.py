@@ -35,11 +35,13 @@ from services.quant.black import greeks, implied_vol
 __all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"]
 
 MS = 1_000_000
+# By the number of a cluster's kind.
+TRIGGERS = ("", "flow.sweep", "flow.block", "flow.split")
 # Room at the start; arrays double from here. Small, because tests make many of these.
-CONTRACTS_AT_START = 1024
-TRADED_AT_START = 256
-UNDERLYINGS_AT_START = 32
-CLUSTERS_AT_START = 256
+CONTRACTS_AT_START = 4096
+TRADED_AT_START = 2048
+UNDERLYINGS_AT_START = 64
+CLUSTERS_AT_START = 2048
 
 # Roots that trade on one exchange only (Cboe's and Nasdaq's index options), where no sweep can cross venues.
 SINGLE_VENUE_ROOTS = (
@@ -66,8 +68,8 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     block_contracts_min: int = 100
     block_premium_usd: float = 100_000.0
     negotiated_premium_usd: float = 50_000.0
-    # The smallest tier that flow vendors show; anything less is not worth a trigger.
-    cluster_premium_usd: float = 25_000.0
+    # The smallest tier of B.12 (small caps); anything less is not worth a trigger.
+    cluster_premium_usd: float = 50_000.0
     # A quote, a snapshot and a last price older than a minute say nothing about the side of a print.
     quote_age_s: int = 60
     chain_age_s: int = 60
@@ -89,9 +91,11 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     # Unflagged complex orders: legs within 5 ms. Below ten contracts equal sizes are a coincidence too often.
     leg_gap_ms: int = 5
     leg_contracts_min: int = 10
-    # A contract's minute is told from the volume on that B.14 asks for, and from the smallest premium of its tiers.
+    # A contract's minute is told from the volume and the multiple of its open interest on that B.14 asks for, and from
+    # the middle premium of its tiers; most minutes of most contracts are nothing to judge.
     minute_volume_min: int = 500
-    minute_premium_usd: float = 10_000.0
+    minute_over_oi_min: float = 2.0
+    minute_premium_usd: float = 50_000.0
     # Below ten prints and $50k in the last quarter of an hour a lean is an anecdote.
     bias_prints_min: int = 10
     bias_premium_usd: float = 50_000.0
@@ -102,7 +106,7 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
 
 
 class FlowCluster(NamedTuple):
-    """Facts of the trigger `flow.cluster`: prints of one order, closed. `side` is +1 bought, -1 sold, 0 unknown."""
+    """Facts of `flow.sweep`, `flow.block` and `flow.split`: prints of one order, closed. `side` is +1 bought, -1 sold, 0 unknown."""
 
     kind: str  # SWEEP, BLOCK or SPLIT
     contract: Contract
@@ -183,8 +187,9 @@ class Flow(Context):
     unknown), chain rows (open interest, delta, quotes) and ticks (spot). Multi-leg, stock-tied, late and extended-hours
     prints count as volume and carry no direction; cancels take an earlier print back, in the minute they arrive.
 
-    Raises `flow.cluster` when a cluster of at least `cluster_premium_usd` has closed, half a second of log time after
-    its last print, and `flow.contract_minute` at the end of each minute for contracts past `minute_volume_min`.
+    Raises `flow.sweep`, `flow.block` or `flow.split` when a cluster of at least `cluster_premium_usd` has closed, half
+    a second of log time after its last print, and `flow.contract_minute` at the end of each minute for contracts past
+    `minute_volume_min` and `minute_over_oi_min` times their open interest.
 
     The bias is tanh(z / 2) x persistence, z being net delta-notional of 15 minutes over the root of the sum of its
     squared parts. (Against twenty sessions of the same slot z would be comparable between symbols; without that
@@ -356,7 +361,7 @@ class Flow(Context):
             "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
             "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "chain_old_ns": p.chain_old_s * NS,
             "tick_age_ns": p.tick_age_s * NS,
-            "epoch": self._epoch,
+            "epoch": self._epoch, "tell_block": self.hears("flow.block"), "tell_split": self.hears("flow.split"),
         }  # fmt: skip
         names = state.scalars.dtype.names or ()
         rules |= {name: value for name, value in msgspec.structs.asdict(p).items() if name in names}
@@ -386,7 +391,7 @@ class Flow(Context):
         count = close_clusters(self.chain, state, now_ns, int(self.chain.counts["now_ns"][0]), closed)
         for at in closed[:count].tolist():
             cluster = Cluster._make(state.clusters[at].item())
-            if cluster.kind:
+            if cluster.kind and self.hears(TRIGGERS[cluster.kind]):
                 self.triggers.append(self._cluster_trigger(at, cluster))
 
     def _cluster_trigger(self, at: int, cluster: Cluster) -> Trigger:
@@ -395,7 +400,7 @@ class Flow(Context):
         positions = self.state.inputs[first : first + cluster.inputs].tolist()
         venues = cluster.venues.bit_count()
         delta, delta_usd = cluster.delta, cluster.delta_usd
-        if delta != delta:
+        if delta != delta and cluster.side and not cluster.multi_leg:  # without a side it has no delta-notional anyway
             delta, delta_usd = self._own_delta(cluster, contract)
         facts = FlowCluster(
             kind=KINDS[cluster.kind],
@@ -419,7 +424,7 @@ class Flow(Context):
             book_walk=cluster.kind != BLOCK and not cluster.iso and venues == 1,
         )
         return Trigger(
-            kind="flow.cluster",
+            kind=TRIGGERS[cluster.kind],
             underlying=symbol_text(int(self.chain.underlyings["code"][cluster.underlying])),
             event_ns=cluster.last_ns,
             inputs=tuple((cluster.epoch, position) for position in positions),
@@ -445,13 +450,18 @@ class Flow(Context):
 
     def _tell_minutes(self) -> None:
         scalars = self.state.scalars
-        active = self.state.active[: int(scalars["active"][0])].tolist()
+        active = self.state.active[: int(scalars["active"][0])]
         scalars["active"] = 0
         scalars["minute_due_ns"] = FAR
-        for at in active:
-            traded = Traded._make(self.state.traded[at].item())
-            if traded.premium_usd >= self.parameters.minute_premium_usd and traded.volume > 0:
-                self.triggers.append(self._minute_trigger(at, traded))
+        traded = self.state.traded[active]
+        open_interest = self.chain.contracts["open_interest"][traded["contract"]]
+        telling = (
+            (traded["premium_usd"] >= self.parameters.minute_premium_usd)
+            & (open_interest >= 0)
+            & (traded["volume"] >= np.maximum(self.parameters.minute_over_oi_min * open_interest, 1))
+        )
+        for at in active[telling].tolist():
+            self.triggers.append(self._minute_trigger(at, Traded._make(self.state.traded[at].item())))
 
     def _minute_trigger(self, at: int, traded: Traded) -> Trigger:
         held = self.chain.contracts[traded.contract]

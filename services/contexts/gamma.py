@@ -104,8 +104,8 @@ class Gamma(Context):
 
     Watches chain rows of expiries within `dte_max` days; spot is the price context's, or the snapshot's where there is
     no tick. Measures a chain with its first rows and then every `levels_s` while new ones come, raises `gamma.levels`,
-    and marks the walls every `wall_mark_s`: a wall is stable when the last `wall_marks` marks name the same strike, each
-    time with `wall_share_min` of its side's gamma and `wall_lead_min` times the runner-up. Zero-gamma is re-priced
+    and marks the walls every `wall_mark_s`: a wall is stable when the last `wall_marks` marks name the same strike,
+    each time with `wall_share_min` of its side's gamma and `wall_lead_min` times the runner-up. Zero-gamma is re-priced
     every `flip_s`, under the naive convention; there may be none.
 
     Conventions: *naive*, dealers long calls and short puts; *all short*, dealers short both, the bound. Their signs

@@ -102,10 +102,17 @@ class Context(ABC):
     points_max: ClassVar[float] = 0.0
     half_life_s: ClassVar[float] = 900.0
     Parameters: ClassVar[type[Parameters]]
+    # The kinds of trigger that somebody listens to, as the pipeline says before the first session; None: all. What
+    # nobody listens to need not be raised. Nothing else may depend on it.
+    listened: frozenset[str] | None = None
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.triggers: list[Trigger] = []
+
+    def hears(self, kind: str) -> bool:
+        """Whether anybody listens to this kind of trigger."""
+        return self.listened is None or kind in self.listened
 
     @abstractmethod
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -123,7 +130,11 @@ class Context(ABC):
 
     @property
     def due_ns(self) -> int:
-        """When `tick` wants to be called next."""
+        """When `tick` wants to be called next.
+
+        A context that sets it from a row must stop before the first row stamped at or after it (`stops`), or set it
+        from time alone: the pipeline looks at it once a slice.
+        """
         return FAR_FUTURE_NS
 
     def tick(self, now_ns: int, views: Views) -> None:  # noqa: B027 - most contexts act on rows only

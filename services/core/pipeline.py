@@ -87,6 +87,8 @@ class Pipeline:
         for detector in self.detectors:
             for kind in sorted(detector.triggers):
                 self._by_trigger.setdefault(kind, []).append(detector)
+        for context in self.contexts:
+            context.listened = frozenset(self._by_trigger)
         self._parameters = {detector.name: parameters_digest(detector.parameters) for detector in self.detectors}
         self._epoch = -1
         self._position = 0

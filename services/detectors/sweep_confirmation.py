@@ -57,7 +57,7 @@ class _Sweep(NamedTuple):
 class SweepConfirmation(Detector):
     """Two or more sweeps that pay up for the same side of one underlying within ten minutes.
 
-    Watches `flow.cluster`. Counts a cluster when it is a sweep (an ISO, or three prints on two venues, or a walk
+    Watches `flow.sweep`. Counts a cluster when it is a sweep (an ISO, or three prints on two venues, or a walk
     through the book of a single-venue index root) of at least `premium_usd` (`premium_mega_usd` for the names in
     `mega`), not multi-leg, 1 to 90 days to expiry, |delta| 0.15 to 0.70, side known with p >= 0.6.
 
@@ -73,14 +73,14 @@ class SweepConfirmation(Detector):
 
     >>> detector = SweepConfirmation(SweepConfirmationParameters())
     >>> sorted(detector.triggers), detector.parameters.sweeps_min
-    (['flow.cluster'], 2)
+    (['flow.sweep'], 2)
 
     Source: spec B.12; sweeps as Unusual Whales and FlowAlgo group them, premium tiers as flow vendors publish them.
     """
 
     name = "sweep_confirmation"
     version = "1"
-    triggers = frozenset({"flow.cluster"})
+    triggers = frozenset({"flow.sweep"})
     needs = (FlowView, PriceView)
     Parameters = SweepConfirmationParameters
     parameters: SweepConfirmationParameters

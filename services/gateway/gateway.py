@@ -150,7 +150,7 @@ class Gateway:
                 self.stats.rest_bytes = rest.bytes_read
 
     async def _start(self, rest: RestClient, poller: ChainPoller) -> None:
-        """What is known before the first trade: the market's time, index values and, in lockstep, the chains."""
+        """What is known before the first trade: the market's time, index values and, where it waits for us, chains."""
         self._started_ns = time.time_ns()
         if self.settings.clock == "feed":
             self._started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or self._started_ns
@@ -164,7 +164,8 @@ class Gateway:
                 ticks = index_snapshot(body, self._started_ns, self._table.place_index)
                 await self._write_ticks("rest/indices", ticks, self._started_ns)
         self._next_rank_ns = self._started_ns
-        if self.settings.lockstep and self.settings.poll:
+        if self.settings.clock == "feed" and self.settings.poll:
+            # A tape or a made-up market starts when it is subscribed to: let it find open interest and greeks known.
             await self._poll_now(poller)
             await self._rank(self._now_ns())
         else:
@@ -220,6 +221,7 @@ class Gateway:
                 await self._arrived(item)
                 if self.settings.lockstep and self.settings.poll and self._now_ns() >= self._next_poll_ns:
                     await self._poll_now(poller)
+                item.socket.handled(item.session)
             elif type(item) is ChainPage:
                 await self._write_page(item)
             elif type(item) is Lost:
@@ -346,7 +348,7 @@ class Gateway:
         self._without_chains(poller)
 
     async def _poll_now(self, poller: ChainPoller) -> None:
-        """In lockstep: everything due, while the market waits."""
+        """Everything that is due, while the market waits."""
         self._follow_what_trades()
         now_ns = self._now_ns()
         async with aclosing(poller.poll(now_ns)) as pages:

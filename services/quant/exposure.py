@@ -88,7 +88,7 @@ def exposure(
 
 
 def gamma_dollars(gamma: Floats, spot: float, shares: Floats) -> Floats:
-    """(n,) GEX alone, dollars of delta per 1 %; `shares` is sign x open interest x multiplier, NaN gamma counts zero."""
+    """(n,) GEX alone, dollars of delta per 1 %; `shares` is sign x open interest x multiplier, NaN gamma is zero."""
     return np.nan_to_num(shares * spot * gamma * (spot * _ONE_PERCENT))
 
 

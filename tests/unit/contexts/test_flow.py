@@ -30,7 +30,11 @@ def flow_after(*rows: Row, **parameters: float) -> Flow:
 
 
 def clusters(*rows: Row) -> list[FlowCluster]:
-    return [trigger.facts for trigger in flow_after(*rows).triggers if trigger.kind == "flow.cluster"]
+    return [
+        trigger.facts
+        for trigger in flow_after(*rows).triggers
+        if trigger.kind in ("flow.sweep", "flow.block", "flow.split")
+    ]
 
 
 def net_premium(*rows: Row) -> float:
@@ -152,7 +156,11 @@ def test_legs_without_a_flag_are_seen_by_venue_time_and_size() -> None:
     assert view is not None
     assert flow.counts["inferred_multi_leg"] == 1
     assert view.net_premium_day_usd == pytest.approx(0.0)
-    assert all(trigger.facts.multi_leg for trigger in flow.triggers if trigger.kind == "flow.cluster")
+    assert all(
+        trigger.facts.multi_leg
+        for trigger in flow.triggers
+        if trigger.kind in ("flow.sweep", "flow.block", "flow.split")
+    )
 
 
 def test_a_contracts_minute_is_told_once_at_its_end() -> None:
