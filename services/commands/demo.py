@@ -25,7 +25,7 @@ EXAMPLE = "strikewire demo --duration 60s --speed 30"
 
 # Half a market-minute a second: bursts worth an alert come every few seconds, and a laptop keeps up with it.
 SPEED = 30.0
-# A pass over the near chains costs this one process about a second; an accelerated market would ask for it all the time.
+# A pass over the near chains costs this one process about a second; at full cadence a fast market did little else.
 POLL_NEAR_WALL_S, POLL_FAR_WALL_S = 6.0, 30.0
 # The clusters and channels the gateway subscribes to; the market waits for them, so that nothing is missed.
 CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})

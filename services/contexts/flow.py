@@ -106,7 +106,10 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
 
 
 class FlowCluster(NamedTuple):
-    """Facts of `flow.sweep`, `flow.block` and `flow.split`: prints of one order, closed. `side` is +1 bought, -1 sold, 0 unknown."""
+    """Facts of `flow.sweep`, `flow.block` and `flow.split`: prints of one order, closed.
+
+    `side` is +1 bought, -1 sold, 0 unknown.
+    """
 
     kind: str  # SWEEP, BLOCK or SPLIT
     contract: Contract

@@ -16,7 +16,12 @@ QUOTE = {"bid": 2.0, "ask": 2.1}
 
 def flow_after(*rows: Row, **parameters: float) -> Flow:
     """The context after a log, every due time kept, its triggers left in place."""
-    flow = Flow(FlowParameters(**parameters))  # type: ignore[arg-type]
+    small: dict[str, float] = {
+        "cluster_premium_usd": 25_000.0,
+        "minute_over_oi_min": 0.0,
+        "minute_premium_usd": 10_000.0,
+    }
+    flow = Flow(FlowParameters(**{**small, **parameters}))  # type: ignore[arg-type]
     flow.open_session(DAY, CALENDAR.session_on(DAY))
     for frame in frames(rows):
         times, start = frame.rows.received_ns, 0
