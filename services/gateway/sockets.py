@@ -1,7 +1,7 @@
 """The thin shell around a vendor socket: connect, read, stamp, enqueue. It decides nothing.
 
-The one file here that imports websockets. What a frame means is the business of `protocol` and of the gateway, which
-drain the inbox; how long to wait after a loss is the business of `reconnect`.
+With `lockstep` the only file here that imports websockets. What a frame means is the business of `protocol` and of the
+gateway, which drain the inbox; how long to wait after a loss is the business of `reconnect`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from services.gateway.errors import FeedRefusedError
+from services.gateway.lockstep import LockstepConnection
 from services.gateway.protocol import Retry, Session, State
 from services.gateway.reconnect import Ladder
 
@@ -111,6 +112,11 @@ class FeedSocket:
                 for message in messages:
                     await self._connection.send(message, text=True)
 
+    def handled(self, session: Session) -> None:
+        """The consumer is done with a frame of that session; in lockstep the market waits to hear it."""
+        if session is self.session and isinstance(self._connection, LockstepConnection):
+            self._connection.handled()
+
     def watch(self, now_ns: int) -> None:
         """Close a connection that neither greets nor, once it said why it goes, goes. Call it every second or so."""
         session = self.session
@@ -134,6 +140,7 @@ class FeedSocket:
                 # In lockstep we stop reading for as long as a poll takes, and our pongs would wait there too.
                 ping_interval=None if self._lockstep else PING_INTERVAL_S,
                 ping_timeout=PING_TIMEOUT_S,
+                create_connection=LockstepConnection if self._lockstep else ClientConnection,
             ) as connection:
                 self.session, self._connection = session, connection
                 self._session_since_ns, self._closing = time.time_ns(), None

@@ -39,6 +39,8 @@ __all__ = ["DEFAULT_KEYS", "StandIn"]
 DEFAULT_KEYS = frozenset({"demo-key"})
 CLUSTERS: dict[str, Cluster] = {"/options": "options", "/indices": "indices", "/stocks": "stocks"}
 
+LOCKSTEP_ORDER: dict[Cluster, int] = {"indices": 0, "stocks": 1, "options": 2}
+
 AUTH_TIMEOUT_S = 10.0
 # The vendor batches events over 10 to 50 ms; the middle keeps frames full and a person's latency unnoticeable.
 FLUSH_S = 0.025
@@ -170,9 +172,12 @@ class StandIn:
                 # As fast as asked, and nobody asks.
                 await self._until(self._subscribers, deadline)
                 continue
-            sent = self._deliver(self.source.advance(self.source.quantum_ns, self._quoted_rows()))
+            batch = self.source.advance(self.source.quantum_ns, self._quoted_rows())
+            # One cluster after another, prices before options: so a client's log has the same order every time.
+            for connection in sorted(self._connections, key=lambda client: LOCKSTEP_ORDER[client.session.cluster]):
+                if connection.deliver(self.source, batch):
+                    await connection.caught_up(PONG_TIMEOUT_S)
             # A step without events still lets REST and control messages in.
-            await asyncio.gather(*(connection.caught_up(PONG_TIMEOUT_S) for connection in sent))
             await asyncio.sleep(0)
 
     async def _run_paced(self, speed: float, deadline: float | None) -> None:

@@ -86,7 +86,7 @@ class Tape:
         underlying = Underlying(folder.ticker, "index" if folder.is_index else "stock", folder.ticker)
         self.index_tickers: tuple[str, ...] = (underlying.wire_ticker,) if folder.is_index else ()
         self.stock_tickers: tuple[str, ...] = () if folder.is_index else (underlying.wire_ticker,)
-        self.quantum_ns = SECOND_NS
+        self.quantum_ns = BAR_NS  # nothing happens between the ends of two bars
         self.session = session
         self._listing = _listing(underlying, tables, calendar)
         self._prints = _prints(tables.trades, self._listing)
