@@ -158,6 +158,7 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
     app.on_partitions_assigned.connect(on_assigned)  # type: ignore[arg-type]
     app.finalize()
     watch = asyncio.create_task(held.watch(), name="watch")
+    lag = asyncio.create_task(held.watch_lag(), name="lag")
     ended = asyncio.create_task(_until_it_cannot_go_on(app, held, watch), name="agents")
     try:
         await app.start()
@@ -165,7 +166,8 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
     finally:
         ended.cancel()
         watch.cancel()
-        await asyncio.gather(ended, watch, return_exceptions=True)
+        lag.cancel()
+        await asyncio.gather(ended, watch, lag, return_exceptions=True)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stop(), STOP_S_MAX)
         with contextlib.suppress(Exception):

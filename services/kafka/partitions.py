@@ -21,6 +21,7 @@ from collections import Counter, deque
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from schemas.decisions import Alert
 from schemas.frames import CLOCK_WALL, Header, Lane
@@ -48,6 +49,9 @@ REASSURE_S = 3.0
 PULSE_S = 0.25
 # What waits for a predecessor so long is not late by a scheduler's whim; it is read again by another way.
 STUCK_S = 3.0
+LAG_S = 2.0
+# A consumer that stands still while records wait has died in silence (it happens to the framework's): not ready.
+SILENT_S = 15.0
 # Bisection reads single records: fetching more around each would only cost time.
 PROBE_BYTES = 256 * 1024
 
@@ -88,6 +92,7 @@ class Partitions:
         self._left: dict[int, _Held] = {}
         self._pulse_at = time.monotonic()
         self._pace = Pace()
+        self._lag = 0
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.assigned_once = False
         self.frames = 0
@@ -174,6 +179,24 @@ class Partitions:
             if self._writer.failed is not None:
                 self._fail(self._writer.failed)
 
+    async def watch_lag(self) -> None:
+        """Run for ever: how far the lanes' ends are ahead of us, asked for by a consumer of our own."""
+        async with plain_consumer(self._settings, max_partition_fetch_bytes=PROBE_BYTES) as probe:
+            while True:
+                await asyncio.sleep(LAG_S)
+                wanted = {
+                    place: held.machine.next_offset[lane]
+                    for held in self._here.values()
+                    if held.machine is not None
+                    for lane, place in lane_places(self._settings, held.partition).items()
+                }
+                try:
+                    ends = await probe.end_offsets(list(wanted)) if wanted else {}
+                except KafkaError:
+                    continue  # a broker is away; what was known last still holds
+                self._lag = sum(max(0, ends[place] - offset) for place, offset in wanted.items())
+                self._metrics.set("strikewire_agents_lag_records", self._lag)
+
     def not_ready(self) -> str | None:
         """Why this worker is not doing its work, or None when it is."""
         if not self.assigned_once:
@@ -183,6 +206,9 @@ class Partitions:
                 return f"partition {partition} is catching up"
             if held.machine is not None and held.machine.held and time.monotonic() - held.moved_at > STUCK_S:
                 return f"partition {partition}: {held.machine.held} frames wait for one that does not come"
+        newest = max((held.moved_at for held in self._here.values()), default=0.0)
+        if self._here and self._lag and time.monotonic() - newest > SILENT_S:
+            return f"{self._lag} records wait on the lanes, and none was taken for {SILENT_S:g} s"
         return None
 
     def next_offsets(self) -> dict[tuple[Lane, int], int]:
