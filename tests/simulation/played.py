@@ -34,15 +34,16 @@ SETTINGS = GatewaySettings(clock="feed", partitions=1)
 class Played(NamedTuple):
     """A stretch of market as a log, and what it really was.
 
-    frames: in the log's order; row_of: position of a print in the log -> its row in `truth`.
+    frames: in the log's order; row_of: position of a print in the log -> its row in `truth`; burst_ends_s: second of
+    each burst's last order.
     """
 
     frames: list[Frame]
     truth: Truth
     row_of: dict[int, int]
     bursts: tuple[Burst, ...]
+    burst_ends_s: list[int]
     open_ns: int
-    minutes: int
 
 
 def play(seed: int, minutes: int, *, epoch: int = 1) -> Played:
@@ -75,7 +76,9 @@ class _Feed:
             self._take(self.market.advance(SECOND_NS, self.quoted))
         self.frames += self.writer.finish(0)
         truth = self.market.truth.table()  # type: ignore[union-attr]
-        return Played(self.frames, truth, self._rows(truth), self.market._today.plan.bursts, open_ns, minutes)
+        plan = self.market._today.plan
+        ends_s = [int(plan.second[plan.burst == number].max()) for number in range(len(plan.bursts))]
+        return Played(self.frames, truth, self._rows(truth), plan.bursts, ends_s, open_ns)
 
     def _take(self, batch: Batch) -> None:
         for cluster, events in (

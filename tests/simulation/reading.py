@@ -43,7 +43,9 @@ def read(flow: Flow, frames: list[Frame]) -> Reading:
     clusters: list[Trigger] = []
 
     def drain() -> None:
-        clusters.extend(trigger for trigger in flow.triggers if trigger.kind == "flow.cluster")
+        clusters.extend(
+            trigger for trigger in flow.triggers if trigger.kind in ("flow.sweep", "flow.block", "flow.split")
+        )
         flow.triggers.clear()
 
     def pass_to(now_ns: int) -> None:
