@@ -22,7 +22,7 @@ from tests.simulation.played import Played, play
 
 Note = Callable[[str], None]
 
-SEEDS, MINUTES = (1, 2), 5
+SEEDS, MINUTES = (2, 3), 6
 TRUE_SHARE = 1 / 3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
