@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.quant.black import greeks
-from services.quant.exposure import NAIVE, by_strike, concentration, dealer_sign, gamma_dollars, max_pain
+from services.contexts._gamma_kernel import CALL_GEX, FIGURES, PUT_GEX, measure
+from services.quant.exposure import NAIVE, by_strike, dealer_sign
 from services.quant.gamma_profile import cells, nearest, profile, spot_grid, zero_gamma
 
 __all__ = ["ChainArrays", "Flip", "Levels", "at_the_money", "flip", "levels"]
@@ -62,34 +62,30 @@ def levels(chain: ChainArrays, spot_usd: float) -> Levels:
     Gamma is the vendor's where given, else Black's from the implied volatility at zero carry: with spot for forward
     the error in gamma is of the order of (r - q) T, some tenths of a per cent within 45 days.
     """
-    gamma = np.where(np.isfinite(chain.gamma) & (chain.gamma >= 0.0), chain.gamma, _own_gamma(chain, spot_usd))
-    # The multiplier goes with the open interest: adjusted contracts of one chain may have another one.
-    held, shares = _sum(chain.open_interest), chain.open_interest * chain.multiplier
-    size = gamma_dollars(gamma, spot_usd, shares)  # what the contract weighs, whoever is short
     strikes, place = np.unique(chain.strike, return_inverse=True)
-    calls, puts = (
-        np.bincount(place, np.where(chain.right == right, size, 0.0), strikes.size).astype(np.float64, copy=False)
-        for right in (1, -1)
-    )
-    net, gross = calls - puts, _sum(size)
-    put_wall, put_share, put_lead = _wall(strikes, puts, strikes <= spot_usd)
-    call_wall, call_share, call_lead = _wall(strikes, calls, strikes >= spot_usd)
-    largest = np.abs(net)
+    table, figures = np.empty((4, strikes.size)), np.empty(len(FIGURES))
+    measure(
+        strikes, place, chain.right, chain.years, chain.iv_annual, chain.gamma, chain.open_interest, chain.multiplier,
+        chain.expires_today, spot_usd, table, figures,
+    )  # fmt: skip
+    of = dict(zip(FIGURES, figures.tolist(), strict=True))
+    call_wall, call_share, call_lead = _wall(strikes, table[CALL_GEX], of, "call")
+    put_wall, put_share, put_lead = _wall(strikes, table[PUT_GEX], of, "put")
     return Levels(
-        net_naive_usd=_sum(net),
-        net_all_short_usd=-gross,
-        gross_usd=gross,
+        net_naive_usd=of["net"],
+        net_all_short_usd=-of["gross"],
+        gross_usd=of["gross"],
         call_wall_usd=call_wall,
         put_wall_usd=put_wall,
         put_wall_share=put_share,
         put_wall_lead=put_lead,
         call_wall_share=call_share,
         call_wall_lead=call_lead,
-        largest_usd=float(strikes[largest.argmax()]) if gross > 0 else None,
-        concentration=concentration(net),
-        expiring_today_share=_sum(size[chain.expires_today]) / gross if gross > 0 else 0.0,
-        max_pain_usd=max_pain(chain.strike, chain.right, chain.open_interest),
-        priced_share=_sum(chain.open_interest[np.isfinite(gamma)]) / held if held > 0 else 0.0,
+        largest_usd=_strike(strikes, of["largest"]),
+        concentration=of["squares"],
+        expiring_today_share=of["today"] / of["gross"] if of["gross"] > 0 else 0.0,
+        max_pain_usd=_strike(strikes, of["pain"]),
+        priced_share=of["priced"] / of["held"] if of["held"] > 0 else 0.0,
     )
 
 
@@ -116,24 +112,14 @@ def at_the_money(chain: ChainArrays, spot_usd: float) -> float | None:
     return float(np.interp(spot_usd, strikes, total / count))
 
 
-def _own_gamma(chain: ChainArrays, spot_usd: float) -> Floats:
-    if np.isfinite(chain.gamma).all():
-        return chain.gamma
-    vol = np.where(chain.iv_annual > 0.0, chain.iv_annual, np.nan)
-    return greeks(spot_usd, chain.strike, chain.years, 1.0, 0.0, chain.right, vol).gamma
+def _strike(strikes: Floats, at: float) -> float | None:
+    return float(strikes[int(at)]) if at >= 0 else None
 
 
-def _wall(strikes: Floats, sizes: Floats, beyond: npt.NDArray[np.bool_]) -> tuple[float | None, float, float]:
-    """(strike, share of all gamma of its right, lead over the runner-up) of the largest size where `beyond` holds."""
-    total, there = _sum(sizes), np.where(beyond, sizes, 0.0)
-    if not there.size or not there.max() > 0.0:
+def _wall(strikes: Floats, sizes: Floats, of: dict[str, float], side: str) -> tuple[float | None, float, float]:
+    """(strike, share of all gamma of its right, lead over the runner-up) of the wall at or beyond spot."""
+    at, total, second = of[f"{side}_wall"], of[f"{side}_total"], of[f"{side}_second"]
+    if at < 0:
         return None, 0.0, 0.0
-    at = int(there.argmax())
-    first, rest = float(there[at]), np.delete(there, at)
-    second = float(rest.max()) if rest.size else 0.0
-    return float(strikes[at]), first / total, first / second if second > 0.0 else math.inf
-
-
-def _sum(values: Floats) -> float:
-    """The correctly rounded sum: the same on every processor, whatever its vectors."""
-    return math.fsum(values.tolist())
+    first = float(sizes[int(at)])
+    return _strike(strikes, at), first / total, first / second if second > 0.0 else math.inf

@@ -25,7 +25,7 @@ __all__ = ["Gamma", "GammaParameters", "GammaView"]
 
 # How often the context looks which chains are due to be measured.
 LOOK_NS = 60 * NS
-CONTRACTS_AT_START = 1024
+CONTRACTS_AT_START = 4096
 UNDERLYINGS_AT_START = 32
 # Roots that settle at the open of their expiry day.
 AM_ROOTS = np.array([symbol_code(root) for root in ("SPX", "NDX", "RUT", "VIX", "VIXW", "DJX")], np.uint64)
@@ -37,9 +37,9 @@ REVERSALS = ("put_wall_support", "call_wall_resistance", "mean_reversion", "powe
 class GammaParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from the domain's table C.2 and section B.5."""
 
-    # Open interest stands all day and levels move with spot; the spec asks for a quarter of an hour, a third of that
-    # follows a fast morning too, and a chain that was never measured does not wait for it.
-    levels_s: int = 300
+    # Open interest stands all day and levels move slowly with spot: a quarter of an hour, as table C.2 asks; a chain
+    # that was never measured does not wait for it.
+    levels_s: int = 900
     # Re-pricing the whole chain on 121 spots is the dearest step, and its answer the slowest to move.
     flip_s: int = 900
     # A wall counts when three snapshots a quarter of an hour apart agree on its strike.

@@ -138,8 +138,7 @@ class Pipeline:
         start, rows = 0, head.rows
         listening = self._by_lane[head.lane]
         while start < rows:
-            self._pass(int(times[start]))
-            due_ns = self._due_ns()
+            due_ns = self._pass(int(times[start]))
             stop = rows if times[-1] < due_ns else int(np.searchsorted(times, due_ns, side="left"))
             for context in listening:
                 reached = context.update(frame, start, stop, self.views)
@@ -158,13 +157,13 @@ class Pipeline:
             start = stop
 
     def _due_ns(self) -> int:
-        due_ns = min(self._day_ends_ns, self._sample_ns)
-        for context in self.contexts:
-            due_ns = min(due_ns, context.due_ns)
-        return due_ns
+        return min(self._day_ends_ns, self._sample_ns, *[context.due_ns for context in self.contexts])
 
-    def _pass(self, now_ns: int) -> None:
-        """Let the log's time reach `now_ns`: everything due up to then happens, in the order of its time."""
+    def _pass(self, now_ns: int) -> int:
+        """Let the log's time reach `now_ns`: everything due up to then happens, in the order of its time.
+
+        Returns when something is due next.
+        """
         if self._day is None:
             self._open_day(now_ns)
         while (due_ns := self._due_ns()) <= now_ns:
@@ -180,6 +179,7 @@ class Pipeline:
             if self._sample_ns <= due_ns:
                 self._sample()
         self._now_ns = max(self._now_ns, now_ns)
+        return due_ns
 
     def _open_day(self, now_ns: int) -> None:
         self._day = ny_date(now_ns)

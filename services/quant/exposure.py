@@ -80,16 +80,11 @@ def exposure(
     shares = sign * open_interest * multiplier
     dollars = shares * spot
     return Exposure(
-        gex_usd=gamma_dollars(spot_greeks.gamma, spot, shares),
+        gex_usd=np.nan_to_num(dollars * spot_greeks.gamma * (spot * _ONE_PERCENT)),
         vex_usd=np.nan_to_num(dollars * spot_greeks.vanna * _ONE_PERCENT),
         cex_usd=np.nan_to_num(dollars * spot_greeks.charm / _DAYS_PER_YEAR),
         dex_usd=np.nan_to_num(dollars * spot_greeks.delta),
     )
-
-
-def gamma_dollars(gamma: Floats, spot: float, shares: Floats) -> Floats:
-    """(n,) GEX alone, dollars of delta per 1 %; `shares` is sign x open interest x multiplier, NaN gamma is zero."""
-    return np.nan_to_num(shares * spot * gamma * (spot * _ONE_PERCENT))
 
 
 @inlined
