@@ -1,7 +1,7 @@
 """The thin shell around a vendor socket: connect, read, stamp, enqueue. It decides nothing.
 
-With `lockstep` the only file here that imports websockets. What a frame means is the business of `protocol` and of the
-gateway, which drain the inbox; how long to wait after a loss is the business of `reconnect`.
+The one file here that imports websockets. What a frame means is the business of `protocol` and of the gateway, which
+drain the inbox; how long to wait after a loss is the business of `reconnect`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.frames import Frame, Opcode
 
 from services.gateway.errors import FeedRefusedError
-from services.gateway.lockstep import LockstepConnection
 from services.gateway.protocol import Retry, Session, State
 from services.gateway.reconnect import Ladder
 
-__all__ = ["Arrived", "FeedSocket", "Lost"]
+__all__ = ["Arrived", "FeedSocket", "LockstepConnection", "Lost"]
 
 log = logging.getLogger("strikewire.gateway")
 
@@ -32,6 +34,7 @@ CLOSE_TIMEOUT_S = 5.0
 # A greeting, a key and an answer take a second; a closing status is followed by the close at once.
 SETTLE_TIMEOUT_NS = 15_000_000_000
 NORMAL_CLOSURE = 1000
+_DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 
 class Arrived(NamedTuple):
@@ -51,6 +54,43 @@ class Lost(NamedTuple):
     code: int | None
     reason: str
     decided: asyncio.Future[Retry]
+
+
+class LockstepConnection(ClientConnection):
+    """Says that it has caught up only when it has: holds each pong until `handled` was called for every message before.
+
+    A market in lockstep moves on when its ping is answered. The library answers as it reads, while frames before the
+    ping may still wait for the writer, and the chains that are due with them have not been asked for; then the market
+    runs minutes ahead, and what REST answers is of another time than the prints it is to explain.
+    """
+
+    def __init__(self, protocol: ClientProtocol, **how: Any) -> None:
+        super().__init__(protocol, **how)
+        self._arrived = 0
+        self._handled = 0
+        # The market sends the next ping after the last answer, so there is one of these, or two at a close.
+        self._held: deque[tuple[int, Frame]] = deque()
+        # The protocol is sans-I/O and calls these two of its own methods for every frame in and out.
+        self._receive, self._send = protocol.recv_frame, protocol.send_frame
+        protocol.recv_frame = self._count  # type: ignore[method-assign]
+        protocol.send_frame = self._hold  # type: ignore[method-assign]
+
+    def handled(self) -> None:
+        """The program is done with the oldest message it had not been done with."""
+        self._handled += 1
+        while self._held and self._held[0][0] <= self._handled:
+            self._send(self._held.popleft()[1])
+            self.send_data()
+
+    def _count(self, frame: Frame) -> None:
+        self._arrived += frame.opcode in _DATA and frame.fin
+        self._receive(frame)
+
+    def _hold(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG and self._arrived > self._handled:
+            self._held.append((self._arrived, frame))
+        else:
+            self._send(frame)
 
 
 class FeedSocket:

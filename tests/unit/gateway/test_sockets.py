@@ -7,7 +7,7 @@ import asyncio
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.gateway.lockstep import LockstepConnection
+from services.gateway.sockets import LockstepConnection
 
 # Long enough for an answer on loopback that would not be held.
 SOON_S = 0.1
