@@ -55,7 +55,8 @@ class Embedded:
     """Hosts one pipeline a partition over one warehouse.
 
     Call `recover`, then `open_epoch`, then hand frames to `on_frames` (it waits when the disk is behind) and dead
-    letters to `on_dead_letter`, while `run` commits; at the end cancel `run` and call `drain`.
+    letters to `on_dead_letter`, while `run` commits; at the end call `stop`, wait for `run`, and call `drain`. Never
+    cancel `run`: a commit cut off between its frames and its decisions would forget the latter.
     """
 
     def __init__(self, config: Config, client: Any, calendar: Calendar, deliver: Deliver, metrics: Metrics) -> None:
@@ -75,6 +76,7 @@ class Embedded:
         self._room = asyncio.Event()
         self._room.set()
         self._failed: BaseException | None = None
+        self._stopping = False
         self._counts = dict.fromkeys(Tallies._fields, 0)
         self._wall_clock = False
         self.first_frame_at: float | None = None
@@ -174,10 +176,10 @@ class Embedded:
         self._wake.set()
 
     async def run(self) -> None:
-        """Commit until cancelled."""
+        """Commit until stopped."""
         limits = self._config.embedded
         try:
-            while True:
+            while not self._stopping:
                 await self._wake.wait()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._urgent.wait(), limits.commit_ms_max / 1000)
@@ -187,6 +189,12 @@ class Embedded:
             self._failed = error  # the next frames' caller gets it
             self._room.set()
             raise
+
+    def stop(self) -> None:
+        """Let `run` end after the commit it is at."""
+        self._stopping = True
+        self._wake.set()
+        self._urgent.set()
 
     async def drain(self) -> None:
         """Commit what is left."""

@@ -116,8 +116,10 @@ async def _until_ended(gateway: Gateway, until_closed: bool, host: Embedded, scr
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+        host.stop()
         for task in tasks:
-            task.cancel()
+            if task.get_name() != "committer":
+                task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):

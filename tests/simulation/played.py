@@ -2,7 +2,8 @@
 
 What the gateway does with a socket's bytes and a REST page happens here in the same order with the same classes: index
 values and bars, then prints and quotes, a rank-and-swap of quoted contracts a minute, near chains every half minute and
-far ones every five. One partition, so that the log has one order and a print is found by its position.
+far ones every five. Truth wants one partition, so that the log has one order and a print is found by its position;
+benchmarks take more, and a busier market.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from services.standin.truth import Truth
 from services.standin.wire import frames as wire_frames
 from services.standin.wire import index_events, option_events, stock_events
 
-__all__ = ["Played", "play"]
+__all__ = ["Played", "play", "played_log"]
 
 NEAR_DAYS = 7
 SETTINGS = GatewaySettings(clock="feed", partitions=1)
@@ -48,15 +49,22 @@ class Played(NamedTuple):
 
 def play(seed: int, minutes: int, *, epoch: int = 1) -> Played:
     """The first minutes of a seed's market."""
-    return _Feed(seed, epoch).run(minutes)
+    return _Feed(seed, epoch, 1, 1.0, keep_truth=True).run(minutes)
+
+
+def played_log(seed: int, minutes: int, partitions: int, intensity: float) -> list[Frame]:
+    """The same as a log alone, of several partitions; `intensity` is how many times the usual number of prints come."""
+    feed = _Feed(seed, 1, partitions, intensity, keep_truth=False)
+    feed.play(minutes)
+    return feed.frames
 
 
 class _Feed:
-    def __init__(self, seed: int, epoch: int) -> None:
-        self.market = SeededMarket(seed, keep_truth=True)
-        self.table = Tabulator(Partitioner(1, {}))
+    def __init__(self, seed: int, epoch: int, partitions: int, intensity: float, *, keep_truth: bool) -> None:
+        self.market = SeededMarket(seed, intensity=intensity, keep_truth=keep_truth)
+        self.table = Tabulator(Partitioner(partitions, {}))
         self.interest = Interest(self.table.contracts)
-        self.writer = Writer(1, epoch, CLOCK_FEED, SETTINGS.frame_rows_max, SETTINGS.flush_ms)
+        self.writer = Writer(partitions, epoch, CLOCK_FEED, SETTINGS.frame_rows_max, SETTINGS.flush_ms)
         self.frames: list[Frame] = []
         listing = self.market.listing
         self.ids = np.array([self.table.contracts.id_of(ticker) for ticker in listing.tickers], np.intp)
@@ -64,8 +72,7 @@ class _Feed:
         self.near, self.far = np.flatnonzero(days <= NEAR_DAYS), np.flatnonzero(days > NEAR_DAYS)
         self.quoted = np.empty(0, np.int32)
 
-    def run(self, minutes: int) -> Played:
-        open_ns = self.market.clock_ns
+    def play(self, minutes: int) -> None:
         for second in range(60 * minutes):
             if second % int(SETTINGS.poll_far_s) == 0:
                 self._chain(self.far)
@@ -75,6 +82,10 @@ class _Feed:
                 self._rank()
             self._take(self.market.advance(SECOND_NS, self.quoted))
         self.frames += self.writer.finish(0)
+
+    def run(self, minutes: int) -> Played:
+        open_ns = self.market.clock_ns
+        self.play(minutes)
         truth = self.market.truth.table()  # type: ignore[union-attr]
         plan = self.market._today.plan
         ends_s = [int(plan.second[plan.burst == number].max()) for number in range(len(plan.bursts))]
@@ -123,7 +134,7 @@ class _Feed:
             state.spot,
         )
         self.interest.chain(at, columns)
-        self.frames += self.writer.write(Lane.GREEKS, columns, np.zeros(len(rows), np.int16), 0)
+        self.frames += self.writer.write(Lane.GREEKS, columns, table.partition.take(at), 0)
 
     def _rank(self) -> None:
         listing = self.market.listing

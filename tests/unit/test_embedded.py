@@ -1,0 +1,103 @@
+"""The single-process host: nothing gets out before what it stands on is on disk, and a stop loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from schemas.decisions import Alert
+from schemas.frames import CLOCK_FEED
+from services.config import Config
+from services.embedded import Embedded
+from services.metrics import Metrics
+from tests.support.conformance import decisions
+from tests.support.logs import CALENDAR, OPEN, frames
+from tests.support.scenarios import sweeps
+
+LOG = frames(sweeps())
+
+
+class SlowDisk:
+    """A store that takes its time, and remembers what came in which order."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.tables: list[tuple[str, int]] = []
+
+    def insert_arrow(self, table: str, rows: pa.Table, settings: dict[str, Any]) -> None:
+        time.sleep(self.seconds)
+        self.tables.append((table, rows.num_rows))
+
+    def rows(self, table: str) -> int:
+        """How many rows a table has got."""
+        return sum(count for name, count in self.tables if name == table)
+
+
+def host(disk: SlowDisk, delivered: list[Alert]) -> Embedded:
+    """A host of one partition, its epoch open."""
+    config = msgspec.convert({"gateway": {"partitions": 1}}, Config)
+    embedded = Embedded(config, disk, CALENDAR, delivered.append, Metrics())
+    embedded.open_epoch("test", CLOCK_FEED, OPEN)
+    return embedded
+
+
+async def test_a_stop_in_the_middle_of_a_commit_loses_no_decision() -> None:
+    disk, delivered = SlowDisk(seconds=0.05), []
+    embedded = host(disk, delivered)
+    committing = asyncio.create_task(embedded.run())
+    await embedded.on_frames(LOG)
+    await asyncio.sleep(0.12)  # the commit is at its frames now
+    assert disk.rows("signals") == 0, "the test must stop before the decisions are written"
+    embedded.stop()
+    await committing
+    await embedded.drain()
+    wanted = len(decisions(LOG))
+    assert wanted > 0
+    assert disk.rows("signals") + disk.rows("alerts") == wanted
+    assert disk.rows("frames") == len(LOG)
+
+
+async def test_an_alert_is_delivered_after_its_frames_are_written() -> None:
+    disk: SlowDisk = SlowDisk()
+    seen: list[int] = []
+    config = msgspec.convert({"gateway": {"partitions": 1}}, Config)
+    embedded = Embedded(config, disk, CALENDAR, lambda _: seen.append(disk.rows("frames")), Metrics())
+    embedded.open_epoch("test", CLOCK_FEED, OPEN)
+    await embedded.on_frames(LOG)
+    await embedded.drain()
+    assert seen
+    assert all(rows == len(LOG) for rows in seen)
+
+
+async def test_a_disk_that_is_behind_holds_the_gateway_back() -> None:
+    disk = SlowDisk(seconds=0.02)
+    config = msgspec.convert({"gateway": {"partitions": 1}, "embedded": {"pending_rows_max": 10}}, Config)
+    embedded = Embedded(config, disk, CALENDAR, lambda _: None, Metrics())
+    embedded.open_epoch("test", CLOCK_FEED, OPEN)
+    handing = asyncio.create_task(embedded.on_frames(LOG))
+    await asyncio.sleep(0.05)
+    assert not handing.done(), "nothing was committed yet, and more than ten rows wait"
+    committing = asyncio.create_task(embedded.run())
+    await asyncio.wait_for(handing, 5)
+    embedded.stop()
+    await committing
+
+
+async def test_a_disk_that_fails_stops_the_gateway() -> None:
+    class FullDisk(SlowDisk):
+        def insert_arrow(self, table: str, rows: pa.Table, settings: dict[str, Any]) -> None:
+            if table != "epochs":
+                raise OSError("no space left on device")
+
+    embedded = host(FullDisk(), [])
+    committing = asyncio.create_task(embedded.run())
+    await embedded.on_frames(LOG)
+    with pytest.raises(OSError, match="no space"):
+        await committing
+    with pytest.raises(OSError, match="no space"):
+        await embedded.on_frames([])
