@@ -43,7 +43,7 @@ NAMES = (
 # Ten times the made-up market's usual 350 to 700 prints a second: what OPRA carries in the bursts of the open (the
 # planning figure is a few thousand, and 10,000 at the most), which is when the speed of a pipeline matters. The quiet
 # log beside it is the demo's own, where the fixed cost of a frame weighs more than its rows.
-BUSY_INTENSITY, BUSY_MINUTES = 10.0, 3
+BUSY_INTENSITY, BUSY_MINUTES = 10.0, 6
 WINDOW_NS = 300_000_000_000
 MULTIPLIER = 100.0
 ROUNDS = 5

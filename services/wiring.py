@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import Any
 
@@ -25,11 +26,13 @@ __all__ = ["PROGRAM", "build_pipeline", "context_types", "detector_types", "reso
 PROGRAM = "strikewire 0.1.0"
 
 
+@functools.cache
 def context_types() -> dict[str, type[Context]]:
     """Every context in the program."""
     return discover(services.contexts, Context)  # type: ignore[type-abstract]
 
 
+@functools.cache
 def detector_types() -> dict[str, type[Detector]]:
     """Every detector in the program."""
     return discover(services.detectors, Detector)  # type: ignore[type-abstract]

@@ -228,7 +228,7 @@ def _signal(detector: Detector, parameters: str, finding: Finding, moment: Momen
     return Signal(
         id=identity(
             detector.name, detector.version, parameters, finding.underlying, finding.direction, finding.key,
-            moment.day.isoformat(), finding.event_ns,
+            moment.day.isoformat(), finding.event_ns, *(f"{epoch}:{position}" for epoch, position in finding.inputs),
         ),
         detector=detector.name,
         version=detector.version,
