@@ -144,6 +144,7 @@ class Gamma(Context):
             [0],
         )
         self._books: dict[int, _Book] = {}
+        self._settles: dict[tuple[int, bool], int] = {}
         self._touched: list[int] = []
         # Always due while the session lasts, for the reason that the price context gives.
         self._levels_ns = self._mark_ns = FAR_FUTURE_NS
@@ -309,16 +310,18 @@ class Gamma(Context):
         )
 
     def _settle_ns(self, held: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
-        settle = np.zeros(len(held), np.int64)
-        morning = np.isin(held["root"], AM_ROOTS)
-        for days in np.unique(held["expiry_day"]).tolist():
+        morning = np.isin(held["root"], AM_ROOTS).tolist()
+        pairs = zip(held["expiry_day"].tolist(), morning, strict=True)
+        return np.array([self._settlement_ns(days, am_settled) for days, am_settled in pairs], np.int64)
+
+    def _settlement_ns(self, days: int, am_settled: bool) -> int:
+        """When contracts of an expiry settle; looked up once a day and expiry."""
+        if (days, am_settled) not in self._settles:
             day = dt.date.fromordinal(EPOCH_ORDINAL + days)
             known = self._session is not None and self._session.date == day
             opened, closed = self._session[1:] if known and self._session else (ny_ns(day, 9, 30), ny_ns(day, 16))
-            for am_settled in (False, True):
-                at = (held["expiry_day"] == days) & (morning == am_settled)
-                settle[at] = settlement_ns(opened, closed, am_settled)
-        return settle
+            self._settles[days, am_settled] = settlement_ns(opened, closed, am_settled)
+        return self._settles[days, am_settled]
 
     def _symbol(self, at: int) -> str:
         return symbol_text(int(self.chain.underlyings["code"][at]))

@@ -207,9 +207,10 @@ class Pipeline:
             if not context.triggers:
                 continue
             raised, context.triggers = context.triggers, []
+            moment = self.moment
             for trigger in raised:
                 for detector in self._by_trigger.get(trigger.kind, ()):
-                    for finding in detector.detect(trigger, self.moment, self.views):
+                    for finding in detector.detect(trigger, moment, self.views):
                         self._emit(detector, trigger, finding)
 
     def _emit(self, detector: Detector, trigger: Trigger, finding: Finding) -> None:

@@ -102,15 +102,15 @@ class SweepConfirmation(Detector):
         sweeps.append(_Sweep(moment.now_ns, trigger.inputs, facts))
         while sweeps[0].closed_ns <= moment.now_ns - p.window_s * NS:
             sweeps.popleft()
-        flow = views.get(FlowView, trigger.underlying)
-        if flow is None or flow.prints_day < p.prints_min:
-            return ()
         way = facts.leaning
         same = [sweep for sweep in sweeps if sweep.facts.leaning == way]
         gross = sum(abs(sweep.facts.delta_usd) for sweep in sweeps)
         net = sum(sweep.facts.delta_usd for sweep in sweeps)
         share = net * way / gross if gross > 0 else 0.0
         if len(same) < p.sweeps_min or share < p.delta_share_min:
+            return ()
+        flow = views.get(FlowView, trigger.underlying)  # asked for last: it sums an hour of minutes
+        if flow is None or flow.prints_day < p.prints_min:
             return ()
         fired_ns = self._fired_ns.get((trigger.underlying, way))
         if fired_ns is not None and moment.now_ns - fired_ns < p.cooldown_s * NS:
