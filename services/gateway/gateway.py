@@ -163,6 +163,8 @@ class Gateway:
             if body:
                 ticks = index_snapshot(body, self._started_ns, self._table.place_index)
                 await self._write_ticks("rest/indices", ticks, self._started_ns)
+                # What is known is out before the chains are asked for, which takes seconds.
+                await self._emit(self._writer.flush(self._started_ns))
         self._next_rank_ns = self._started_ns
         if self.settings.clock == "feed" and self.settings.poll:
             # A tape or a made-up market starts when it is subscribed to: let it find open interest and greeks known.
