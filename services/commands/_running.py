@@ -169,7 +169,7 @@ class _Screen:
         if self._json:
             print_json(alert)
             return
-        document = {name: getattr(alert, name) for name in alert.__struct_fields__}
+        document = msgspec.structs.asdict(alert)
         if self._live is not None:
             self._shown = [*self._shown, document][-ALERTS_SHOWN:]
         else:
@@ -194,11 +194,14 @@ class _Screen:
         console.print(
             f"{'interrupted after' if interrupted else 'ended after'} {summary['seconds']:.0f} s:"
             f" {summary['events']:,} events ({summary['trades']:,} trades) in {summary['frames']:,} frames,"
-            f" {summary['signals']:,} signals, {summary['alerts']:,} alerts, {summary['dead_letters']:,} dead letters"
+            f" {summary['signals']:,} signals, {summary['alerts']:,} alerts, {summary['dead_letters']:,} dead letters",
+            soft_wrap=True,
         )
         where = "" if summary["data_dir"] == "var" else f" --data-dir {summary['data_dir']}"
         console.print(f"digest {summary['digest']}", style="dim")
-        console.print(f"next: strikewire verify{where}   strikewire explain ALERT_ID{where}", style="dim")
+        console.print(
+            f"next: strikewire verify{where}   strikewire explain ALERT_ID{where}", style="dim", soft_wrap=True
+        )
 
     def _table(self) -> Table:
         assert self._host is not None

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import argparse
 
+import msgspec
+
 from schemas.decisions import Alert, Signal
 from services.commands._arguments import moment, speed
 from services.commands._output import alert_row, alerts_table, console, print_json
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             if options.json:
                 print_json(decision)
             else:
-                alert_row(table, _as_dict(decision))
+                alert_row(table, msgspec.structs.asdict(decision))
 
     with history(options) as client:
         warehouse = Warehouse(client)
@@ -71,7 +73,3 @@ def run(options: argparse.Namespace) -> int:
     )
     console.print(f"digest {run.digest}")
     return 0
-
-
-def _as_dict(alert: Alert) -> dict[str, object]:
-    return {name: getattr(alert, name) for name in alert.__struct_fields__}
