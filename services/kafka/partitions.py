@@ -87,6 +87,7 @@ class Partitions:
         self._settings = settings
         self._build = build
         self._writer = writer
+        writer.stands_still = self._slept
         self._metrics = metrics
         self._here: dict[int, _Held] = {}
         self._left: dict[int, _Held] = {}
@@ -225,6 +226,7 @@ class Partitions:
 
     def _doubt_everything(self) -> None:
         """Say nothing until the group had time to tell that the partitions are somebody else's."""
+        self._writer.doubt()
         self._pulse_at = time.monotonic()
         log.warning("this process stood still for more than %g s; reading again what is published", SLEPT_S)
         for held in self._here.values():

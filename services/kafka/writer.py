@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.produce import ProduceRequest
 
 from schemas.decisions import DeadLetter, canonical
 from schemas.frames import Frame, encode_frame
@@ -18,7 +21,7 @@ from services.kafka.client import producer
 from services.kafka.documents import Record
 from services.kafka.settings import KafkaSettings
 
-__all__ = ["KafkaWriter", "open_writer"]
+__all__ = ["KafkaWriter", "StaleWriteError", "open_writer"]
 
 # At 4 partitions and 20 ms a frame these are ten seconds of frames; then whoever writes waits, and so does the socket.
 UNDER_WAY_MAX = 2_000
@@ -26,8 +29,17 @@ UNDER_WAY_MAX = 2_000
 PATIENCE_MS = 120_000
 
 
+class StaleWriteError(KafkaError):  # type: ignore[misc]
+    """Records were still here after this process stood still: by now another may have written them."""
+
+
 class KafkaWriter:
-    """Hands records to the client in order; `failed` holds why it stopped, once it did."""
+    """Hands records to the client in order; `failed` holds why it stopped, once it did.
+
+    `stands_still` is asked at the last moment before bytes go to a broker. Where it says yes, and after `doubt`, what
+    was handed over and not sent is refused with StaleWriteError, and the writer has failed: a process that wakes up
+    from a long sleep does not know what has been said in its place.
+    """
 
     def __init__(self, client: AIOKafkaProducer, settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> None:
         self._client = client
@@ -38,8 +50,26 @@ class KafkaWriter:
         self._room.set()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._doubted = False
+        self.stands_still: Callable[[], bool] = lambda: False
         self.failed: BaseException | None = None
         self.written = 0
+        self._guard()
+
+    def doubt(self) -> None:
+        """Send nothing of what is under way; what a broker has already may still be confirmed."""
+        self._doubted = self._under_way > 0
+
+    def _guard(self) -> None:
+        """Put ourselves between the client's batches and its sockets."""
+        send = self._client.client.send
+
+        async def guarded(node_id: int, request: Any, **more: Any) -> Any:
+            if isinstance(request, ProduceRequest) and (self._doubted or self.stands_still()):
+                raise StaleWriteError(f"{self._under_way} records were under way while this process stood still")
+            return await send(node_id, request, **more)
+
+        self._client.client.send = guarded
 
     @property
     def under_way(self) -> int:
@@ -92,6 +122,7 @@ class KafkaWriter:
         self.written += error is None
         if self._under_way < self._under_way_max or self.failed is not None:
             self._room.set()
+        self._doubted = self._doubted and self._under_way > 0
         if not self._under_way or self.failed is not None:
             self._idle.set()
 

@@ -53,4 +53,5 @@ def _find_consumer() -> object:
 
     from aiokafka import AIOKafkaConsumer
 
-    return next(one for one in gc.get_objects() if isinstance(one, AIOKafkaConsumer) and one._group_id)
+    # By its type, never `isinstance`: that would ask a weak reference of somebody else's, which may be dead.
+    return next(one for one in gc.get_objects() if type(one) is AIOKafkaConsumer and one._group_id)
