@@ -32,12 +32,12 @@ from services.gateway.massive import Reject, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
 from services.gateway.partition import Partitioner
 from services.gateway.poller import ChainPoller
-from services.gateway.protocol import Note
 from services.gateway.reconnect import Ladder
 from services.gateway.rest import RestClient
 from services.gateway.schedule import Schedule
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Arrived, FeedSocket, Lost
+from services.gateway.subscriptions import Note
 from services.gateway.tabulate import Tabulator, Ticks, Trades
 from services.gateway.writer import Writer
 
@@ -137,7 +137,7 @@ class Gateway:
                 cluster, settings.ws_url, settings.api_key, ladder, inbox.put,
                 lockstep=settings.lockstep, until_closed=until_closed,
             )  # fmt: skip
-            socket.pairs = frozenset({WILDCARDS[cluster]})
+            socket.pairs = (WILDCARDS[cluster],)
             self._sockets[cluster] = socket
         async with RestClient(settings.rest_url, settings.api_key, random.Random(settings.seed)) as rest:
             poller = ChainPoller(
@@ -327,7 +327,7 @@ class Gateway:
             return
         held = frozenset(pair[2:] for pair in socket.pairs if pair.startswith("Q."))
         chosen = self._interest.best(self.settings.quote_contracts_max, held, now_ns)
-        socket.pairs = frozenset({WILDCARDS["options"], *(f"Q.{ticker}" for ticker in chosen)})
+        socket.pairs = (WILDCARDS["options"], *(f"Q.{ticker}" for ticker in chosen))
         self._table.quotes.forget(held.difference(chosen))
         if socket.session is not None:
             socket.session.want(socket.pairs, wall_ns)

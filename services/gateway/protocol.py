@@ -7,27 +7,22 @@ The shell that owns the socket does, in this order and for ever: hand every fram
 of `data_to_send`; call `tick` now and then; and when the socket is gone call `closed`, then wait as `retry` says before
 the next `Session`. A session is used for one connection and thrown away.
 
-Subscriptions are kept as *desired* against *acknowledged* pairs (`T.*`, `Q.O:SPY251219C00650000`). One request is in
-flight at a time, because an `error` names no pair: it can only belong to the request that is open. The vendor says
-nothing at all to an unknown channel or a pair already held, so a request also ends by time-out.
+What is subscribed, and what was refused of it, is kept by `subscriptions`.
 """
 
 from __future__ import annotations
 
 import enum
 import re
-from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from services.gateway.massive import Decoded, Status, decode_frame
+from services.gateway.subscriptions import Note, Subscriptions
 
-__all__ = ["ACK_TIMEOUT_NS", "PAIRS_PER_REQUEST", "Note", "Received", "Retry", "Session", "State"]
-
-ACK_TIMEOUT_NS = 10_000_000_000  # 420 acks were seen to come within one second
-PAIRS_PER_REQUEST = 200  # requests of about this size are known to work well
+__all__ = ["Received", "Retry", "Session", "State"]
 
 
 class State(enum.Enum):
@@ -46,24 +41,6 @@ class Retry(enum.Enum):
     SOON = "soon"  # the short ladder
     CONTENDED = "contended"  # another program uses this key: the long ladder, and tell the operator
     NEVER = "never"  # the key or plan is refused
-
-
-class Note(NamedTuple):
-    """Something the session has to say: `kind` is one of
-
-    live          authenticated; subscriptions are on their way
-    subscribed    `pairs` are acknowledged
-    unsubscribed  `pairs` are given up
-    refused       `pairs` are outside the plan ("not authorized")
-    quote_limit   the whole request of `pairs` was refused: too many contracts are held
-    unanswered    `pairs` got no answer in time
-    closing       the vendor is about to close; `message` says why
-    protocol      something the protocol does not know in this state
-    """
-
-    kind: str
-    message: str = ""
-    pairs: tuple[str, ...] = ()
 
 
 class Received(NamedTuple):
@@ -98,12 +75,6 @@ POLICY_VIOLATION = 1008  # the close code that goes with max_connections, someti
 _PREVIEW = 200
 
 
-class _Request(NamedTuple):
-    action: str
-    pairs: tuple[str, ...]
-    sent_ns: int
-
-
 class Session:
     """One connection to one cluster (`options`, `indices`, `stocks`)."""
 
@@ -112,17 +83,13 @@ class Session:
         self.state = State.CONNECTING
         self.retry = Retry.SOON
         self.last_status = ""  # the last closing status and its message, for the log
-        self.desired: set[str] = set(desired)
-        self.acknowledged: set[str] = set()
-        self.refused: set[str] = set()  # not asked for again on this connection
+        self.subscriptions = Subscriptions(desired)
         self._api_key = api_key
-        self._outbox: deque[bytes] = deque()
-        self._in_flight: _Request | None = None
-        self._open_pairs: set[str] = set()  # of the request in flight, those without an answer
-        self._unauthorized = False
+        self._outbox: list[bytes] = []
 
     def __repr__(self) -> str:
-        return f"<Session /{self.cluster} {self.state.value}, {len(self.acknowledged)}/{len(self.desired)} pairs>"
+        coverage = self.subscriptions.coverage
+        return f"<Session /{self.cluster} {self.state.value}, {coverage.acknowledged}/{coverage.desired} pairs>"
 
     def receive_frame(self, data: bytes, now_ns: int) -> Received:
         """Take one whole WebSocket message. Afterwards send `data_to_send()`. Never raises for any `data`."""
@@ -132,27 +99,27 @@ class Session:
         notes: list[Note] = []
         for event in decoded.events:
             if type(event) is Status:
-                notes += self._status(event)
-        notes += self._settle(now_ns)
+                notes += self._status(event, now_ns)
+        if self.state is State.LIVE:
+            notes += self.subscriptions.settle(now_ns)
         return Received(decoded, notes)
 
     def want(self, pairs: Iterable[str], now_ns: int) -> None:
-        """Make `pairs` the desired set; what changed is asked for. Afterwards send `data_to_send()`."""
-        self.desired = set(pairs)
-        self.refused &= self.desired
-        self._next_request(now_ns)
+        """Make `pairs` the desired set, the most important first. Afterwards send `data_to_send()`."""
+        self.subscriptions.want(pairs, now_ns)
 
     def tick(self, now_ns: int) -> list[Note]:
-        """Let time pass: end a request that got no answer. Call it every second or so, then send `data_to_send()`."""
-        request = self._in_flight
-        if request is None or now_ns - request.sent_ns < ACK_TIMEOUT_NS:
-            return []
-        return self._end_request(now_ns)
+        """Let time pass: what got no answer is noted, what may be asked again is asked for.
+
+        Call it every second or so, then send `data_to_send()`.
+        """
+        return self.subscriptions.tick(now_ns)
 
     def data_to_send(self) -> list[bytes]:
         """Messages to send now, each as one text message; they are handed out once."""
-        messages = list(self._outbox)
+        messages = [*self._outbox, *self.subscriptions.outbox]
         self._outbox.clear()
+        self.subscriptions.outbox.clear()
         return messages
 
     def closed(self, code: int | None, reason: str = "") -> Retry:
@@ -161,21 +128,25 @@ class Session:
             self.retry = Retry.CONTENDED
             self.last_status = self.last_status or f"close 1008 {reason}".strip()
         self.state = State.CLOSED
+        self.subscriptions.stop()
         return self.retry
 
-    def _status(self, status: Status) -> list[Note]:
+    def _status(self, status: Status, now_ns: int) -> list[Note]:
         step = _STEPS.get((self.state, status.status))
         if step is not None:
             self.state, self.retry = step.next, step.retry
             if step.next is State.AUTHING:
-                self._send("auth", self._api_key)
+                self._outbox.append(msgspec.json.encode({"action": "auth", "params": self._api_key}))
+            if step.next is State.LIVE:
+                self.subscriptions.start(now_ns)
             if step.next is State.CLOSING:
+                self.subscriptions.stop()
                 self.last_status = f"{status.status}: {status.message[:_PREVIEW]}"
             return [Note(step.note, self.last_status)] if step.note else []
         if self.state is State.LIVE and status.status == "success":
             return self._acknowledge(status.message)
         if self.state is State.LIVE and status.status == "error":
-            return self._error(status.message)
+            return self._error(status.message, now_ns)
         return [Note("protocol", f"{status.status}: {status.message[:_PREVIEW]} while {self.state.value}")]
 
     def _acknowledge(self, message: str) -> list[Note]:
@@ -183,72 +154,12 @@ class Session:
         if match is None:
             return [Note("protocol", f"success: {message[:_PREVIEW]}")]
         gone, pair = match.groups()
-        self._open_pairs.discard(pair)
-        if gone:
-            self.acknowledged.discard(pair)
-            return [Note("unsubscribed", pairs=(pair,))]
-        self.acknowledged.add(pair)
-        return [Note("subscribed", pairs=(pair,))]
+        return [self.subscriptions.acknowledge(pair, gone=gone is not None)]
 
-    def _error(self, message: str) -> list[Note]:
+    def _error(self, message: str, now_ns: int) -> list[Note]:
         if _QUOTE_LIMIT in message.lower():
-            if self._in_flight is None:
-                return []  # one of the several elements that one refusal brings
-            pairs = self._in_flight.pairs
-            self.refused.update(pairs)
-            self._in_flight = None
-            self._open_pairs.clear()
-            return [Note("quote_limit", message[:_PREVIEW], pairs)]
+            return self.subscriptions.quote_limit(message[:_PREVIEW], now_ns)
         if "not authorized" in message.lower():
-            self._unauthorized = True  # names no pair, and may come before the acks of others: see `_settle`
+            self.subscriptions.unauthorized()
             return []
         return [Note("protocol", f"error: {message[:_PREVIEW]}")]
-
-    def _settle(self, now_ns: int) -> list[Note]:
-        """After a frame: is the request in flight answered in full?"""
-        if self.state is not State.LIVE:
-            return []
-        request = self._in_flight
-        if request is not None:
-            refused_alone = self._unauthorized and len(request.pairs) == 1
-            if self._open_pairs and not refused_alone:
-                return []
-            return self._end_request(now_ns)
-        self._next_request(now_ns)
-        return []
-
-    def _end_request(self, now_ns: int) -> list[Note]:
-        """Whatever of the request is still open was refused, if the vendor complained, or else went unanswered."""
-        kind = "refused" if self._unauthorized else "unanswered"
-        left = tuple(sorted(self._open_pairs))
-        request, self._in_flight = self._in_flight, None
-        self._open_pairs.clear()
-        self._unauthorized = False
-        if request is not None and request.action == "unsubscribe":
-            self.acknowledged.difference_update(left)  # silence is no reason to believe that they still come
-        else:
-            self.refused.update(left)
-        self._next_request(now_ns)
-        return [Note(kind, pairs=left)] if left else []
-
-    def _next_request(self, now_ns: int) -> None:
-        if self.state is not State.LIVE or self._in_flight is not None:
-            return
-        surplus = sorted(self.acknowledged - self.desired)[:PAIRS_PER_REQUEST]
-        missing = sorted(self.desired - self.acknowledged - self.refused)
-        wildcards = [pair for pair in missing if pair.endswith(".*")]
-        if surplus:  # first make room
-            self._request("unsubscribe", tuple(surplus), now_ns)
-        elif missing:
-            # Whole channels first, in a request of their own: the trades must not wait for a thousand quotes, nor be
-            # refused along with them.
-            self._request("subscribe", tuple(wildcards or missing)[:PAIRS_PER_REQUEST], now_ns)
-
-    def _request(self, action: str, pairs: tuple[str, ...], now_ns: int) -> None:
-        self._in_flight = _Request(action, pairs, now_ns)
-        self._open_pairs = set(pairs)
-        self._unauthorized = False
-        self._send(action, ",".join(pairs))
-
-    def _send(self, action: str, params: str) -> None:
-        self._outbox.append(msgspec.json.encode({"action": action, "params": params}))

@@ -111,7 +111,7 @@ class FeedSocket:
         until_closed: bool = False,
     ) -> None:
         self.cluster = cluster
-        self.pairs: frozenset[str] = frozenset()  # what the next session asks for from the start
+        self.pairs: tuple[str, ...] = ()  # what the next session asks for from the start, the most important first
         self.ladder = ladder
         self.session: Session | None = None
         self.reconnects = 0

@@ -93,7 +93,7 @@ async def test_both_contracts_have_their_quotes_subscribed(standin: StandIn) -> 
     gateway = log.gateway(**lockstep(standin))
     async with asyncio.timeout(60):
         await gateway.run(until_closed=True)
-    assert {f"Q.{CALL}", f"Q.{PUT}", "T.*"} <= gateway._sockets["options"].pairs
+    assert {f"Q.{CALL}", f"Q.{PUT}", "T.*"} <= set(gateway._sockets["options"].pairs)
     assert gateway.stats.quotes > 0
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.gateway.massive import Trade
-from services.gateway.protocol import ACK_TIMEOUT_NS, PAIRS_PER_REQUEST, Note, Retry, Session, State
+from services.gateway.protocol import Retry, Session, State
+from services.gateway.subscriptions import ACK_TIMEOUT_NS, PAIRS_PER_REQUEST, Note
 from tests.support import vendor as v
 
 KEY = "s3cret"
@@ -65,13 +66,13 @@ class TestSequence:
     def test_an_acknowledged_pair_is_held(self) -> None:
         session = live("T.*")
         assert said(session, *acks("T.*")) == [Note("subscribed", pairs=("T.*",))]
-        assert session.acknowledged == {"T.*"}
+        assert session.subscriptions.acknowledged == {"T.*"}
 
     def test_market_events_beside_statuses_keep_flowing(self) -> None:
         session = live("T.*")
         received = session.receive_frame(v.frame(v.trade(), *acks("T.*"), v.trade()), 0)
         assert sum(isinstance(event, Trade) for event in received.market.events) == 2
-        assert session.acknowledged == {"T.*"}
+        assert session.subscriptions.acknowledged == {"T.*"}
 
     def test_the_key_is_in_no_text_of_the_session(self) -> None:
         session = live("T.*")
@@ -92,7 +93,7 @@ class TestSubscriptions:
             sizes.append(len(pairs))
             said(session, *acks(*reversed(pairs)))  # order of arrival is not guaranteed
         assert sizes == [PAIRS_PER_REQUEST, PAIRS_PER_REQUEST, 50]
-        assert session.acknowledged == {"T.*", *quotes}
+        assert session.subscriptions.acknowledged == {"T.*", *quotes}
 
     def test_a_request_is_not_over_before_its_last_ack(self) -> None:
         session = live("Q.a", "Q.b")
@@ -115,7 +116,7 @@ class TestSubscriptions:
         assert sent(session) == [{"action": "unsubscribe", "params": "Q.a"}]
         assert said(session, *acks("Q.a", word="unsubscribed")) == [Note("unsubscribed", pairs=("Q.a",))]
         assert sent(session) == [{"action": "subscribe", "params": "Q.b"}]
-        assert session.acknowledged == set()
+        assert session.subscriptions.acknowledged == set()
 
     def test_silence_ends_a_request_in_time(self) -> None:
         session = live("ZZ.a", "Q.b")
@@ -123,7 +124,7 @@ class TestSubscriptions:
         assert session.tick(ACK_TIMEOUT_NS - 1) == []
         assert session.tick(ACK_TIMEOUT_NS) == [Note("unanswered", pairs=("ZZ.a",))]
         session.want({"ZZ.a", "Q.b"}, ACK_TIMEOUT_NS)
-        assert sent(session) == [], "an unanswered pair is not asked for again on this connection"
+        assert sent(session) == [], "an unanswered pair is not asked for again at once"
 
     def test_an_unauthorized_channel_alone_is_refused_at_once(self) -> None:
         session = live("T.*")
@@ -134,17 +135,6 @@ class TestSubscriptions:
         assert said(session, v.status("error", "not authorized")) == []
         said(session, *acks("Q.a"))
         assert session.tick(ACK_TIMEOUT_NS) == [Note("refused", pairs=("V.b",))]
-
-    def test_the_quote_limit_refuses_the_whole_request_however_many_errors_say_so(self) -> None:
-        session = live("Q.a", "Q.b")
-        limit = v.status(
-            "error", "Subscription limit reached for feed. Please remove some subscriptions and try again."
-        )
-        notes = said(session, *[limit] * 27)
-        assert [(note.kind, note.pairs) for note in notes] == [("quote_limit", ("Q.a", "Q.b"))]
-        assert session.acknowledged == set()
-        session.want({"Q.b", "Q.c"}, 0)
-        assert sent(session) == [{"action": "subscribe", "params": "Q.c"}]
 
 
 class TestEnds:
@@ -193,7 +183,7 @@ class TestStrangeness:
     def test_success_before_authentication_is_not_believed(self) -> None:
         session = Session("options", KEY, {"T.*"})
         said(session, *acks("T.*"))
-        assert session.acknowledged == set()
+        assert session.subscriptions.acknowledged == set()
 
     def test_a_second_greeting_does_not_send_the_key_again(self) -> None:
         session = live("T.*")
