@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.chain.freshness import quote_time
+from services.chain.freshness import GIVEN, quote_time
+from services.chain.indices import variance_indices
 from services.chain.report import ChainReport, ExpiryReport, ExposureReport
 from services.chain.slices import Slice, build_slices
 from services.chain.table import ChainTable
 from services.core.calendar import NEW_YORK, NS, Calendar
-from services.quant import black, exposure, gamma_profile, smile, term, variance_index
+from services.quant import black, exposure, gamma_profile, smile, term
 from services.quant.arrays import Floats
 
 __all__ = ["ChainAnalysis", "Profile", "analyse"]
@@ -25,12 +26,6 @@ _CM30_YEARS = 30.0 / 365.0
 # Spot grid for zero gamma: an index rarely leaves 15 % before its walls move, a single stock may.
 _INDEX_REACH, _STOCK_REACH = 0.15, 0.25
 _GRID_POINTS = 121
-_INDICES = (
-    ("vix9d", variance_index.VIX9D),
-    ("vix", variance_index.VIX),
-    ("vix3m", variance_index.VIX3M),
-    ("vix6m", variance_index.VIX6M),
-)
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ def analyse(
     early_exercise: bool | None = None,
 ) -> ChainAnalysis:
     """Work the chain out as of `as_of_ns` (the file's own time by default) at `rate` (from parity by default)."""
-    stamped, notes = quote_time(table, calendar)
-    now_ns = stamped if as_of_ns is None else as_of_ns
+    stamped = quote_time(table, calendar)
+    now_ns = stamped.as_of_ns if as_of_ns is None else as_of_ns
     built = build_slices(table, calendar, now_ns, rate, early_exercise)
     slices = built.slices
     spot, spot_method = _spot(table, slices)
@@ -79,16 +74,17 @@ def analyse(
         spot_method=spot_method,
         as_of=dt.datetime.fromtimestamp(now_ns / NS, NEW_YORK).isoformat(timespec="seconds"),
         as_of_ns=now_ns,
+        as_of_method=stamped.method if as_of_ns is None else GIVEN,
         rate=built.rate,
         rate_method=built.rate_method,
         expiries=expiries,
         cm30=_cm30(expiries),
-        variance_index=_variance_index(slices),
+        variance_index=variance_indices(slices, calendar),
         exposure=reports,
         horizon_days=horizon_days,
         contracts=len(table),
         rejected=built.rejected,
-        notes=[*table.notes, *notes, *built.notes],
+        notes=[*table.notes, *stamped.notes, *built.notes],
     )
     return ChainAnalysis(report, slices, profiles)
 
@@ -160,12 +156,6 @@ def _cm30(expiries: list[ExpiryReport]) -> float | None:
     years = np.array([one.years for one in usable])
     vols = np.array([one.atm_iv for one in usable], dtype=np.float64)
     return _number(term.constant_maturity_vol(years, vols, _CM30_YEARS))
-
-
-def _variance_index(slices: tuple[Slice, ...]) -> dict[str, float | None]:
-    years = np.array([one.years for one in slices])
-    variance = np.array([one.strip.variance for one in slices])
-    return {name: _number(variance_index.index(years, variance, days)) for name, days in _INDICES}
 
 
 def _exposures(

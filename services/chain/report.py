@@ -60,6 +60,7 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     spot_method: str  # file, front_forward
     as_of: str  # ISO time, New York
     as_of_ns: int
+    as_of_method: str  # file, stated_vols (the clock behind them), close (of the date in the file), given
     rate: float  # continuous, given or from parity
     rate_method: str  # given, parity
     expiries: list[ExpiryReport]
