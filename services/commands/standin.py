@@ -9,16 +9,21 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
+from typing import Any
 
 from services.commands._arguments import day, duration, speed
+from services.commands._faults import Asked, add_fault_arguments, asked_faults, print_faults
 from services.commands._output import console, print_json
 from services.errors import FeedError, InputError
+from services.standin.asked import written
 from services.standin.errors import StandInError
 from services.standin.server import StandIn
 from services.standin.source import Source
 from services.standin.sources import open_source
 
-EXAMPLE = "strikewire standin --port 8765 --seed 7"
+EXAMPLE = "strikewire standin --port 8765 --seed 7 --fault drop:after=30s"
+# REST takes the port after the WebSocket's, the delayed host the one after that.
+PORT_MAX = 65535 - 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+    add_fault_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 at the end of the tape or duration, 130 when interrupted."""
-    if not 0 <= options.port <= 65534:
-        raise InputError(f"--port {options.port}", "between 0 and 65534")
+    if options.list_faults:
+        print_faults(as_json=options.json)
+        return 0
+    asked = asked_faults(options)
+    if not 0 <= options.port <= PORT_MAX:
+        raise InputError(f"--port {options.port}", f"between 0 and {PORT_MAX}")
     try:
         source = open_source(
             seed=options.seed, start_ns=None, scenario=options.scenario, tape=options.tape, date=options.date,
@@ -44,28 +54,34 @@ def run(options: argparse.Namespace) -> int:
         )  # fmt: skip
     except StandInError as error:
         raise FeedError(str(error)) from None
-    return asyncio.run(_serve(options, source))
+    return asyncio.run(_serve(options, source, asked))
 
 
-async def _serve(options: argparse.Namespace, source: Source) -> int:
+async def _serve(options: argparse.Namespace, source: Source, asked: Asked) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     rest_port = options.port + 1 if options.port else 0
     standin = StandIn(
-        source, speed=options.speed, ws_port=options.port, rest_port=rest_port, duration_s=options.duration
-    )
+        source, speed=options.speed, ws_port=options.port, rest_port=rest_port, duration_s=options.duration,
+        manners=asked.manners, faults=asked.faults, fault_seed=asked.seed,
+        delayed=options.delayed, delayed_port=options.port + 2 if options.port else 0,
+    )  # fmt: skip
     try:
         await standin.__aenter__()
     except OSError as error:
         raise FeedError(f"port {options.port}: {error.strerror or error}") from None
     try:
         if options.json:
-            print_json({"ws": standin.ws_url, "rest": standin.rest_url})
+            print_json(_ready(standin, asked))
         else:
             console.print(
                 f"WebSocket {standin.ws_url}/options, /indices, /stocks; REST {standin.rest_url}; key demo-key"
             )
+            if standin.delayed_url is not None:
+                console.print(f"delayed by 15 minutes: {standin.delayed_url}/options, /indices, /stocks")
+            for fault in asked.faults:
+                console.print(f"--fault {written(fault)}", style="yellow")
         ended = asyncio.create_task(standin.finished.wait())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,3 +95,12 @@ async def _serve(options: argparse.Namespace, source: Source) -> int:
         console.print("interrupted") if not options.json else None
         return 130
     return 0
+
+
+def _ready(standin: StandIn, asked: Asked) -> dict[str, Any]:
+    ready: dict[str, Any] = {"ws": standin.ws_url, "rest": standin.rest_url}
+    if standin.delayed_url is not None:
+        ready["delayed_ws"] = standin.delayed_url
+    if asked.faults:
+        ready["faults"] = [written(fault) for fault in asked.faults]
+    return ready

@@ -15,39 +15,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from services.standin.wire import Status, encode, status_frame
+from services.standin.faults import Cluster
+from services.standin.listing import Listing
+from services.standin.manners import QUOTED_CONTRACTS_MAX, Manners
+from services.standin.source import rows_of
+from services.standin.timeline import Reception
+from services.standin.wire import Status, status_frame
 
 __all__ = ["CHANNELS", "QUOTED_CONTRACTS_MAX", "Cluster", "Hangup", "Manners", "Reply", "Session", "State"]
 
-Cluster = Literal["options", "indices", "stocks"]
-
-# The vendor's limit of option contracts with streaming quotes on one connection.
-QUOTED_CONTRACTS_MAX = 1000
 # A client's request can name every quoted contract and more; ten times that bounds a hostile one.
 PAIRS_MAX = 100_000
 
 CHANNELS: dict[Cluster, frozenset[str]] = {
-    "options": frozenset({"T", "Q", "A", "AM"}),
+    "options": frozenset({"T", "Q", "A", "AM", "FMV"}),
     "indices": frozenset({"V", "A", "AM"}),
     "stocks": frozenset({"T", "Q", "A", "AM"}),
 }
+# Channels of options that are for named contracts, at most so many of them on a connection.
+NAMED_CHANNELS = frozenset({"Q", "FMV"})
 
 LIMIT_MESSAGE = "Subscription limit reached for feed. Please remove some subscriptions and try again."
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How strict the server is: what the vendor's documents leave open is a switch here, with the safer default."""
-
-    quoted_contracts_max: int = QUOTED_CONTRACTS_MAX
-    # A refused 200-contract request was seen to give about 27 error elements: neither one nor one a pair.
-    limit_errors: int = 27
-    entitled: frozenset[str] = frozenset({"T", "Q", "A", "AM", "V"})
-    plan_includes_websocket: bool = True
+PLAN_MESSAGE = "Your plan doesn't include websocket access. Visit https://massive.com/pricing to upgrade."
 
 
 class State(Enum):
@@ -65,11 +60,14 @@ class Hangup(Enum):
 
 
 class Reply(NamedTuple):
-    """What to send, and whether to hang up after it. `authenticated` is true in the reply that let the client in."""
+    """What to answer, and whether to hang up after it. `authenticated` is true in the reply that let the client in;
+    `can_wait` when the answer may ride in a frame of events.
+    """
 
-    frames: tuple[bytes, ...] = ()
+    statuses: tuple[Status, ...] = ()
     hangup: Hangup | None = None
     authenticated: bool = False
+    can_wait: bool = False
 
 
 class _Action(msgspec.Struct):
@@ -89,6 +87,7 @@ class Session:
     cluster: Cluster
     keys: frozenset[str]
     manners: Manners = field(default_factory=Manners)
+    reception: Reception = "good"
     state: State = State.GREETED
     key: str | None = None
     version: int = 0
@@ -111,13 +110,37 @@ class Session:
         return status_frame("max_connections", "Maximum number of websocket connections exceeded.")
 
     @staticmethod
+    def force_disconnect() -> bytes:
+        """The frame of an operator's disconnect; the caller closes after it."""
+        return status_frame("force_disconnect", "This connection has been disconnected by the operator.")
+
+    @staticmethod
     def slow_consumer() -> bytes:
         """The frame for a client that does not keep up; the caller closes after it."""
         return status_frame("slow_consumer", "Client is too slow; the send buffer of this connection is full.")
 
+    @property
+    def subscribed(self) -> bool:
+        """True when anything is subscribed."""
+        return bool(self.wildcards) or any(self.tickers.values())
+
     def holds(self, channel: str) -> bool:
         """True when anything on the channel is subscribed."""
         return channel in self.wildcards or bool(self.tickers.get(channel))
+
+    def wants(self, channel: str, ticker: str) -> bool:
+        """True when this ticker's events on the channel are subscribed."""
+        return channel in self.wildcards or ticker in self.tickers.get(channel, ())
+
+    def rows(self, listing: Listing, channel: str) -> NDArray[np.int32]:
+        """Rows of the contracts subscribed on the channel, ascending; unknown tickers have none."""
+        if channel in self.wildcards:
+            return np.arange(len(listing), dtype=np.int32)
+        tickers = self.tickers.get(channel, {})
+        prefixes = tuple(ticker[:-1] for ticker in tickers if ticker.endswith("*"))
+        if self.manners.prefix_wildcards and prefixes:
+            tickers = tickers | dict.fromkeys(ticker for ticker in listing.tickers if ticker.startswith(prefixes))
+        return rows_of(listing, tickers)
 
     def receive(self, text: str | bytes) -> Reply:
         """Take one client frame. What is not an action the vendor knows gets no answer, as on the vendor's side."""
@@ -130,29 +153,33 @@ class Session:
         if message.action == "auth":
             return self._authenticate(message.params)
         if self.state is not State.LIVE:
-            # Unconfirmed at the vendor; refusing is the safer habit to teach a client.
-            return self._refuse("authentication failed")
+            return self._early()
         if message.action == "subscribe":
             return self._subscribe(message.params)
         if message.action == "unsubscribe":
             return self._unsubscribe(message.params)
         return Reply()
 
-    def _authenticate(self, key: str) -> Reply:
-        if self.state is State.LIVE:
+    def _early(self) -> Reply:
+        """What a request before `auth_success` gets; the vendor's documents do not say."""
+        if self.manners.early_subscribe == "ignore":
             return Reply()
-        if key not in self.keys:
+        refusal = self._refuse("authentication failed")
+        return refusal if self.manners.early_subscribe == "refuse" else Reply(hangup=refusal.hangup)
+
+    def _authenticate(self, key: str) -> Reply:
+        if self.state is State.LIVE or self.reception == "deaf":
+            return Reply()
+        if key not in self.keys or self.reception == "refused":
             return self._refuse("authentication failed")
         if not self.manners.plan_includes_websocket:
-            return self._refuse(
-                "Your plan doesn't include websocket access. Visit https://massive.com/pricing to upgrade."
-            )
+            return self._refuse(PLAN_MESSAGE)
         self.state, self.key = State.LIVE, key
-        return Reply((status_frame("auth_success", "authenticated"),), authenticated=True)
+        return Reply((Status("auth_success", "authenticated"),), authenticated=True)
 
     def _refuse(self, message: str) -> Reply:
         self.state = State.CLOSED
-        return Reply((status_frame("auth_failed", message),), Hangup.ABORT)
+        return Reply((Status("auth_failed", message),), Hangup.ABORT)
 
     def _subscribe(self, params: str) -> Reply:
         answers: list[Status] = []
@@ -160,14 +187,12 @@ class Session:
         for channel, ticker in _pairs(params):
             if channel not in CHANNELS[self.cluster] or self._held(channel, ticker):
                 continue
-            unoffered = self.cluster == "options" and channel == "Q" and ticker == "*"
-            if unoffered or channel not in self.manners.entitled:
-                answers.append(Status("error", "not authorized"))
-            else:
+            if self._offers(channel, ticker):
                 wanted[channel, ticker] = None
+            else:
+                answers.append(Status("error", "not authorized"))
         if self._passes_limit(wanted):
-            refusal = [Status("error", LIMIT_MESSAGE)] * self.manners.limit_errors
-            return Reply((encode(refusal),))
+            return Reply((Status("error", LIMIT_MESSAGE),) * self.manners.limit_errors, can_wait=True)
         for channel, ticker in wanted:
             if ticker == "*":
                 self.wildcards[channel] = None
@@ -176,10 +201,29 @@ class Session:
             answers.append(Status("success", f"subscribed to: {channel}.{ticker}"))
         return self._answer(answers)
 
+    def _offers(self, channel: str, ticker: str) -> bool:
+        """Whether the plan, and the vendor at all, has the pair."""
+        if channel == "FMV":
+            return self.manners.business and ticker != "*"
+        if self.cluster == "options" and channel == "Q" and ticker == "*" and self.manners.quote_wildcard == "refuse":
+            return False
+        return channel in self.manners.entitled
+
     def _passes_limit(self, wanted: dict[tuple[str, str], None]) -> bool:
-        new = sum(channel == "Q" for channel, _ in wanted)
-        held = len(self.tickers.get("Q", ()))
-        return self.cluster == "options" and new > 0 and held + new > self.manners.quoted_contracts_max
+        """Whether the contracts held and wanted are too many; each channel with a limit counts for itself."""
+        if self.cluster != "options":
+            return False
+        if self.manners.limit_counts == "all":
+            held = sum(len(tickers) for tickers in self.tickers.values())
+            return bool(wanted) and held + len(wanted) > self.manners.quoted_contracts_max
+        new = dict.fromkeys(NAMED_CHANNELS, 0)
+        for channel, _ in wanted:
+            if channel in new:
+                new[channel] += 1
+        return any(
+            count > 0 and len(self.tickers.get(channel, ())) + count > self.manners.quoted_contracts_max
+            for channel, count in new.items()
+        )
 
     def _unsubscribe(self, params: str) -> Reply:
         answers = []
@@ -190,14 +234,14 @@ class Session:
                 del self.wildcards[channel]
             else:
                 del self.tickers[channel][ticker]
-            answers.append(Status("success", f"unsubscribed to: {channel}.{ticker}"))
+            answers.append(Status("success", f"unsubscribed {self.manners.unsubscribed}: {channel}.{ticker}"))
         return self._answer(answers)
 
     def _answer(self, answers: list[Status]) -> Reply:
         if not answers:
             return Reply()
         self.version += 1
-        return Reply((encode(answers),))
+        return Reply(tuple(answers), can_wait=True)
 
     def _held(self, channel: str, ticker: str) -> bool:
         return channel in self.wildcards if ticker == "*" else ticker in self.tickers.get(channel, ())

@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from services.standin.listing import Listing
+from services.standin.manners import FRAME_EVENTS_MAX
 from services.standin.source import Bars, Prints, Quotes, Values
 
 __all__ = [
-    "FRAME_EVENTS_MAX",
     "IndexValue",
     "OptionQuote",
     "OptionTrade",
@@ -28,9 +28,6 @@ __all__ = [
     "status_frame",
     "stock_events",
 ]
-
-# About 110 kB a frame at 110 bytes an event: well under the 1 MiB at which a client with library defaults hangs up.
-FRAME_EVENTS_MAX = 1000
 
 
 # {"ev":"T","sym":"O:SPY251219C00650000","x":302,"p":12.41,"s":25,"c":[219],"t":1765981806123,"q":1844730912}

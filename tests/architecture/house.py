@@ -49,6 +49,7 @@ ROOMS: dict[str, Room] = {
     "services.gateway.sockets": Room(PROGRAMS),
     "services.standin": Room(DECISIONS, pure=True),  # the market and the vendor's documents
     "services.standin.connection": Room(PROGRAMS),
+    "services.standin.door": Room(PROGRAMS),
     "services.standin.lean": Room(STORES),  # reads the zip files of a tape
     "services.standin.rest": Room(PROGRAMS),
     "services.standin.server": Room(PROGRAMS),

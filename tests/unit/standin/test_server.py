@@ -14,8 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from services.standin import connection as connection_module
-from services.standin import server as server_module
+from services.standin.manners import Manners
 from services.standin.server import StandIn
 from services.standin.tape import Tape
 
@@ -129,9 +128,9 @@ async def test_a_wrong_key_is_told_and_dropped_without_a_close_frame(tape: Tape)
     assert closed.value.rcvd is None
 
 
-async def test_no_key_in_time_is_a_timeout(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "AUTH_TIMEOUT_S", 0.05)
-    async with StandIn(tape, speed=1) as standin, connect(standin.ws_url + "/options") as socket:
+async def test_no_key_in_time_is_a_timeout(tape: Tape) -> None:
+    hurried = Manners(auth_timeout_s=0.05)
+    async with StandIn(tape, speed=1, manners=hurried) as standin, connect(standin.ws_url + "/options") as socket:
         events, _ = await to_the_end(socket)
     assert [event["status"] for event in events] == ["connected", "auth_timeout"]
 
@@ -164,11 +163,11 @@ async def test_another_cluster_or_another_key_evicts_nobody(tape: Tape) -> None:
             await asyncio.wait_for(first.recv(), 0.2)
 
 
-async def test_a_client_whose_buffer_overflows_is_cut_off(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "BUFFER_BYTES_MAX", 100_000)
+async def test_a_client_whose_buffer_overflows_is_cut_off(realdata: Path) -> None:
     tape = Tape.open(realdata / "lean", DAY, "AAPL")
+    small = Manners(buffer_bytes=100_000)
     async with (
-        StandIn(tape, speed=20_000, start_when=frozenset({"options.T"})) as standin,
+        StandIn(tape, speed=20_000, start_when=frozenset({"options.T"}), manners=small) as standin,
         client(standin, "/options", "T.*", receive_buffer=4096) as socket,
     ):
         # Neither reads nor lets its library read: the kernel's buffers fill, then the server's.

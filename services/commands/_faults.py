@@ -1,0 +1,97 @@
+"""Options of the stand-in's bad days and open questions: --fault, --fault-seed, --switch, --list-faults, --delayed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from services.commands._output import console, print_json
+from services.errors import InputError
+from services.standin.asked import Key, draw_faults, keys_of, manners_of, read_fault, summary
+from services.standin.errors import StandInError
+from services.standin.faults import FAULTS, Fault
+from services.standin.manners import Manners
+
+__all__ = ["Asked", "add_fault_arguments", "asked_faults", "print_faults"]
+
+
+class Asked(NamedTuple):
+    """What the options ask of the protocol."""
+
+    manners: Manners
+    faults: tuple[Fault, ...]
+    seed: int
+
+
+def add_fault_arguments(parser: argparse.ArgumentParser) -> None:
+    """The protocol's options."""
+    names = ", ".join(key.name for key in keys_of(Manners))
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help="a bad day, such as slow_consumer:after=30s; repeatable; --list-faults names them all",
+    )
+    parser.add_argument(
+        "--fault-seed",
+        type=int,
+        metavar="N",
+        help="of chance in faults (default 0); without --fault it draws three to six of them",
+    )
+    parser.add_argument(
+        "--switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"what the vendor's documents leave UNCONFIRMED, each with the safer default; repeatable; one of {names}",
+    )
+    parser.add_argument("--list-faults", action="store_true", help="print every fault and switch, and end")
+    parser.add_argument("--delayed", action="store_true", help="a second WebSocket, 15 minutes late and without quotes")
+
+
+def asked_faults(options: argparse.Namespace) -> Asked:
+    """What was asked for. Raises InputError with the names that exist."""
+    seed = options.fault_seed
+    if seed is not None and seed < 0:
+        raise InputError(f"--fault-seed {seed}", "a seed is not negative")
+    try:
+        faults = tuple(read_fault(text) for text in options.fault)
+    except StandInError as error:
+        raise InputError("--fault", str(error)) from None
+    try:
+        manners = manners_of(options.switch)
+    except StandInError as error:
+        raise InputError("--switch", str(error)) from None
+    if not faults and seed is not None:
+        faults = draw_faults(seed)
+    return Asked(manners, faults, seed or 0)
+
+
+def print_faults(*, as_json: bool) -> None:
+    """Every fault and every switch with its keys."""
+    if as_json:
+        print_json({"faults": [_fault_document(*each) for each in FAULTS.items()], "switches": _documents(Manners)})
+        return
+    faults = Table(
+        "fault", "what happens", "keys", "massive.md", title="--fault NAME:KEY=VALUE,...", title_justify="left"
+    )
+    for name, kind in FAULTS.items():
+        keys = "\n".join(f"{key.name}={key.default}" for key in keys_of(kind))
+        faults.add_row(name, summary(kind), keys, kind.row)
+    switches = Table("switch", "what it decides", "takes", "default", title="--switch NAME=VALUE", title_justify="left")
+    for key in keys_of(Manners):
+        switches.add_row(key.name, key.says, key.takes, key.default)
+    console.print(faults, switches)
+
+
+def _fault_document(name: str, kind: type[Fault]) -> dict[str, Any]:
+    return {"name": name, "what": summary(kind), "row": kind.row, "keys": _documents(kind)}
+
+
+def _documents(kind: type[Fault] | type[Manners]) -> Sequence[dict[str, str]]:
+    keys: list[Key] = keys_of(kind)
+    return [key._asdict() for key in keys]
