@@ -80,7 +80,8 @@ def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
                 sym = dice.choice(quoted)
                 quote = {"ev": "Q", "sym": sym, "bx": 302, "ax": 313, "bp": mid - 0.02, "ap": mid + 0.02}
                 elements.append(quote | {"bs": 41, "as": 17, "t": t, "q": len(elements)})
-            trade = {"ev": "T", "sym": sym, "x": 302, "p": mid, "s": 3, "c": [209], "t": t, "q": len(elements)}
+            q = len(frames) * EVENTS + len(elements)
+            trade = {"ev": "T", "sym": sym, "x": 302, "p": mid, "s": 3, "c": [209], "t": t, "q": q}
             elements.append(trade)
         frames.append(msgspec.json.encode(elements))
     return frames
@@ -89,6 +90,7 @@ def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
 def sequenced(frames: list[bytes], table: Tabulator, encode: bool) -> int:
     """The gateway's own path, without the sockets: the rows written."""
     session = Session("options", "")
+    table.repeats.clear()  # each round is a day of its own
     writer = Writer(PARTITIONS, epoch=1, clock=CLOCK_WALL)
     rows = 0
     for at, data in enumerate(frames):

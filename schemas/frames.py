@@ -38,6 +38,7 @@ from schemas.symbols import SYMBOL_BYTES
 __all__ = [
     "CLOCK_FEED",
     "CLOCK_WALL",
+    "CONDITION_REFILLED",
     "HEADER_BYTES",
     "LANE_SCHEMAS",
     "Frame",
@@ -160,6 +161,10 @@ class TickRows(NamedTuple):
 
 KIND_INDEX, KIND_STOCK = 1, 2
 
+# Of `condition_bits`: the print was not heard on the socket but asked for afterwards, to fill a gap. It stands in the
+# log where it became known, later than its `event_ns` by as long as that took; no vendor's condition has this bit.
+CONDITION_REFILLED = 1 << 63
+
 Rows: TypeAlias = TradeRows | GreekRows | TickRows
 ROW_TYPES: dict[Lane, type[TradeRows] | type[GreekRows] | type[TickRows]] = {
     Lane.TRADES: TradeRows,
@@ -192,7 +197,7 @@ LANE_SCHEMAS: dict[Lane, pa.Schema] = {
             _field("size_contracts", pa.int32(), "contracts", "size"),
             _field("exchange", pa.int16(), "vendor id", "300 + OPRA participant letter"),
             _field("condition", pa.int16(), "vendor id", "first condition, 0 when none"),
-            _field("condition_bits", pa.uint64(), "bit set", "bit (id - 200) of each condition; bit 0: an unknown one"),
+            _field("condition_bits", pa.uint64(), "bit set", "bit (id - 200) of each condition; 0 unknown, 63 refill"),
             _field("vendor_seq", pa.int64(), "count", "vendor's sequence number, rising per ticker and session"),
             _field("bid_usd", pa.float64(), "USD per share", "best bid just before the print; NaN when unknown"),
             _field("ask_usd", pa.float64(), "USD per share", "best ask just before the print; NaN when unknown"),

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numba import types
 
+from schemas.frames import CONDITION_REFILLED
 from services.contexts._chain import CHAIN, find, is_contract, new_contract
 from services.contexts._flow_state import (
     CLUSTER_INPUTS,
@@ -50,6 +51,7 @@ NEGOTIATED = _mask(229, 230, 231)
 # Complex orders, those against single legs, compression, and orders tied to stock: no direction of their own.
 MULTI_LEG = _mask(232, 233, 234, 235, 236, 238, 239, 246, 247, 237, 240, 241, 242, 243, 244, 245)
 EXTENDED = _mask(248)
+REFILLED = np.uint64(CONDITION_REFILLED)
 NONE = np.uint64(0)
 ONE = np.uint64(1)
 
@@ -486,7 +488,7 @@ def take_trades(
                 scalars.cancels_unmatched += 1
             continue
         traded.event_ns = max(traded.event_ns, event)
-        if (bits & (LATE | EXTENDED)) != NONE:
+        if (bits & (LATE | EXTENDED | REFILLED)) != NONE:
             # Volume only: the quotes around it are of another time.
             scalars.late += 1
             traded.volume += size

@@ -20,6 +20,7 @@ from services.gateway.contracts import BAD_TICKER, TABLE_FULL, ContractTable
 from services.gateway.massive import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Quote, Reject, StockBar, Trade
 from services.gateway.partition import MARKET_WIDE, Partitioner
 from services.gateway.quotes import MS, QuoteBook, quote_columns, unknown_quotes
+from services.gateway.repeats import Repeats
 from services.gateway.writer import EVERY_PARTITION
 
 __all__ = ["TICK_SYMBOLS_MAX", "Tabulator", "Ticks", "Trades", "tick_columns"]
@@ -33,13 +34,16 @@ Index: TypeAlias = npt.NDArray[np.intp]
 
 class Trades(NamedTuple):
     """Prints as columns (`received_ns` is for the writer to fill) with each one's contract
-    id and partition, the number of quotes taken in, and what was refused."""
+    id and partition, the number of quotes taken in, what was refused, how many prints were repeated (they are not
+    among the rows) and how many came out of order (they are)."""
 
     rows: TradeRows
     contracts: Index
     partitions: Int16
     quotes: int
     rejects: list[Reject]
+    repeated: int
+    backward: int
 
 
 class Ticks(NamedTuple):
@@ -51,7 +55,8 @@ class Ticks(NamedTuple):
 
 
 class Tabulator:
-    """Holds what a stream of frames has taught so far: contracts, conditions, exchanges, standing quotes.
+    """Holds what a stream of frames has taught so far: contracts, conditions, exchanges, standing quotes,
+    the last prints.
 
     `latest_ns` is the latest exchange time that can be believed; what is later is refused. The owner moves it on: one
     print from next year would otherwise carry a feed's clock there, and with it every window of every reader.
@@ -62,6 +67,7 @@ class Tabulator:
         self.contracts = ContractTable(partitioner.of)
         self.codes = CodeTable()
         self.quotes = QuoteBook()
+        self.repeats = Repeats()
         self._partitioner = partitioner
         self._dotted: dict[str, str] = {}
         self._places: dict[str, tuple[int, int]] = {}
@@ -90,7 +96,10 @@ class Tabulator:
             before = None if before is None else [before[row] for row in good]
             at, event_ns = at[good], event_ns[good]
         rows = self._trade_rows(trades, before, at, event_ns)
-        return Trades(rows, at, self.contracts.partition.take(at), quotes, rejects)
+        new, repeated, backward = self.repeats.judge(at, rows)
+        if new is not None:
+            rows, at = TradeRows(_NO_STAMP, *(column[new] for column in rows[1:])), at[new]  # type: ignore[arg-type]
+        return Trades(rows, at, self.contracts.partition.take(at), quotes, rejects, repeated, backward)
 
     def _contract_ids(self, trades: list[Trade]) -> Index:
         ids, id_of = self.contracts.ids, self.contracts.id_of

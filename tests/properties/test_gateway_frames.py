@@ -39,19 +39,21 @@ class Machine:
         self.now_ns = v.T0_NS
 
     def feed(self, data: bytes) -> int:
-        """How many elements of the frame were accounted for: a row, a quote, a status, something unused, a reject."""
+        """How many elements were accounted for: a row, a repetition, a quote, a status, something unused, a reject."""
         self.now_ns += 1_000_000
+        repeated = 0
         market, _ = self.session.receive_frame(data, self.now_ns)
         if self.cluster == "options":
             table = self.table.trades(market)
             lane, rows, partitions, rejects = Lane.TRADES, table.rows, table.partitions, table.rejects
+            repeated = table.repeated
         else:
             ticks = self.table.ticks(market.events)
             lane, rows, partitions, rejects = Lane.TICKS, ticks.rows, ticks.partitions, ticks.rejects
         self.rejects.update(reject.reason for reject in (*market.rejects, *rejects))
         self.frames += self.writer.write(lane, rows, partitions, self.now_ns) + self.writer.tick(self.now_ns)
         silent = sum(type(event) not in (Trade,) for event in market.events) if self.cluster == "options" else 0
-        return len(partitions) + silent + len(market.rejects) + len(rejects)
+        return len(partitions) + repeated + silent + len(market.rejects) + len(rejects)
 
     def finish(self) -> list[Frame]:
         self.frames += self.writer.finish(self.now_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.frames import CONDITION_REFILLED
 from services.contexts.flow import Flow, FlowCluster, FlowParameters
 from services.core.contract import Trigger, Views
 from tests.support.logs import CALENDAR, DAY, Row, chain_row, frames, option, trade
@@ -86,6 +87,13 @@ def test_the_tick_rule_is_last_and_inherits_the_last_move() -> None:
 )
 def test_late_complex_stock_tied_and_extended_prints_carry_no_direction(condition: int) -> None:
     assert net_premium(trade(1, CALL, 2.1, 500, conditions=(condition,), **QUOTE)) == 0.0  # type: ignore[arg-type]
+
+
+def test_a_print_that_a_refill_brought_counts_as_volume_and_carries_no_direction() -> None:
+    refilled = 200 + CONDITION_REFILLED.bit_length() - 1
+    prints = [trade(at_s, CALL, 2.1, 500, conditions=(219, refilled), **QUOTE) for at_s in (1.0, 1.1, 1.2)]  # type: ignore[arg-type]
+    assert net_premium(*prints) == 0.0
+    assert not flow_after(*prints, trade(5, CALL, 2.1, 1)).triggers, "what became known late is no sweep of now"
 
 
 def test_an_auction_is_less_sure() -> None:

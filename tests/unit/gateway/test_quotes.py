@@ -35,13 +35,13 @@ def test_a_print_without_a_quote_knows_that_it_has_none() -> None:
 
 
 def test_a_quote_stands_across_frames_until_the_next() -> None:
-    *_, last = joined(v.frame(v.quote(bp=1.0, ap=1.1)), v.frame(v.trade()), v.frame(v.trade(), v.quote(bp=2.0, ap=2.1)),
-                      v.frame(v.trade()))  # fmt: skip
+    first, second = v.quote(bp=1.0, ap=1.1), v.quote(bp=2.0, ap=2.1)
+    *_, last = joined(v.frame(first), v.frame(v.trade(q=1)), v.frame(v.trade(q=2), second), v.frame(v.trade(q=3)))
     assert last.rows.bid_usd.tolist() == [2.0]
 
 
 def test_quoted_and_unquoted_prints_share_a_frame() -> None:
-    (trades,) = joined(v.frame(v.trade(OTHER), v.quote(), v.trade(), v.trade(OTHER), v.trade()))
+    (trades,) = joined(v.frame(v.trade(OTHER, q=1), v.quote(), v.trade(q=2), v.trade(OTHER, q=3), v.trade(q=4)))
     assert np.isnan(trades.rows.bid_usd).tolist() == [True, False, True, False]
 
 
@@ -58,7 +58,7 @@ def test_a_quote_younger_than_a_late_print_did_not_stand() -> None:
 
 
 def test_locked_crossed_and_zero_bids_are_kept() -> None:
-    (trades,) = joined(v.frame(v.quote(bp=0, bs=0, ap=0.05), v.trade(), v.quote(bp=2.0, ap=1.9), v.trade()))
+    (trades,) = joined(v.frame(v.quote(bp=0, bs=0, ap=0.05), v.trade(q=1), v.quote(bp=2.0, ap=1.9), v.trade(q=2)))
     assert trades.rows.bid_usd.tolist() == [0.0, 2.0]
     assert trades.rows.ask_usd.tolist() == [0.05, 1.9]
 
