@@ -15,6 +15,7 @@ import msgspec
 
 from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View
 from schemas.frames import Lane
+from schemas.gaps import Gap
 
 __all__ = ["JSON_SCHEMA_DIR", "TOPICS", "Topic", "json_schema", "write_json_schemas"]
 
@@ -47,6 +48,7 @@ TOPICS: dict[str, Topic] = {
         Topic("alerts", "underlying", "alerts", 30 * DAY_MS, "scored, deduplicated", document=Alert),
         Topic("outcomes", "underlying", "outcomes", 30 * DAY_MS, "what then happened", document=Outcome),
         Topic("dead.letters", "source", "dead_letters", 30 * DAY_MS, "not understood, and why", document=DeadLetter),
+        Topic("feed.gaps", "channel", "gaps", 30 * DAY_MS, "what the feed did not bring, and why", document=Gap),
     )
 }
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from schemas.decisions import Alert, DeadLetter, Signal, View
 from schemas.frames import CLOCK_WALL, Frame, Lane
+from schemas.gaps import Gap
 from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
@@ -69,7 +70,7 @@ class Embedded:
         self._ordinals = Ordinals()
         self._pipelines: dict[int, Pipeline] = {}
         self._sequencers: dict[int, Sequencer] = {}
-        self._batch = _Batch([], [], [], [])
+        self._batch = _Batch([], [], [], [], [])
         self._pending_rows = 0
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -175,6 +176,11 @@ class Embedded:
         self._metrics.count("strikewire_dead_letters_total", reason=letter.reason)
         self._wake.set()
 
+    async def on_gap(self, gap: Gap) -> None:
+        """Take an entry of the gap ledger."""
+        self._batch.gaps.append(gap)
+        self._wake.set()
+
     async def run(self) -> None:
         """Commit until stopped."""
         limits = self._config.embedded
@@ -222,7 +228,7 @@ class Embedded:
             self._urgent.set()
 
     async def _commit(self) -> None:
-        batch, self._batch = self._batch, _Batch([], [], [], [])
+        batch, self._batch = self._batch, _Batch([], [], [], [], [])
         rows, self._pending_rows = self._pending_rows, 0
         self._wake.clear()
         self._urgent.clear()
@@ -231,7 +237,7 @@ class Embedded:
         await asyncio.to_thread(self._writer.write_frames, batch.frames)
         self._metrics.observe("strikewire_log_commit_seconds", time.perf_counter() - began)
         await self._publish(batch.decisions)
-        if batch.views or batch.dead_letters:
+        if batch.views or batch.dead_letters or batch.gaps:
             await asyncio.to_thread(self._write_rest, batch)
         if rows and not self._room.is_set():
             self._room.set()
@@ -239,6 +245,7 @@ class Embedded:
     def _write_rest(self, batch: _Batch) -> None:
         self._writer.write_views(batch.views)
         self._writer.write_dead_letters(batch.dead_letters)
+        self._writer.write_gaps(batch.gaps)
 
     async def _publish(self, numbered: list[tuple[int, Signal | Alert]]) -> None:
         """Deliver, then note as delivered: a crash between the two delivers again, under the same id."""
@@ -273,6 +280,7 @@ class _Batch(NamedTuple):
     decisions: list[tuple[int, Signal | Alert]]
     views: list[View]
     dead_letters: list[DeadLetter]
+    gaps: list[Gap]
 
     @property
     def holds_anything(self) -> bool:

@@ -20,7 +20,11 @@ from services.history.warehouse import Warehouse
 
 EXAMPLE = "strikewire tail alerts -n 20"
 
-_ORDER = {"contexts": "as_of_ns", "signals": "emitted_ns", "alerts": "emitted_ns", "outcomes": "exit_ns"}
+_ORDER = {
+    "contexts": "as_of_ns", "signals": "emitted_ns", "alerts": "emitted_ns", "outcomes": "exit_ns",
+    "feed.gaps": "lost_ns",
+}  # fmt: skip
+_UNDERLYING = {"index.ticks": "symbol", "dead.letters": None, "outcomes": None, "feed.gaps": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 def _where(topic: Topic, underlying: str | None) -> tuple[str, dict[str, Any]]:
     if underlying is None:
         return "", {}
-    column = {"index.ticks": "symbol", "dead.letters": None, "outcomes": None}.get(topic.name, "underlying")
+    column = _UNDERLYING.get(topic.name, "underlying")
     if column is None:
         raise InputError("--underlying", f"{topic.name} has no underlying")
     symbol = underlying.upper().removeprefix("I:")

@@ -169,7 +169,9 @@ class Repeats:
         start = (self.heard + skipped) % self._capacity
         room = self._capacity - start
         self.heard += len(contracts)
-        columns = (contracts, rows.vendor_seq, rows.event_ns, rows.price_usd, rows.size_contracts, rows.exchange)
+        columns: tuple[npt.NDArray[Any], ...] = (
+            contracts, rows.vendor_seq, rows.event_ns, rows.price_usd, rows.size_contracts, rows.exchange,
+        )  # fmt: skip
         for memory, column in zip(self._memory, columns, strict=True):
             kept = column[skipped:] if skipped else column
             if len(kept) <= room:
@@ -186,11 +188,12 @@ class Repeats:
 
 def _rises(contracts: Index, q: Int64) -> bool:
     """Whether `q` rises within each contract of a frame."""
-    if np.count_nonzero(q[1:] <= q[:-1]) == 0:
+    if not np.count_nonzero(q[1:] <= q[:-1]):
         return True
     order = np.argsort(contracts, kind="stable")
     by_contract, by_q = contracts.take(order), q.take(order)
-    return np.count_nonzero((by_contract[1:] == by_contract[:-1]) & (by_q[1:] <= by_q[:-1])) == 0
+    falls = (by_contract[1:] == by_contract[:-1]) & (by_q[1:] <= by_q[:-1])
+    return not np.count_nonzero(falls)
 
 
 def _key(contracts: Index, rows: TradeRows, row: int) -> tuple[int | float, ...]:

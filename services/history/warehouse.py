@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.frames import LANE_SCHEMAS, Lane, Rows, rows_from_arrow
+from schemas.gaps import Gap
 from schemas.topics import TOPICS
 from services.sinks.clickhouse import Epoch
 
@@ -137,6 +139,11 @@ class Warehouse:
         """The ids of all stored signals and alerts."""
         return {row[0] for row in self._rows("SELECT id FROM signals UNION ALL SELECT id FROM alerts")}
 
+    def gaps(self) -> list[Gap]:
+        """The gap ledger, in order, each entry as it was written last."""
+        rows = self._rows("SELECT document FROM gaps FINAL ORDER BY epoch, number")
+        return [msgspec.json.decode(row[0], type=Gap) for row in rows]
+
     def document(self, table: str, identity: str) -> bytes | None:
         """A signal or alert by its id."""
         rows = self._rows(f"SELECT document FROM {table} FINAL WHERE id = {{id:String}} LIMIT 1", {"id": identity})
@@ -151,7 +158,8 @@ class Warehouse:
     ) -> list[dict[str, Any]]:
         """The newest rows of a table, oldest first, as dictionaries."""
         result = self._client.query(
-            f"SELECT * FROM (SELECT * FROM {table} {where} ORDER BY {order} DESC LIMIT {limit}) ORDER BY {order}",
+            f"SELECT * FROM (SELECT * FROM {table} {where} ORDER BY {order} DESC LIMIT {limit}) ORDER BY {order}"
+            " SETTINGS final = 1",
             parameters=parameters,
         )
         return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]

@@ -17,6 +17,7 @@ from aiokafka.protocol.produce import ProduceRequest
 
 from schemas.decisions import DeadLetter, canonical
 from schemas.frames import Frame, encode_frame
+from schemas.gaps import Gap
 from services.kafka.client import producer
 from services.kafka.documents import Record
 from services.kafka.settings import KafkaSettings
@@ -99,6 +100,10 @@ class KafkaWriter:
     async def write_dead_letter(self, letter: DeadLetter, partition: int = 0) -> None:
         """Hand a dead letter over."""
         await self.write(Record("dead.letters", letter.source.encode(), canonical(letter), partition, []))
+
+    async def write_gap(self, gap: Gap) -> None:
+        """Hand an entry of the gap ledger over; all go to one partition, so that a later state follows the earlier."""
+        await self.write(Record("feed.gaps", gap.channel.encode(), canonical(gap), 0, []))
 
     async def flush(self) -> None:
         """Return when everything is confirmed. Raises what failed."""

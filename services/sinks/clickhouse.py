@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View, canonical
 from schemas.frames import Frame, Header, Lane, record_batch
+from schemas.gaps import Gap
 from schemas.topics import TOPICS
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "decisions_table",
     "epochs_table",
     "frames_table",
+    "gaps_table",
     "insert",
     "lane_table",
     "outcomes_table",
@@ -39,7 +41,7 @@ _TIME = pa.timestamp("ns", tz="UTC")
 # Said outright, so that a number that does not fit is refused here; the engine would wrap it around.
 _INTEGERS = {
     "partition": pa.uint16(), "partitions": pa.uint16(), "epoch": pa.uint64(), "position": pa.uint64(),
-    "clock": pa.uint8(),
+    "clock": pa.uint8(), "number": pa.uint32(), "prints_refilled": pa.uint32(),
 }  # fmt: skip
 
 
@@ -115,6 +117,11 @@ class WarehouseWriter:
         """Write what was not understood."""
         if letters:
             self._insert("dead_letters", dead_letters_table(letters))
+
+    def write_gaps(self, gaps: Sequence[Gap]) -> None:
+        """Write entries of the gap ledger; of one written twice the later counts."""
+        if gaps:
+            self._insert("gaps", gaps_table([(gap, canonical(gap)) for gap in gaps]))
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         insert(self._client, table, rows)
@@ -211,6 +218,20 @@ def outcomes_table(outcomes: Sequence[tuple[Outcome, bytes]]) -> pa.Table:
     columns: dict[str, Any] = {name: [getattr(one, name) for one, _ in outcomes] for name in ("signal_id", "label")}
     columns["exit_ns"] = _times([one.exit_ns for one, _ in outcomes])
     columns["document"] = [document for _, document in outcomes]
+    return pa.table(columns)
+
+
+def gaps_table(gaps: Sequence[tuple[Gap, bytes]]) -> pa.Table:
+    """Entries of the gap ledger and their published documents as rows of `gaps`; the last of each, in order."""
+    latest = list({(gap.epoch, gap.number): (gap, document) for gap, document in gaps}.values())
+    names = ("epoch", "number", "channel", "cause", "state", "prints_refilled")
+    columns: dict[str, Any] = {
+        name: pa.array([getattr(gap, name) for gap, _ in latest], _INTEGERS.get(name)) for name in names
+    }
+    columns["from_ns"] = _times([gap.from_ns for gap, _ in latest])
+    columns["to_ns"] = pa.array([gap.to_ns for gap, _ in latest], pa.int64()).cast(_TIME)
+    columns["lost_ns"] = _times([gap.lost_ns for gap, _ in latest])
+    columns["document"] = [document for _, document in latest]
     return pa.table(columns)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View
 from schemas.frames import FrameError, Header, Lane, decode_batch
+from schemas.gaps import Gap
 from schemas.topics import TOPICS, Topic
 from services.sinks.clickhouse import (
     Epoch,
@@ -21,6 +22,7 @@ from services.sinks.clickhouse import (
     decisions_table,
     epochs_table,
     frames_table,
+    gaps_table,
     outcomes_table,
     rows_table,
     views_table,
@@ -103,6 +105,8 @@ class Reader:
                 stamp = one.as_of_ns
             case Outcome():
                 stamp = one.exit_ns
+            case Gap():
+                stamp = min(one.from_ns, one.lost_ns)
             case DeadLetter():
                 stamp, content = one.received_ns, one
         if stamp < STAMP_NS_MIN:
@@ -141,8 +145,23 @@ def tables(topic: Topic, items: Sequence[Item]) -> list[tuple[str, pa.Table]]:
         return [(topic.table, dead_letters_table(rows))] if rows else []
     if not sound:
         return []
-    make = {Signal: decisions_table, Alert: decisions_table, View: views_table, Outcome: outcomes_table}
+    make = {
+        Signal: decisions_table,
+        Alert: decisions_table,
+        View: views_table,
+        Outcome: outcomes_table,
+        Gap: gaps_table,
+    }
     return [(topic.table, make[topic.document](sound))]  # type: ignore[index, operator]
+
+
+_MAKE = {
+    Signal: decisions_table,
+    Alert: decisions_table,
+    View: views_table,
+    Outcome: outcomes_table,
+    Gap: gaps_table,
+}
 
 
 def _lane_tables(

@@ -48,7 +48,7 @@ def test_every_table_states_its_order_and_why_and_how_long_it_keeps(name: str, s
     ("name", "statement"), [(n, s) for n, s, _ in tables()], ids=lambda value: value if " " not in value else ""
 )
 def test_lanes_are_dropped_by_whole_parts_and_decisions_replace_by_id(name: str, statement: str):
-    if name in ("signals", "alerts", "contexts", "outcomes"):
+    if name in ("signals", "alerts", "contexts", "outcomes", "gaps"):
         assert "{rmt}" in statement
     else:
         assert "{mt}" in statement

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.decisions import Alert, Contribution, DeadLetter, Outcome, Record, Signal, View, canonical, rounded
+from schemas.gaps import Gap
 from schemas.topics import TOPICS, json_schema
 
 # JSON has one kind of number and no NaN; what a pipeline publishes is finite by contract and rounded.
@@ -41,6 +42,10 @@ DOCUMENTS: dict[type[msgspec.Struct], st.SearchStrategy[Any]] = {
     ),
     Outcome: st.builds(Outcome, entry_usd=numbers, exit_usd=numbers, exit_ns=stamps, r_multiple=numbers),
     DeadLetter: st.builds(DeadLetter, source=words, reason=words, detail=words, received_ns=stamps),
+    Gap: st.builds(
+        Gap, epoch=counts, number=counts, channel=words, cause=words, from_ns=stamps, to_ns=st.none() | stamps,
+        lost_ns=stamps, restored_ns=st.none() | stamps, losses=counts, note=words,
+    ),
 }  # fmt: skip
 documents = st.one_of(*DOCUMENTS.values())
 BY_DOCUMENT = {topic.document: topic for topic in TOPICS.values() if topic.document is not None}

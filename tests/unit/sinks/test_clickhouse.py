@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec.structs import replace
 
 from schemas.decisions import DeadLetter
 from schemas.frames import LANE_SCHEMAS, Lane
+from schemas.gaps import Gap
+from services.history.warehouse import Warehouse
 from services.sinks.clickhouse import Ordinals, WarehouseWriter, frames_table, lane_table
 from tests.support.decisions import signal
 from tests.support.logs_small import START_NS, LogBuilder
@@ -46,6 +49,21 @@ def test_ordinals_count_within_a_place_of_a_partition():
     first = ordinals.number([signal("a"), signal("b"), signal("c", position=6)])
     later = ordinals.number([signal("d", position=6), signal("e", partition=1), signal("f", epoch=2)])
     assert [number for number, _ in (*first, *later)] == [0, 1, 0, 1, 0, 0]
+
+
+def test_an_entry_of_the_gap_ledger_is_replaced_by_its_later_state(warehouse_client: Any):
+    gap = Gap(
+        epoch=1, number=1, channel="options.T", cause="dropped", from_ns=START_NS, to_ns=None, lost_ns=START_NS + 1,
+        restored_ns=None, losses=1, state="open",
+    )  # fmt: skip
+    restored = replace(gap, to_ns=START_NS + 5, restored_ns=START_NS + 6, state="restored")
+    refilled = replace(restored, state="refilled", prints_refilled=7)
+    writer = WarehouseWriter(warehouse_client)
+    writer.write_gaps([gap, replace(gap, number=2)])
+    writer.write_gaps([restored, refilled])
+    assert Warehouse(warehouse_client).gaps() == [refilled, replace(gap, number=2)]
+    rows = warehouse_client.query("SELECT state, to_ns IS NULL, prints_refilled FROM gaps FINAL ORDER BY number")
+    assert rows.result_rows == [("refilled", 0, 7), ("open", 1, 0)]
 
 
 def test_dead_letters_keep_their_bytes(warehouse_client: Any):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.decisions import DeadLetter, Outcome, canonical
 from schemas.frames import Frame, Lane, encode_frame
+from schemas.gaps import Gap
 from schemas.topics import TOPICS
 from services.sinks.clickhouse import Epoch
 from services.sinks.records import DATA_BYTES_MAX, Reader, Record, tables
@@ -96,6 +97,8 @@ def test_a_reader_that_takes_over_knows_what_was_last():
         ("outcomes", Outcome(signal_id="s", label="PIN", result="WIN", entry_usd=1, exit_usd=2, exit_ns=3,
                              r_multiple=1.5, ambiguous=False), "outcomes"),
         ("dead.letters", DeadLetter(source="a", reason="b", detail="c", received_ns=1, data=b"\xff"), "dead_letters"),
+        ("feed.gaps", Gap(epoch=1, number=1, channel="options.T", cause="dropped", from_ns=1, to_ns=None, lost_ns=2,
+                          restored_ns=None, losses=1, state="open"), "gaps"),
     ],
 )  # fmt: skip
 def test_every_document_is_a_row_that_keeps_what_was_published(topic: str, document: msgspec.Struct, table: str):

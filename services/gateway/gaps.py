@@ -1,0 +1,137 @@
+"""The gap ledger: from when to when a channel was not heard, and why. Pure.
+
+A gap opens when a connection is lost, when a frame breaks off, or after the fact when the exchange times of a session
+jump; it closes with the first event that comes after. Between the two nobody knows what happened until it is refilled.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from schemas.gaps import Gap
+from services.core.calendar import NS, Calendar, ny_date
+
+__all__ = ["CHANNELS", "SILENCE_NOTED_NS", "GapLedger", "Refill", "cause_of"]
+
+CHANNELS = {"options": "options.T", "indices": "indices.V", "stocks": "stocks.A"}
+# A whole market's prints, its indices' values and its stocks' bars come several times a second. Five seconds without
+# one are too short to hang up for, and too long to believe that nothing happened.
+SILENCE_NOTED_NS = 5 * NS
+NORMAL_CLOSURE = 1000
+
+
+class Refill(NamedTuple):
+    """What came of asking for a gap's prints: contracts asked for and not answered, and why it ended early, if so."""
+
+    asked: int
+    failed: int
+    note: str
+
+
+def cause_of(status: str, code: int | None) -> str:
+    """Why a connection ended, in a word: the vendor's last status, else the close code, else that there was none.
+
+    >>> cause_of("slow_consumer: too slow", 1008), cause_of("", 1011), cause_of("", None)
+    ('slow_consumer', 'close 1011', 'dropped')
+    """
+    word = status.partition(":")[0].strip()
+    if word:
+        return word
+    return "dropped" if code is None else f"close {code}"
+
+
+class GapLedger:
+    """Follows the channels of one epoch. Each method returns the entries that are new or have changed.
+
+    `start_ns`: nothing before it is missed; where an earlier epoch ended there (`restart`), what lies between is a gap
+    too. Without a calendar no silence is noted after the fact.
+    """
+
+    def __init__(self, epoch: int, calendar: Calendar | None = None) -> None:
+        self.open: dict[str, Gap] = {}  # by channel
+        self._epoch = epoch
+        self._calendar = calendar
+        self._last_ns: dict[str, int] = {}
+        self._next = 1
+        self._filling: dict[int, Gap] = {}
+
+    def start(self, cluster: str, start_ns: int, now_ns: int, *, restart: bool) -> list[Gap]:
+        """A cluster's first connection is about to be made."""
+        self._last_ns[cluster] = start_ns
+        return self.lost(cluster, "restart", now_ns) if restart else []
+
+    def last_ns(self, cluster: str) -> int:
+        """The largest exchange time heard of a cluster."""
+        return self._last_ns.get(cluster, 0)
+
+    def lost(self, cluster: str, cause: str, now_ns: int) -> list[Gap]:
+        """The connection is gone, or a frame of it was."""
+        channel = CHANNELS[cluster]
+        gap = self.open.get(channel)
+        if gap is None:
+            gap = self._new(channel, cause, self._last_ns.get(cluster, 0), now_ns)
+        else:
+            gap = replace(gap, losses=gap.losses + 1)
+        self.open[channel] = gap
+        return [gap]
+
+    def heard(self, cluster: str, last_ns: int, now_ns: int) -> list[Gap]:
+        """Events of a cluster came; the largest of their exchange times is `last_ns`."""
+        channel = CHANNELS[cluster]
+        before_ns = self._last_ns.get(cluster, 0)
+        self._last_ns[cluster] = max(last_ns, before_ns)
+        gap = self.open.pop(channel, None)
+        if gap is None:
+            if last_ns - before_ns < SILENCE_NOTED_NS or not self._within_session(before_ns, last_ns):
+                return []
+            gap = self._new(channel, "silence", before_ns, now_ns)
+        gap = replace(gap, state="restored", to_ns=max(last_ns, gap.from_ns), restored_ns=now_ns)
+        return [gap]
+
+    def fill(self, gap: Gap) -> None:
+        """A restored gap is going to be refilled: prints found are counted for it until `filled`."""
+        self._filling[gap.number] = gap
+
+    def found(self, number: int, refilled: int, known: int) -> None:
+        """Prints of a gap came from REST: new ones, and ones that had been heard."""
+        gap = self._filling[number]
+        self._filling[number] = replace(
+            gap, prints_refilled=gap.prints_refilled + refilled, prints_known=gap.prints_known + known
+        )
+
+    def filled(self, number: int, refill: Refill) -> list[Gap]:
+        """A refill has ended."""
+        gap = self._filling.pop(number)
+        if refill.asked > refill.failed:
+            state = "partial" if refill.failed or refill.note else "refilled"
+        else:
+            state = "not_refilled"
+        return [
+            replace(
+                gap, state=state, contracts_asked=refill.asked, contracts_failed=refill.failed, note=refill.note
+            )
+        ]  # fmt: skip
+
+    def _new(self, channel: str, cause: str, from_ns: int, now_ns: int) -> Gap:
+        number, self._next = self._next, self._next + 1
+        return Gap(
+            epoch=self._epoch,
+            number=number,
+            channel=channel,
+            cause=cause,
+            from_ns=from_ns,
+            to_ns=None,
+            lost_ns=now_ns,
+            restored_ns=None,
+            losses=1,
+            state="open",
+        )
+
+    def _within_session(self, from_ns: int, to_ns: int) -> bool:
+        """Whether both times lie in one regular session: between sessions nothing is missed."""
+        if self._calendar is None or from_ns <= 0:
+            return False
+        session = self._calendar.session_on(ny_date(to_ns))
+        return session is not None and session.open_ns <= from_ns and to_ns <= session.close_ns

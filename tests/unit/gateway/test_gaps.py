@@ -1,0 +1,113 @@
+"""The gap ledger, entry by entry."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from schemas.gaps import Gap
+from services.core.calendar import NS, Calendar, ny_ns
+from services.gateway.gaps import SILENCE_NOTED_NS, GapLedger, Refill
+
+DAY = dt.date(2025, 12, 17)
+CALENDAR = Calendar.load(dt.date(2025, 12, 15), dt.date(2025, 12, 31))
+NOON = ny_ns(DAY, 12)
+S = NS
+
+
+def started(epoch: int = 3) -> GapLedger:
+    """A ledger whose options have been heard at noon."""
+    ledger = GapLedger(epoch, CALENDAR)
+    assert ledger.start("options", NOON - S, NOON, restart=False) == []
+    assert ledger.heard("options", NOON, NOON) == []
+    return ledger
+
+
+def closed(ledger: GapLedger) -> Gap:
+    """A gap from noon to 40 seconds past."""
+    ledger.lost("options", "dropped", NOON + S)
+    (gap,) = ledger.heard("options", NOON + 40 * S, NOON + 41 * S)
+    return gap
+
+
+def test_a_loss_opens_a_gap_at_the_last_event_and_the_next_event_closes_it() -> None:
+    ledger = started()
+    (gap,) = ledger.lost("options", "slow_consumer", NOON + 2 * S)
+    assert (gap.epoch, gap.number, gap.channel, gap.cause) == (3, 1, "options.T", "slow_consumer")
+    assert (gap.from_ns, gap.to_ns, gap.state) == (NOON, None, "open")
+    (gap,) = ledger.heard("options", NOON + 9 * S, NOON + 10 * S)
+    assert (gap.number, gap.from_ns, gap.to_ns, gap.state) == (1, NOON, NOON + 9 * S, "restored")
+    assert (gap.lost_ns, gap.restored_ns) == (NOON + 2 * S, NOON + 10 * S)
+    assert ledger.heard("options", NOON + 10 * S, NOON + 11 * S) == []
+
+
+def test_losses_before_anything_is_heard_are_one_gap() -> None:
+    ledger = started()
+    ledger.lost("options", "dropped", NOON + S)
+    ledger.lost("options", "max_connections", NOON + 3 * S)
+    (gap,) = ledger.heard("options", NOON + 60 * S, NOON + 60 * S)
+    assert (gap.cause, gap.losses) == ("dropped", 2)
+
+
+def test_channels_have_gaps_of_their_own_numbered_together() -> None:
+    ledger = started()
+    (options,) = ledger.lost("options", "dropped", NOON)
+    (stocks,) = ledger.lost("stocks", "dropped", NOON)
+    assert (options.number, stocks.number) == (1, 2)
+    assert ledger.heard("stocks", NOON + S, NOON + S)[0].channel == "stocks.A"
+    assert list(ledger.open) == ["options.T"]
+
+
+def test_times_that_jump_within_a_session_are_a_gap_found_afterwards() -> None:
+    ledger = started()
+    assert ledger.heard("options", NOON + SILENCE_NOTED_NS - 1, NOON) == []
+    (gap,) = ledger.heard("options", NOON + 2 * SILENCE_NOTED_NS, NOON)
+    assert (gap.cause, gap.from_ns, gap.to_ns) == ("silence", NOON + SILENCE_NOTED_NS - 1, NOON + 2 * SILENCE_NOTED_NS)
+
+
+@pytest.mark.parametrize("next_day_ns", [ny_ns(dt.date(2025, 12, 18), 9, 30), ny_ns(DAY, 16, 14)])
+def test_nothing_is_missed_between_sessions(next_day_ns: int) -> None:
+    assert started().heard("options", next_day_ns, next_day_ns) == []
+
+
+def test_without_a_calendar_no_silence_is_noted() -> None:
+    ledger = GapLedger(1)
+    ledger.heard("options", NOON, NOON)
+    assert ledger.heard("options", NOON + 60 * S, NOON) == []
+
+
+def test_a_restart_is_a_gap_from_where_the_log_ended() -> None:
+    ledger = GapLedger(2, CALENDAR)
+    (gap,) = ledger.start("options", NOON, NOON + 30 * S, restart=True)
+    assert (gap.cause, gap.from_ns) == ("restart", NOON)
+    assert ledger.heard("options", NOON + 31 * S, NOON + 31 * S)[0].to_ns == NOON + 31 * S
+
+
+def test_a_late_report_moves_nothing_back() -> None:
+    ledger = started()
+    ledger.heard("options", NOON - 60 * S, NOON)
+    (gap,) = ledger.lost("options", "dropped", NOON)
+    assert gap.from_ns == NOON
+    assert ledger.heard("options", NOON - 5 * S, NOON)[0].to_ns == NOON
+
+
+@pytest.mark.parametrize(
+    ("refill", "state"),
+    [
+        (Refill(10, 0, ""), "refilled"),
+        (Refill(10, 3, "REST gave no answer"), "partial"),
+        (Refill(10, 0, "given up"), "partial"),
+        (Refill(10, 10, "403"), "not_refilled"),
+        (Refill(0, 0, "switched off"), "not_refilled"),
+    ],
+)
+def test_a_refill_is_counted_and_its_end_told(refill: Refill, state: str) -> None:
+    ledger = started()
+    gap = closed(ledger)
+    ledger.fill(gap)
+    ledger.found(gap.number, 5, 2)
+    ledger.found(gap.number, 1, 0)
+    (gap,) = ledger.filled(gap.number, refill)
+    assert (gap.state, gap.prints_refilled, gap.prints_known) == (state, 6, 2)
+    assert (gap.contracts_asked, gap.contracts_failed, gap.note) == refill
