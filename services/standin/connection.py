@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from services.standin.faults import (
+    Cluster,
     Disconnect,
     Drop,
     ForceDisconnect,
@@ -27,14 +28,21 @@ from services.standin.listing import Listing
 from services.standin.outlet import Outlet
 from services.standin.session import Session
 from services.standin.source import Batch, Prints, Quotes, Source, taken
-from services.standin.wire import Event, Status, encode, index_events, option_events, stock_events
+from services.standin.wire import Event, Status, encode, fair_values, index_events, option_events, stock_events
 
-__all__ = ["MAX_CONNECTIONS_REASON", "Connection"]
+__all__ = ["MAX_CONNECTIONS_REASON", "Connection", "Told"]
 
 CLOSE_TIMEOUT_S = 2.0
 MAX_CONNECTIONS_REASON = "Maximum number of websocket connections exceeded"
 
 OptionColumns = TypeVar("OptionColumns", Prints, Quotes)
+
+
+class Told(NamedTuple):
+    """What a host tells its clients in a step: what happened, and the bars that are due by cluster and channel."""
+
+    batch: Batch
+    bars: Mapping[tuple[Cluster, str], list[Event]]
 
 
 class Connection:
@@ -95,10 +103,10 @@ class Connection:
         else:
             self.put(encode(statuses))
 
-    def deliver(self, source: Source, batch: Batch, clock_ns: int) -> bool:
-        """Queue what of the batch this client subscribed to; True when there was anything."""
+    def deliver(self, source: Source, step: Told, clock_ns: int) -> bool:
+        """Queue what this client subscribed to of what its host tells; True when there was anything."""
         sent = False
-        for frame in self._outlet.frames(self._events(source, batch), clock_ns, self._statuses):
+        for frame in self._outlet.frames(self._events(source, step), clock_ns, self._statuses):
             self.put(frame)
             sent = True
         return sent and not self.half_open
@@ -145,17 +153,23 @@ class Connection:
 
     # What of a batch is wanted
 
-    def _events(self, source: Source, batch: Batch) -> list[Event]:
-        session = self.session
+    def _events(self, source: Source, step: Told) -> list[Event]:
+        session, batch = self.session, step.batch
+        events: list[Event] = []
         if session.cluster == "options":
             prints = self._chosen(batch.listing, "T", batch.prints)
             quotes = self._chosen(batch.listing, "Q", batch.quotes)
-            return option_events(batch.listing, prints, quotes)
-        if session.cluster == "indices" and session.holds("V"):
-            return [e for e in index_events(source.index_tickers, batch.values) if session.wants("V", e.T)]  # type: ignore[union-attr]
-        if session.cluster == "stocks" and session.holds("A"):
-            return [e for e in stock_events(source.stock_tickers, batch.bars) if session.wants("A", e.sym)]  # type: ignore[union-attr]
-        return []
+            events = option_events(batch.listing, prints, quotes)
+            if session.holds("FMV"):
+                events += fair_values(batch.listing, self._chosen(batch.listing, "FMV", batch.quotes))
+        elif session.cluster == "indices" and session.holds("V"):
+            events = [e for e in index_events(source.index_tickers, batch.values) if session.wants("V", e.T)]  # type: ignore[union-attr]
+        elif session.cluster == "stocks" and session.holds("A"):
+            events = [e for e in stock_events(source.stock_tickers, batch.bars) if session.wants("A", e.sym)]  # type: ignore[union-attr]
+        for (cluster, channel), bars in step.bars.items():
+            if cluster == session.cluster and session.holds(channel):
+                events += [bar for bar in bars if session.wants(channel, bar.sym)]  # type: ignore[union-attr]
+        return events
 
     def _chosen(self, listing: Listing, channel: str, columns: OptionColumns) -> OptionColumns:
         if channel in self.session.wildcards:

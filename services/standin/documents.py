@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import lru_cache
 from math import isnan
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,7 +17,18 @@ from services.core.calendar import NEW_YORK, Calendar
 from services.standin.listing import Listing
 from services.standin.source import IndexState, Snapshot, Source
 
-__all__ = ["ChainRow", "Row", "chain_rows", "contract_rows", "holiday_rows", "index_row", "market_status"]
+__all__ = [
+    "ChainRow",
+    "Row",
+    "chain_rows",
+    "contract_rows",
+    "emptied_day",
+    "emptied_greeks",
+    "holiday_rows",
+    "index_row",
+    "market_status",
+    "universal_row",
+]
 
 Row = dict[str, Any]
 
@@ -44,11 +55,11 @@ class _Details(msgspec.Struct, gc=False):
     ticker: str
 
 
-class _Greeks(msgspec.Struct, gc=False):
-    delta: float
-    gamma: float
-    theta: float
-    vega: float
+class _Greeks(msgspec.Struct, gc=False, omit_defaults=True):
+    delta: float | None = None
+    gamma: float | None = None
+    theta: float | None = None
+    vega: float | None = None
 
 
 class _LastQuote(msgspec.Struct, gc=False):
@@ -104,11 +115,25 @@ class ChainRow(msgspec.Struct, gc=False, omit_defaults=True):
     break_even_price: float | None = None
     greeks: _Greeks | None = None
     implied_volatility: float | None = None
-    last_quote: _LastQuote | None = None
+    last_quote: _LastQuote | msgspec.UnsetType | None = msgspec.UNSET
     last_trade: _LastTrade | None = None
+
+    def drop_quote(self, how: Literal["absent", "null"]) -> None:
+        """Leave the quote out, or say that there is none."""
+        self.last_quote = msgspec.UNSET if how == "absent" else None
 
 
 _NO_DAY = _Day()
+
+
+def emptied_greeks(how: Literal["absent", "empty"]) -> _Greeks | None:
+    """What stands in the place of greeks that are not there."""
+    return None if how == "absent" else _Greeks()
+
+
+def emptied_day(day: _Day, how: Literal["empty", "partial"]) -> _Day:
+    """The day without its fields, or without those that say how much was traded."""
+    return _NO_DAY if how == "empty" else msgspec.structs.replace(day, volume=None, vwap=None)
 
 
 def chain_rows(source: Source, rows: NDArray[np.intp]) -> list[ChainRow]:
@@ -215,6 +240,24 @@ def _day(now: _Now) -> _Day:
         day.change_percent = round(100 * (now.last / now.previous_close - 1), 4)
         day.previous_close = now.previous_close
     return day
+
+
+def universal_row(row: ChainRow, name: str, *, is_open: bool) -> Row:
+    """An option's row of the universal snapshot: `session` stands in place of `day`, the ticker at the top."""
+    document: Row = msgspec.to_builtins(row)
+    details = document.pop("details")
+    return {
+        "ticker": details.pop("ticker"),
+        "type": "options",
+        "name": f"{name} ${details['strike_price']:g} {details['contract_type']}",
+        "market_status": "open" if is_open else "closed",
+        "session": {key: value for key, value in document.pop("day").items() if key in SESSION_KEYS},
+        "details": details,
+        **document,
+    }
+
+
+SESSION_KEYS = frozenset({"change", "change_percent", "close", "high", "low", "open", "previous_close", "volume"})
 
 
 def _change(value: float, previous_close: float) -> Row:

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from services.standin.connection import MAX_CONNECTIONS_REASON, Connection
-from services.standin.faults import Cluster, Fault, LateStatuses, StickySessions
+from services.standin.faults import AbsentIndices, Cluster, Fault, LateStatuses, StickySessions
 from services.standin.manners import Manners
 from services.standin.outlet import Outlet
 from services.standin.session import Hangup, Session, State
@@ -39,6 +39,8 @@ class Door:
         self.changed = asyncio.Event()
         self._keys, self._manners, self._faults, self._seed = keys, manners, faults, seed
         self._late = found(faults, LateStatuses)
+        absent = found(faults, AbsentIndices)
+        self._absent = frozenset(() if absent is None else absent.tickers)
         self._receptions = Receptions(faults)
         sticky = found(faults, StickySessions)
         self._slots: Slots[Connection] = Slots(manners, 0.0 if sticky is None else sticky.for_s, seed)
@@ -58,7 +60,7 @@ class Door:
         kernel_socket = socket.transport.get_extra_info("socket")
         kernel_socket.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER_BYTES)
         cluster = CLUSTERS[socket.request.path.partition("?")[0]]
-        session = Session(cluster, self._keys, manners, self._receptions.next())
+        session = Session(cluster, self._keys, manners, self._receptions.next(), self._absent)
         outlet = Outlet(self._faults, self._seed + next(self._numbers), manners.frame_events_max)
         connection = Connection(socket, session, outlet, delayed=delayed, late=self._late)
         writer = asyncio.create_task(connection.write(), name="standin-writer")

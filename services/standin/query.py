@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,10 +19,21 @@ from numpy.typing import NDArray
 from schemas.symbols import EPOCH_ORDINAL
 from services.standin.listing import Listing
 
-__all__ = ["BadQueryError", "ChainQuery", "Page", "page_of"]
+__all__ = [
+    "RANGES",
+    "BadQueryError",
+    "ChainQuery",
+    "Page",
+    "UniversalQuery",
+    "cursor_of",
+    "decoded",
+    "limit_of",
+    "page_of",
+]
 
 Order = Literal["asc", "desc"]
 Sort = Literal["ticker", "underlying_ticker", "expiration_date", "strike_price"]
+Query = TypeVar("Query", bound=msgspec.Struct)
 RANGES = ("", ".gt", ".gte", ".lt", ".lte")
 
 
@@ -44,7 +55,7 @@ class ChainQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     def parse(cls, parameters: Mapping[str, str], limit_max: int) -> ChainQuery:
         """Read query parameters, or go on from their cursor. Raises BadQueryError."""
         if "cursor" in parameters:
-            return _decode(parameters["cursor"])
+            return decoded(parameters["cursor"], cls)
         ranges: dict[str, float] = {}
         for suffix in RANGES:
             if (text := parameters.get(f"strike_price{suffix}")) is not None:
@@ -63,7 +74,54 @@ class ChainQuery(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def cursor(self, offset: int) -> str:
         """The cursor of the page that begins `offset` rows in."""
-        return base64.urlsafe_b64encode(msgspec.json.encode(msgspec.structs.replace(self, offset=offset))).decode()
+        return cursor_of(msgspec.structs.replace(self, offset=offset))
+
+
+class UniversalQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The universal snapshot: the tickers of a list, or pages over all there are."""
+
+    tickers: tuple[str, ...] = ()
+    type: str | None = None
+    ranges: dict[str, str] = {}
+    order: Order = "asc"
+    limit: int = 10
+    offset: int = 0
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str], limit_max: int) -> UniversalQuery:
+        """Read query parameters, or go on from their cursor. Raises BadQueryError."""
+        if "cursor" in parameters:
+            return decoded(parameters["cursor"], cls)
+        tickers = tuple(filter(None, parameters.get("ticker.any_of", "").split(",")))
+        if len(tickers) > limit_max:
+            raise BadQueryError(f"ticker.any_of takes at most {limit_max} tickers, not {len(tickers)}")
+        kind = parameters.get("type")
+        if kind not in (None, *UNIVERSAL_TYPES):
+            raise BadQueryError(f"type must be one of {', '.join(UNIVERSAL_TYPES)}, not {kind!r}")
+        ranges = {suffix: parameters[f"ticker{suffix}"] for suffix in RANGES if f"ticker{suffix}" in parameters}
+        order, sort = parameters.get("order", "asc"), parameters.get("sort", "ticker")
+        if order not in ("asc", "desc"):
+            raise BadQueryError(f"order must be asc or desc, not {order!r}")
+        if sort != "ticker":
+            raise BadQueryError(f"sort must be ticker, not {sort!r}")
+        return cls(tickers, kind, ranges, order, limit_of(parameters, limit_max))  # type: ignore[arg-type]
+
+    def page(self, tickers: Sequence[str]) -> tuple[list[str], str | None]:
+        """The tickers of this page out of all there are, and the cursor of the next."""
+        chosen = [ticker for ticker in tickers if all(_holds(op, ticker, bound) for op, bound in self.ranges.items())]
+        chosen.sort(reverse=self.order == "desc")
+        end = self.offset + self.limit
+        following = cursor_of(msgspec.structs.replace(self, offset=end)) if end < len(chosen) else None
+        return chosen[self.offset : end], following
+
+
+UNIVERSAL_TYPES = ("stocks", "options", "crypto", "fx", "indices")
+
+
+def _holds(operator: str, ticker: str, bound: str) -> bool:
+    if operator == "":
+        return ticker == bound
+    return {".gt": ticker > bound, ".gte": ticker >= bound, ".lt": ticker < bound, ".lte": ticker <= bound}[operator]
 
 
 class Page(NamedTuple):
@@ -110,9 +168,15 @@ def page_of(listing: Listing, rows: slice, query: ChainQuery) -> Page:
     return Page(wanted[query.offset : end], query.cursor(end) if end < len(wanted) else None)
 
 
-def _decode(cursor: str) -> ChainQuery:
+def cursor_of(query: msgspec.Struct) -> str:
+    """A query as an opaque cursor."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(query)).decode()
+
+
+def decoded(cursor: str, kind: type[Query]) -> Query:
+    """The query of a cursor. Raises BadQueryError."""
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode()), type=ChainQuery)
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode()), type=kind)
     except (msgspec.MsgspecError, binascii.Error, ValueError):
         raise BadQueryError("cursor is not one that was given out") from None
 

@@ -27,11 +27,15 @@ from aiohttp import web
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from services.standin.connection import Connection
-from services.standin.delay import Delay
+from services.standin.archive import Archive
+from services.standin.connection import Connection, Told
+from services.standin.delay import DELAY_NS, Delay
 from services.standin.door import CLUSTERS, Door
 from services.standin.faults import Cluster, Fault
+from services.standin.listing import Listing
+from services.standin.live_bars import LiveBars
 from services.standin.manners import Manners
+from services.standin.mishaps import Mishaps
 from services.standin.rest import Rest
 from services.standin.session import CHANNELS
 from services.standin.source import Batch, Source
@@ -41,6 +45,8 @@ __all__ = ["DEFAULT_KEYS", "StandIn"]
 
 # What a demo's gateway presents when nobody configured a key; any other key is refused, as at the vendor.
 DEFAULT_KEYS = frozenset({"demo-key"})
+# Channels that are made of quotes.
+QUOTE_CHANNELS = ("Q", "FMV")
 LOCKSTEP_ORDER: dict[Cluster, int] = {"indices": 0, "stocks": 1, "options": 2}
 
 # When the machine cannot keep the pace asked for, market time slips behind rather than growing one endless step.
@@ -56,10 +62,10 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
 
 class _Step(NamedTuple):
-    """What happened in a step, and what the delayed host tells now."""
+    """What the real-time host tells now, and the delayed one."""
 
-    batch: Batch
-    old: Sequence[Batch]
+    now: Told
+    old: Sequence[Told]
 
 
 class StandIn:
@@ -107,6 +113,12 @@ class StandIn:
         self._faults, self._fault_seed = tuple(faults), fault_seed
         self._timeline = Timeline(self._faults)
         self._door = Door(self._keys, self._manners, self._faults, fault_seed)
+        self._archive = Archive(source.index_tickers, source.stock_tickers)
+        mishaps = Mishaps(self._faults, fault_seed)
+        self._rest = Rest(source, self._keys, self._archive, self._manners, mishaps)
+        bar_delay_s = self._manners.bar_delay_s
+        self._bars = LiveBars(source, bar_delay_s, self._told)
+        self._old_bars = LiveBars(source, bar_delay_s, lambda _: ())
         self._delay = Delay() if delayed else None
         self._quoted_for: tuple[object, ...] | None = None
         self._quoted = np.empty(0, np.int32)
@@ -145,7 +157,7 @@ class StandIn:
         if self._delay is not None:
             self._servers["delayed"] = await self._listen(self._door.serve_delayed, self._delayed_port)
             self._delayed_port = _port(self._servers["delayed"])
-        self._runner = web.AppRunner(Rest(self.source, self._keys).app(), access_log=None)
+        self._runner = web.AppRunner(self._rest.app(), access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._rest_port)
         await site.start()
@@ -233,7 +245,30 @@ class StandIn:
         now_ns = self.source.clock_ns
         # A night between two sessions is a jump, not time in which something could have gone wrong.
         self._timeline.passed(min(now_ns - before_ns, step_ns))
-        return _Step(batch, () if self._delay is None else self._delay.passed(batch, now_ns))
+        bars = self._bars.made(batch, now_ns, self._wanted_bars(delayed=False))
+        self._archive.add(batch)
+        return _Step(Told(batch, bars), self._old(batch, now_ns))
+
+    def _old(self, batch: Batch, now_ns: int) -> Sequence[Told]:
+        """What the delayed host tells now."""
+        if self._delay is None:
+            return ()
+        wanted = self._wanted_bars(delayed=True)
+        ripe = self._delay.passed(batch, now_ns)
+        return [Told(each, self._old_bars.made(each, now_ns - DELAY_NS, wanted)) for each in ripe]
+
+    def _wanted_bars(self, *, delayed: bool) -> set[tuple[Cluster, str]]:
+        """Clusters and channels of bars that a client of the host subscribed to."""
+        return {
+            (connection.session.cluster, channel)
+            for connection in self._door.connections
+            for channel in ("A", "AM")
+            if connection.delayed == delayed and connection.session.holds(channel)
+        }
+
+    def _told(self, listing: Listing) -> Sequence[Batch]:
+        """What the archive remembers of a day."""
+        return [self._archive.on(listing)]
 
     def _deliver(self, step: _Step, connection: Connection) -> bool:
         """Let strike what is due, then queue what the client subscribed to; True when there was anything."""
@@ -241,8 +276,8 @@ class StandIn:
         if connection.session.subscribed:
             for fault in self._timeline.due(connection.session.cluster, now_ns):
                 connection.strike(fault, now_ns)
-        batches = step.old if connection.delayed else (step.batch,)
-        sent = [connection.deliver(self.source, batch, now_ns) for batch in batches]
+        tellings = step.old if connection.delayed else (step.now,)
+        sent = [connection.deliver(self.source, told, now_ns) for told in tellings]
         return any(sent)
 
     def _quoted_rows(self) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -251,7 +286,7 @@ class StandIn:
         options = [c for c in self._door.connections if c.session.cluster == "options"]
         state = (id(listing), *((id(c), c.session.version) for c in options))
         if state != self._quoted_for:
-            rows = [connection.session.rows(listing, "Q") for connection in options]
+            rows = [connection.session.rows(listing, channel) for connection in options for channel in QUOTE_CHANNELS]
             self._quoted = np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int32)
             self._quoted_for = state
         return self._quoted

@@ -81,13 +81,15 @@ _decoder = msgspec.json.Decoder(_Action)
 @dataclass(slots=True)
 class Session:
     """The state of one connection. Feed `receive`; send what it returns; read what is subscribed from `wildcards` and
-    `tickers`. `version` grows with every change of subscriptions, so that a shell can cache what follows from them.
+    `tickers`. `absent` tickers are acknowledged and silent. `version` grows with every change of subscriptions, so that
+    a shell can cache what follows from them.
     """
 
     cluster: Cluster
     keys: frozenset[str]
     manners: Manners = field(default_factory=Manners)
     reception: Reception = "good"
+    absent: frozenset[str] = frozenset()
     state: State = State.GREETED
     key: str | None = None
     version: int = 0
@@ -130,7 +132,8 @@ class Session:
 
     def wants(self, channel: str, ticker: str) -> bool:
         """True when this ticker's events on the channel are subscribed."""
-        return channel in self.wildcards or ticker in self.tickers.get(channel, ())
+        held = channel in self.wildcards or ticker in self.tickers.get(channel, ())
+        return held and ticker not in self.absent
 
     def rows(self, listing: Listing, channel: str) -> NDArray[np.int32]:
         """Rows of the contracts subscribed on the channel, ascending; unknown tickers have none."""

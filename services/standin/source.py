@@ -7,7 +7,7 @@ no socket, and say everything in columns, so that the wire encodes a hundred eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ __all__ = [
     "IndexState",
     "Prints",
     "Quotes",
+    "Quoting",
     "Snapshot",
     "Source",
     "Values",
@@ -211,6 +212,15 @@ class Source(Protocol):
 
     def index_state(self, ticker: str) -> IndexState | None:
         """The state of an index (`I:SPX`), or None when it is not served."""
+        ...
+
+
+@runtime_checkable
+class Quoting(Protocol):
+    """A source that knows the quotes of its past, whoever had asked for them."""
+
+    def quotes_of(self, ticker: str, first_ns: int, last_ns: int) -> Quotes:
+        """Quotes of a contract between two instants, inclusive, none later than the clock, in the order of time."""
         ...
 
 

@@ -16,12 +16,17 @@ from services.standin.manners import FRAME_EVENTS_MAX
 from services.standin.source import Bars, Prints, Quotes, Values
 
 __all__ = [
+    "Bar",
+    "Event",
+    "FairValue",
+    "IndexBar",
     "IndexValue",
     "OptionQuote",
     "OptionTrade",
     "Status",
     "StockBar",
     "encode",
+    "fair_values",
     "frames",
     "index_events",
     "option_events",
@@ -87,6 +92,51 @@ class StockBar(msgspec.Struct, tag_field="ev", tag="A", gc=False):
     e: int
 
 
+# {"ev":"AM","sym":"O:SPY251219C00650000","v":312,"av":18422,"op":11.9,"vw":12.4061,"o":12.38,"c":12.41,"h":12.47,
+#  "l":12.35,"a":12.2177,"z":9,"s":1765981800000,"e":1765981860000}
+class Bar(msgspec.Struct, gc=False):
+    """A bar that was made here; `ev` is A (a second) or AM (a minute)."""
+
+    ev: str
+    sym: str
+    v: int
+    av: int
+    op: float
+    vw: float
+    o: float
+    c: float
+    h: float
+    l: float  # noqa: E741  the vendor's key
+    a: float
+    z: int
+    s: int
+    e: int
+
+
+# {"ev":"AM","sym":"I:VIX","op":16.92,"o":17.01,"c":17.04,"h":17.06,"l":16.99,"s":1765981800000,"e":1765981860000}
+class IndexBar(msgspec.Struct, gc=False):
+    """An index's bar: no volume, and nothing that follows from it."""
+
+    ev: str
+    sym: str
+    op: float
+    o: float
+    c: float
+    h: float
+    l: float  # noqa: E741  the vendor's key
+    s: int
+    e: int
+
+
+# {"ev":"FMV","fmv":12.4034,"sym":"O:SPY251219C00650000","t":1765981806123000000}
+class FairValue(msgspec.Struct, tag_field="ev", tag="FMV", gc=False):
+    """A contract's fair market value, on business hosts. Its time is in nanoseconds."""
+
+    fmv: float
+    sym: str
+    t: int
+
+
 class Status(msgspec.Struct, tag_field="ev", tag="status"):
     """A control answer."""
 
@@ -94,7 +144,7 @@ class Status(msgspec.Struct, tag_field="ev", tag="status"):
     message: str
 
 
-Event = OptionTrade | OptionQuote | IndexValue | StockBar | Status
+Event = OptionTrade | OptionQuote | IndexValue | StockBar | Bar | IndexBar | FairValue | Status
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
@@ -136,6 +186,16 @@ def option_events(listing: Listing, prints: Prints, quotes: Quotes) -> list[Even
         return both
     order = np.argsort(np.concatenate((prints.q, quotes.q)), kind="stable")
     return [both[at] for at in order.tolist()]
+
+
+def fair_values(listing: Listing, quotes: Quotes) -> list[Event]:
+    """The middle of each quote as its contract's fair value."""
+    return [
+        FairValue(round((bid + ask) / 2, 4), listing.tickers[contract], t_ms * 1_000_000)
+        for contract, bid, ask, t_ms in zip(
+            *(column.tolist() for column in (quotes.contract, quotes.bid, quotes.ask, quotes.t_ms)), strict=True
+        )
+    ]
 
 
 def index_events(tickers: Sequence[str], values: Values) -> list[Event]:

@@ -52,9 +52,12 @@ ROOMS: dict[str, Room] = {
     "services.standin.door": Room(PROGRAMS),
     "services.standin.lean": Room(STORES),  # reads the zip files of a tape
     "services.standin.rest": Room(PROGRAMS),
+    "services.standin.rest_answers": Room(PROGRAMS),
+    "services.standin.rest_past": Room(PROGRAMS),
     "services.standin.server": Room(PROGRAMS),
     "services.standin.sources": Room(STORES),
     "services.standin.tape": Room(STORES),
+    "services.standin.truth_files": Room(STORES),
     "services.chain": Room(STORES),  # reads option chains from files
     "services.config": Room(STORES),
     "services.health": Room(STORES),
@@ -102,6 +105,8 @@ HOMES: dict[str, tuple[str, ...]] = {
         "services.health",
         "services.history.server",
         "services.standin.rest",
+        "services.standin.rest_answers",
+        "services.standin.rest_past",
         "services.standin.server",
     ),
     "yarl": ("services.gateway.rest",),  # aiohttp's own URLs
@@ -142,7 +147,6 @@ PURE_EXCEPTIONS: dict[tuple[str, str], str] = {
     ("services.errors", "pathlib"): "an error may carry the path it is about",
     ("services.quant.jit", "pathlib"): "compiled code is named after the source it was compiled from",
     ("services.gateway.reconnect", "random"): "the type of the dice that are handed in",
-    ("services.standin.truth", "pathlib"): "the path its archive is asked to go to",
 }
 
 # Requirements that nothing imports, and why they are there.
