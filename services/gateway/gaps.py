@@ -45,8 +45,7 @@ def cause_of(status: str, code: int | None) -> str:
 class GapLedger:
     """Follows the channels of one epoch. Each method returns the entries that are new or have changed.
 
-    `start_ns`: nothing before it is missed; where an earlier epoch ended there (`restart`), what lies between is a gap
-    too. Without a calendar no silence is noted after the fact.
+    Without a calendar nobody knows what a session is: then neither a restart nor a silence is taken for a gap.
     """
 
     def __init__(self, epoch: int, calendar: Calendar | None = None) -> None:
@@ -57,10 +56,17 @@ class GapLedger:
         self._next = 1
         self._filling: dict[int, Gap] = {}
 
-    def start(self, cluster: str, start_ns: int, now_ns: int, *, restart: bool) -> list[Gap]:
-        """A cluster's first connection is about to be made."""
-        self._last_ns[cluster] = start_ns
-        return self.lost(cluster, "restart", now_ns) if restart else []
+    def start(self, cluster: str, log_end_ns: int, started_ns: int) -> list[Gap]:
+        """A cluster's first connection is about to be made, at `started_ns` of the market.
+
+        Where an earlier epoch ended at `log_end_ns` (0: there was none) in the same session, what lies between is a
+        gap, a `restart`.
+        """
+        self._last_ns[cluster] = started_ns
+        if not self._within_session(log_end_ns, started_ns):
+            return []
+        self._last_ns[cluster] = log_end_ns
+        return self.lost(cluster, "restart", started_ns)
 
     def last_ns(self, cluster: str) -> int:
         """The largest exchange time heard of a cluster."""

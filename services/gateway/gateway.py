@@ -10,40 +10,43 @@ they are due; meanwhile nobody drains the inbox, the readers stop, and the marke
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeAlias
 
-import msgspec
-
 from schemas.decisions import DeadLetter
 from schemas.frames import Frame, Lane
-from schemas.symbols import EPOCH_ORDINAL
-from services.core.calendar import NS, ny_date
+from services.core.calendar import NS, Calendar
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
+from services.gateway.gap_keeper import GapKeeper, OnGap
+from services.gateway.gaps import cause_of
 from services.gateway.inbox import Inbox
 from services.gateway.interest import Interest
-from services.gateway.massive import Reject, Status
+from services.gateway.massive import BROKEN, Decoded, Reject, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
 from services.gateway.partition import Partitioner
 from services.gateway.poller import ChainPoller
+from services.gateway.quoting import TRADES, Quoting
 from services.gateway.reconnect import Ladder
+from services.gateway.refill import RefillEnd, Refiller, RefillPage, Sleep
 from services.gateway.rest import RestClient
 from services.gateway.schedule import Schedule
 from services.gateway.settings import GatewaySettings
+from services.gateway.silence import Silence, SilenceWatch, Verdict
 from services.gateway.sockets import Arrived, FeedSocket, Lost
+from services.gateway.stats import GatewayStats
 from services.gateway.subscriptions import Note
 from services.gateway.tabulate import Tabulator, Ticks, Trades
 from services.gateway.writer import Writer
 
-Item: TypeAlias = Arrived | Lost | ChainPage
+Item: TypeAlias = Arrived | Lost | ChainPage | RefillPage | RefillEnd
 
-__all__ = ["Gateway", "GatewayStats"]
+__all__ = ["Gateway"]
 
 log = logging.getLogger("strikewire.gateway")
 
@@ -57,37 +60,22 @@ WATCH_NS = NS
 # tape leaps from a Thursday's close to a Tuesday's open.
 LEAP_NS_MAX = 7 * 86_400 * NS
 POLL_CHECK_S = 1.0
+# How long an ended feed waits for what is being refilled.
+REFILL_GRACE_S = 5.0
 # The first choice of quoted contracts waits until the first chains are in.
 FIRST_RANK_NS = 5 * NS
 # What a page of a chain weighs in the inbox: 250 rows of some 130 bytes.
 PAGE_BYTES = 32 * 1024
 NOTE_LEVELS = {"live": logging.INFO, "quote_limit": logging.WARNING, "closing": logging.WARNING}
-WILDCARDS = {"options": "T.*", "indices": "V.*", "stocks": "A.*"}
-
-
-class GatewayStats(msgspec.Struct):
-    """Running totals."""
-
-    trades: int = 0
-    quotes: int = 0
-    ticks: int = 0
-    greeks: int = 0
-    frames: int = 0
-    socket_frames: int = 0
-    socket_bytes: int = 0
-    rest_bytes: int = 0
-    reconnects: int = 0
-    dead_letters: Counter[str] = msgspec.field(default_factory=Counter)
-    unknown_ids: Counter[str] = msgspec.field(default_factory=Counter)
-    notes: Counter[str] = msgspec.field(default_factory=Counter)
-    disabled: dict[str, str] = msgspec.field(default_factory=dict)
+WILDCARDS = {"options": TRADES, "indices": "V.*", "stocks": "A.*"}
 
 
 class Gateway:
     """One feed account.
 
     `on_frames` is awaited with every batch of frames, in order; `on_dead_letter` with each thing that was not
-    understood (it may be a plain function); `on_metric` is told (name, value) pairs: `lag_s`, `inbox_frames`.
+    understood, `on_gap` with each entry of the gap ledger (these may be plain functions); `on_metric` is told (name,
+    value) pairs: `lag_s`, `inbox_frames`. Without a calendar no silence is an alarm. `sleep` waits between connections.
     """
 
     def __init__(
@@ -96,6 +84,10 @@ class Gateway:
         on_frames: Callable[[list[Frame]], Awaitable[None]],
         on_dead_letter: Callable[[DeadLetter], Awaitable[None] | None],
         on_metric: Callable[[str, float], None] | None = None,
+        *,
+        on_gap: OnGap | None = None,
+        calendar: Calendar | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.settings = settings
         self.stats = GatewayStats()
@@ -115,10 +107,16 @@ class Gateway:
         )
         self._schedule = Schedule(settings.poll_near_s, settings.poll_far_s, settings.underlyings_max)
         self._schedule.follow(settings.watch if settings.underlyings is None else settings.underlyings)
+        self._quoting = Quoting(self._table, self._interest, settings.quote_contracts_max)
+        self._gaps = GapKeeper(settings, calendar, self._table, self._interest, self.stats, on_gap)
+        # In lockstep the market waits for us; what is silent there is we.
+        watched = calendar if not settings.lockstep else None
+        silence_ns = int(settings.silence_s * NS)
+        self._silence = None if watched is None else SilenceWatch(watched, silence_ns, settings.delay_ns)
+        self._sleep = sleep
         self._sockets: dict[str, FeedSocket] = {}
         self._started_ns = 0
         self._stopping = False
-        self._today = 0
         self._next_poll_ns = 0
         self._next_rank_ns = 0
         self._next_watch_ns = 0
@@ -135,7 +133,7 @@ class Gateway:
             ladder = Ladder(random.Random(f"{settings.seed} {cluster}"))
             socket = FeedSocket(
                 cluster, settings.ws_url, settings.api_key, ladder, inbox.put,
-                lockstep=settings.lockstep, until_closed=until_closed,
+                lockstep=settings.lockstep, until_closed=until_closed, sleep=self._sleep,
             )  # fmt: skip
             socket.pairs = (WILDCARDS[cluster],)
             self._sockets[cluster] = socket
@@ -143,9 +141,11 @@ class Gateway:
             poller = ChainPoller(
                 rest, self._table.contracts, self._schedule, settings.poll_concurrency, self._table.vendor_name
             )
+            refiller = Refiller(rest, settings.poll_concurrency, inbox.put, self._sleep)
+            self._gaps.refiller = refiller if settings.refill else None
             try:
                 await self._start(rest, poller)
-                await self._run_tasks(inbox, poller)
+                await self._run_tasks(inbox, poller, refiller)
             finally:
                 self.stats.rest_bytes = rest.bytes_read
 
@@ -156,6 +156,8 @@ class Gateway:
             self._started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or self._started_ns
         else:
             await self._emit(self._writer.opening(self._started_ns))
+        for cluster in self.settings.clusters:
+            await self._gaps.start(cluster, self._started_ns)
         if self.settings.indices:
             tickers = ",".join(f"I:{name}" for name in self.settings.indices)
             asked = {"ticker.any_of": tickers, "limit": "250"}
@@ -182,16 +184,21 @@ class Gateway:
             log.warning("%s", error)
             return b""
 
-    async def _run_tasks(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
+    async def _run_tasks(self, inbox: Inbox[Item], poller: ChainPoller, refiller: Refiller) -> None:
         consumer = asyncio.create_task(self._consume(inbox, poller), name="gateway-consumer")
         feeds = [asyncio.create_task(self._feed(socket)) for socket in self._sockets.values()]
-        polls = [asyncio.create_task(self._poll_forever(inbox, poller))] if self._polls_by_itself() else []
+        polls = [asyncio.create_task(refiller.run(), name="gateway-refill")]
+        if self._polls_by_itself():
+            polls.append(asyncio.create_task(self._poll_forever(inbox, poller)))
         try:
             pending = {consumer, *feeds, *polls}
             while pending.intersection(feeds):
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()  # a failure of any of them ends the gateway
+            # The feed has ended; what it left out may still be found.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(refiller.idle(), REFILL_GRACE_S)
         finally:
             for task in (*feeds, *polls):
                 task.cancel()
@@ -227,7 +234,11 @@ class Gateway:
             elif type(item) is ChainPage:
                 await self._write_page(item)
             elif type(item) is Lost:
-                self._lost(item)
+                await self._lost(item)
+            elif type(item) is RefillPage:
+                await self._refilled(item)
+            elif type(item) is RefillEnd:
+                await self._gaps.ended(item)
             await self._tick()
             if self.settings.clock == "wall" and not len(inbox):
                 # Nothing more is waiting: a row that stayed for company would only grow old. On the feed's clock
@@ -246,21 +257,38 @@ class Gateway:
         decoded, notes = session.receive_frame(data, now_ns)
         await self._say(socket, notes)
         await self._reject(f"ws/{socket.cluster}", decoded.rejects, now_ns)
-        if not decoded.events or decoded.kind is Status:
-            return
+        if decoded.events and decoded.kind is not Status:
+            await self._market(socket, decoded, now_ns)
+        for reject in decoded.rejects:
+            if reject.reason in BROKEN:
+                await self._gaps.lost(socket.cluster, reject.reason, now_ns)
+
+    async def _market(self, socket: FeedSocket, decoded: Decoded, now_ns: int) -> None:
+        """Events of a frame, in their order, into the log."""
         socket.ladder.data(now_ns)
         self._table.latest_ns = self._now_ns() + LEAP_NS_MAX
         if socket.cluster == "options":
             trades = self._table.trades(decoded)
             self.stats.quotes += trades.quotes
+            self.stats.repeated += trades.repeated
+            self.stats.backward += trades.backward
             await self._write_trades(trades, now_ns)
+            event_ns = trades.rows.event_ns
         else:
-            await self._write_ticks(f"ws/{socket.cluster}", self._table.ticks(decoded.events), now_ns)
+            ticks = self._table.ticks(decoded.events)
+            await self._write_ticks(f"ws/{socket.cluster}", ticks, now_ns)
+            event_ns = ticks.rows.event_ns
+        if len(event_ns):
+            if self._silence is not None:
+                self._silence.heard(socket.cluster, self._now_ns())
+            await self._gaps.heard(socket.cluster, int(event_ns.max()), now_ns)
 
     async def _say(self, socket: FeedSocket, notes: list[Note]) -> None:
         """Pass on what a session has to say, and send what it wants to send."""
         for note in notes:
             self.stats.notes[note.kind] += 1
+            if note.kind == "live" and self._silence is not None:
+                self._silence.connected(socket.cluster, self._now_ns())
             if note.kind not in ("subscribed", "unsubscribed"):
                 pairs = f" ({len(note.pairs)} pairs, {note.pairs[0]} ...)" if note.pairs else ""
                 level = NOTE_LEVELS.get(note.kind, logging.WARNING)
@@ -292,10 +320,22 @@ class Gateway:
             self._interest.chain(page.contracts, page.rows)
         await self._emit(self._writer.write(Lane.GREEKS, page.rows, page.partitions, now_ns))
 
-    def _lost(self, item: Lost) -> None:
+    async def _refilled(self, item: RefillPage) -> None:
+        trades = self._gaps.found(item)
+        now_ns = time.time_ns()
+        await self._reject("rest/trades", item.page.rejects, now_ns)
+        if trades is not None:
+            await self._reject("rest/trades", trades.rejects, now_ns)
+            await self._emit(self._writer.write(Lane.TRADES, trades.rows, trades.partitions, now_ns))
+
+    async def _lost(self, item: Lost) -> None:
         retry = item.session.closed(item.code, item.reason)
-        if item.socket.cluster == "options":
+        cluster = item.socket.cluster
+        if cluster == "options":
             self._table.quotes.clear()
+        if self._silence is not None:
+            self._silence.lost(cluster)
+        await self._gaps.lost(cluster, cause_of(item.session.last_status, item.code), time.time_ns())
         if not item.decided.done():
             item.decided.set_result(retry)
 
@@ -311,34 +351,37 @@ class Gateway:
             socket.watch(wall_ns)
             if socket.session is not None:
                 await self._say(socket, socket.session.tick(wall_ns))
+                self.stats.subscriptions[socket.cluster] = socket.session.subscriptions.coverage
+        if self._silence is not None:
+            for silence in self._silence.look(self._now_ns()):
+                self._judge(silence)
         for kind, code in self._table.codes.take_unknown():
             self.stats.unknown_ids[f"{kind} {code}"] += 1
             log.warning("unknown %s id %d; its prints pass", kind, code)
         if self._now_ns() >= self._next_rank_ns:
             await self._rank(wall_ns)
 
+    def _judge(self, silence: Silence) -> None:
+        cluster, seconds = silence.cluster, silence.silent_ns / NS
+        if silence.verdict is Verdict.HALTED:
+            log.warning("/%s silent for %.0f s, and so is its witness: the market seems to be halted", cluster, seconds)
+            return
+        self.stats.silences += 1
+        log.warning("/%s silent for %.0f s of a session; connecting anew", cluster, seconds)
+        self._sockets[cluster].give_up(f"silence: {seconds:.0f} s without an event")
+
     async def _rank(self, wall_ns: int) -> None:
         """Choose the contracts to quote."""
         now_ns = self._now_ns()
         self._next_rank_ns = now_ns + int(self.settings.quote_rerank_s * NS)
-        self._retire(now_ns)
+        self._quoting.retire(now_ns)
         socket = self._sockets.get("options")
-        if socket is None or not self.settings.quote_contracts_max:
+        if socket is None:
             return
-        held = frozenset(pair[2:] for pair in socket.pairs if pair.startswith("Q."))
-        chosen = self._interest.best(self.settings.quote_contracts_max, held, now_ns)
-        socket.pairs = (WILDCARDS["options"], *(f"Q.{ticker}" for ticker in chosen))
-        self._table.quotes.forget(held.difference(chosen))
+        socket.pairs = self._quoting.choose(socket.pairs, now_ns)
         if socket.session is not None:
             socket.session.want(socket.pairs, wall_ns)
             await socket.send(socket.session.data_to_send())
-
-    def _retire(self, now_ns: int) -> None:
-        """Once a day forget what expired before yesterday, whose late reports may still come."""
-        today = ny_date(now_ns).toordinal() - EPOCH_ORDINAL
-        if today != self._today:
-            self._today = today
-            self._interest.keep(self._table.contracts.retire(today - 1))
 
     async def _poll_forever(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
         while not poller.disabled:

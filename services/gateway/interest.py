@@ -57,6 +57,12 @@ class Interest:
 
     def best(self, count: int, held: frozenset[str], now_ns: int) -> list[str]:
         """The tickers of the `count` contracts to quote from now on; halves the flow seen so far."""
+        chosen = self.ranked(count, held, now_ns)
+        self._flow_usd *= FLOW_KEPT
+        return chosen
+
+    def ranked(self, count: int, held: frozenset[str], now_ns: int) -> list[str]:
+        """The tickers of the `count` contracts that matter most, the first first; those `held` are a little ahead."""
         self._grow()
         contracts, known = self._contracts, len(self._contracts)
         if not count or not known:
@@ -71,7 +77,6 @@ class Interest:
             if at is not None:  # it has not been retired meanwhile
                 score[at] += HELD_POINTS
         score[days < 0] = -np.inf
-        self._flow_usd *= FLOW_KEPT
         # A stable sort on the score, ties by id: one and the same history gives one and the same choice.
         wanted = np.flatnonzero(score > 0)
         order = wanted[np.argsort(-score[wanted], kind="stable")[:count]]

@@ -4,8 +4,8 @@ Every server frame is a JSON array that may mix event types, tickers and status 
 (fields have been added without a version); integers may come as `12.0`. Each element is judged on its own: a malformed
 one becomes a `Reject` and leaves its neighbours alone.
 
-Three passes, each tried only when the one before fails: the whole array, strictly (the only one a healthy feed ever
-sees); the whole array, leniently; element by element.
+Four passes, each tried only when the one before fails: the whole array, strictly (the only one a healthy feed ever
+sees); the whole array, leniently; element by element; the elements before the place where the frame breaks off.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 __all__ = [
+    "BROKEN",
     "CLUSTERS",
     "REJECT_BYTES_MAX",
     "Decoded",
@@ -45,6 +46,12 @@ Milliseconds: TypeAlias = Annotated[int, Meta(ge=946_684_800_000, le=4_102_444_8
 
 # What a dead letter keeps of an element: thirty times a usual one.
 REJECT_BYTES_MAX = 4096
+
+
+# Reasons of a reject that is a whole frame or its end: what stood there nobody knows.
+BROKEN = frozenset({"cut_off", "not_json"})
+# Where a frame that breaks off is closed: between the last two elements, or earlier if text in them looks like that.
+CUTS_MAX = 8
 
 
 class Reject(NamedTuple):
@@ -182,8 +189,25 @@ def decode_frame(cluster: str, data: bytes) -> Decoded:
     try:
         elements = _RAW_ARRAY.decode(data)
     except _MALFORMED as error:
-        return _decoded([], [Reject("not_json", f"{cluster}: {error}", data[:REJECT_BYTES_MAX])])
+        return _cut_off(cluster, data, str(error))
     return _one_by_one(cluster, elements)
+
+
+def _cut_off(cluster: str, data: bytes, error: str) -> Decoded:
+    """The whole elements at the beginning of a frame that breaks off; the rest is a reject."""
+    end = len(data)
+    for _ in range(CUTS_MAX):
+        end = data.rfind(b"},{", 0, end)
+        if end < 0:
+            break
+        try:
+            elements = _RAW_ARRAY.decode(data[: end + 1] + b"]")
+        except _MALFORMED:
+            continue
+        whole = _one_by_one(cluster, elements)
+        rest = Reject("cut_off", f"{cluster}: {error}", data[end + 1 :][:REJECT_BYTES_MAX])
+        return Decoded(whole.events, [*whole.rejects, rest], whole.kind)
+    return _decoded([], [Reject("not_json", f"{cluster}: {error}", data[:REJECT_BYTES_MAX])])
 
 
 def _decoded(events: list[Event], rejects: list[Reject]) -> Decoded:

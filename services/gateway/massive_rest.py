@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,7 +17,8 @@ from msgspec import Meta, Struct
 
 from schemas.frames import KIND_INDEX, GreekRows, Int16
 from services.gateway.contracts import ContractTable
-from services.gateway.massive import REJECT_BYTES_MAX, Count, Price, Reject, Shares
+from services.gateway.massive import Count, Price, Reject, Shares
+from services.gateway.massive_body import MALFORMED, bodies, rows_of
 from services.gateway.tabulate import Index, Ticks, tick_columns
 
 __all__ = [
@@ -40,7 +41,6 @@ INDEX_UNDERLYINGS = frozenset({"SPX", "XSP", "NDX", "XND", "RUT", "MRUT", "VIX",
 _Ns = Annotated[int, Meta(ge=0, le=2**62)]
 _Greek = Annotated[float, Meta(ge=-1e9, le=1e9)]
 NAN = math.nan
-_MALFORMED = (ValueError, RecursionError)
 
 
 class _Details(Struct, gc=False):
@@ -120,11 +120,6 @@ class _Error(Struct, gc=False):
     message: str | None = None
 
 
-class _Envelope(Struct):
-    results: list[msgspec.Raw] = []
-    next_url: str | None = None
-
-
 class ChainPage(NamedTuple):
     """One page of a chain snapshot as columns, each row's contract id (of the table's `generation`) and partition, and
     the address of the next page."""
@@ -145,26 +140,12 @@ class ContractPage(NamedTuple):
     next_url: str | None
 
 
-class _Bodies(NamedTuple):
-    """Decoders of one kind of body: all rows at once, and one by one when that fails."""
-
-    what: str
-    whole: msgspec.json.Decoder[Any]
-    row: msgspec.json.Decoder[Any]
-
-
-def _bodies(what: str, row: Any) -> _Bodies:
-    envelope = msgspec.defstruct(f"{what}Envelope", [("results", list[row], []), ("next_url", str | None, None)])
-    return _Bodies(what, msgspec.json.Decoder(envelope, strict=False), msgspec.json.Decoder(row, strict=False))
-
-
 _STATUS = msgspec.json.Decoder(_MarketStatus)
 _ERROR = msgspec.json.Decoder(_Error)
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
 _CHAIN, _CONTRACTS, _INDICES = (
-    _bodies("chain", _ChainRow),
-    _bodies("contracts", _ContractRow),
-    _bodies("indices", _IndexRow),
+    bodies("chain", _ChainRow),
+    bodies("contracts", _ContractRow),
+    bodies("indices", _IndexRow),
 )
 _NO_STAMP = np.empty(0, np.int64)
 
@@ -182,33 +163,9 @@ def error_text(body: bytes) -> str:
     """What an error body says in `error` or `message`, or its first bytes when it is no JSON."""
     try:
         document = _ERROR.decode(body)
-    except _MALFORMED:
+    except MALFORMED:
         return body[:120].decode("utf-8", "replace")
     return document.error or document.message or "no reason given"
-
-
-def _rows(body: bytes, bodies: _Bodies) -> tuple[list[Any], list[Reject], str | None]:
-    """The rows of a body, what was malformed, the next page's address."""
-    try:
-        whole = bodies.whole.decode(body)
-    except _MALFORMED:
-        return _one_by_one(body, bodies)
-    return whole.results, [], whole.next_url
-
-
-def _one_by_one(body: bytes, bodies: _Bodies) -> tuple[list[Any], list[Reject], str | None]:
-    try:
-        envelope = _ENVELOPE.decode(body)
-    except _MALFORMED as error:
-        return [], [Reject("not_json", f"{bodies.what}: {error}", body[:REJECT_BYTES_MAX])], None
-    rows: list[Any] = []
-    rejects: list[Reject] = []
-    for raw in envelope.results:
-        try:
-            rows.append(bodies.row.decode(raw))
-        except _MALFORMED as error:
-            rejects.append(Reject("malformed", f"{bodies.what}: {error}", bytes(raw)[:REJECT_BYTES_MAX]))
-    return rows, rejects, envelope.next_url
 
 
 def chain_page(body: bytes, contracts: ContractTable, now_ns: int, day_start_ns: int) -> ChainPage:
@@ -217,7 +174,7 @@ def chain_page(body: bytes, contracts: ContractTable, now_ns: int, day_start_ns:
     `now_ns` stands in where a row carries no time of its own; `day_start_ns` is midnight in New York, because a `day`
     bar from before is not today's volume: it is then 0.
     """
-    decoded, rejects, next_url = _rows(body, _CHAIN)
+    decoded, rejects, next_url = rows_of(body, _CHAIN)
     rows: list[_ChainRow] = []
     ids: list[int] = []
     for row in decoded:
@@ -291,14 +248,14 @@ def server_time_ns(body: bytes) -> int:
     """The vendor's clock in `/v1/marketstatus/now`, whole seconds; 0 when the body does not tell."""
     try:
         stamp = dt.datetime.fromisoformat(_STATUS.decode(body).server_time)
-    except _MALFORMED:
+    except MALFORMED:
         return 0
     return int(stamp.timestamp()) * 1_000_000_000 if stamp.tzinfo is not None else 0
 
 
 def contract_page(body: bytes) -> ContractPage:
     """A page of the contracts reference: only its expiries matter here."""
-    rows, rejects, next_url = _rows(body, _CONTRACTS)
+    rows, rejects, next_url = rows_of(body, _CONTRACTS)
     expiries: dict[str, int] = {}
     for row in rows:
         expiries[row.expiration_date] = expiries.get(row.expiration_date, 0) + 1
@@ -310,7 +267,7 @@ def index_snapshot(body: bytes, now_ns: int, place: Callable[[str], tuple[int, i
 
     A ticker the vendor does not know or the plan does not cover has no value and makes no row.
     """
-    rows, rejects, _ = _rows(body, _INDICES)
+    rows, rejects, _ = rows_of(body, _INDICES)
     table = []
     for row in rows:
         found = place(row.ticker)

@@ -11,6 +11,7 @@ The same memory answers which of the prints that REST returns for a gap have bee
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -110,16 +111,14 @@ class Repeats:
         if not len(contracts):
             return new
         self._reserve(int(contracts.max()))
-        used: dict[tuple[int | float, ...], int] = {}
+        held = self._held(np.unique(contracts))
         for row in range(len(contracts)):
             key = _key(contracts, rows, row)
-            # Equal prints with a number are one print; without, each of ours answers for one of theirs.
-            already = used.get(key, 0)
-            used[key] = already + 1
-            numbered = key[1] > 0
-            new[row] = self._count(key, self._oldest()) <= (0 if numbered else already)
-            if numbered and already:
-                new[row] = False
+            new[row] = not held[key]
+            if key[1] > 0:
+                held[key] = 1  # equal prints with a number are one print
+            elif held[key]:
+                held[key] -= 1  # without, each of ours answers for one of theirs
         kept = np.flatnonzero(new)
         found = _taken(rows, kept)
         np.maximum.at(self._last_q, contracts[kept], found.vendor_seq)
@@ -145,6 +144,14 @@ class Repeats:
 
     def _oldest(self) -> int:
         return max(0, self.heard - self._capacity)
+
+    def _held(self, contracts: Index) -> Counter[tuple[int | float, ...]]:
+        """How often each remembered print of these contracts was heard."""
+        # A page of REST is of one contract; the search for one costs a thirtieth of the search for any of a set.
+        mine = self._contract == contracts[0] if len(contracts) == 1 else np.isin(self._contract, contracts)
+        at = np.flatnonzero(mine)
+        columns = (self._contract[at], self._q[at], self._event_ns[at] // MS, *(one[at] for one in self._memory[3:]))
+        return Counter(zip(*(column.tolist() for column in columns), strict=True))
 
     def _known(self, key: tuple[int | float, ...], since: int) -> bool:
         return self._count(key, since) > 0

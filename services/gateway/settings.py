@@ -11,6 +11,7 @@ from schemas.frames import CLOCK_FEED, CLOCK_WALL
 
 __all__ = ["GatewaySettings"]
 
+DELAYED_NS = 900 * 1_000_000_000
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -52,10 +53,23 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     underlyings_max: Annotated[int, Meta(ge=1, le=10_000)] = 200
     """At most so many chains: two hundred of a hundred pages each are what 100 requests a second can carry."""
 
+    silence_s: Positive = 30.0
+    """In a session a connection that says nothing for so long is made anew. On the feed's clock these are seconds of
+    the market, told by the other connections."""
+    refill: bool = True
+    """Whether the prints of a gap are asked for over REST."""
+    refill_contracts_max: Annotated[int, Meta(ge=0, le=10_000)] = 950
+    """In how many contracts, those of most interest. At 8 requests at a time a thousand take a quarter of a minute."""
+
     lockstep: bool = False
     """The market waits for us: polls are driven by its clock, and no socket is read meanwhile."""
     seed: int = 0
     """Of the jitter of the reconnect ladders."""
+
+    @property
+    def delay_ns(self) -> int:
+        """How far the feed is behind the market: a quarter of an hour on the vendor's delayed hosts."""
+        return DELAYED_NS if "://delayed" in self.ws_url else 0
 
     @property
     def frame_clock(self) -> int:

@@ -109,6 +109,7 @@ class FeedSocket:
         *,
         lockstep: bool = False,
         until_closed: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.cluster = cluster
         self.pairs: tuple[str, ...] = ()  # what the next session asks for from the start, the most important first
@@ -120,6 +121,8 @@ class FeedSocket:
         self._enqueue = enqueue
         self._lockstep = lockstep
         self._until_closed = until_closed
+        self._sleep = sleep
+        self._given_up = False
         self._connection: ClientConnection | None = None
         self._session_since_ns = 0
         self._closing: asyncio.Task[None] | None = None
@@ -143,7 +146,7 @@ class FeedSocket:
                 log.error("/%s: another program is using this key; next try in %.0f s", self.cluster, delay_s)
             log.warning("/%s lost (%s); next try in %.1f s", self.cluster, session.last_status or reason, delay_s)
             self.reconnects += 1
-            await asyncio.sleep(delay_s)
+            await self._sleep(delay_s)
 
     async def send(self, messages: list[bytes]) -> None:
         """Send each as one text message; a socket that is gone says so elsewhere."""
@@ -167,6 +170,13 @@ class FeedSocket:
         elif now_ns - self._session_since_ns >= SETTLE_TIMEOUT_NS and self._closing is None:
             self._closing = asyncio.create_task(self._connection.close())
 
+    def give_up(self, why: str) -> None:
+        """Close the connection, for a reason of ours; another follows."""
+        if self.session is not None and self._connection is not None and self._closing is None:
+            self._given_up = True
+            self.session.last_status = why
+            self._closing = asyncio.create_task(self._connection.close())
+
     async def _one_session(self, session: Session) -> tuple[int | None, str]:
         """Read until the connection ends; its close code, if there was one, and why."""
         try:
@@ -184,10 +194,13 @@ class FeedSocket:
             ) as connection:
                 self.session, self._connection = session, connection
                 self._session_since_ns, self._closing = time.time_ns(), None
+                self._given_up = False
                 while True:
                     data = await connection.recv(decode=False)
                     await self._enqueue(Arrived(self, session, data, time.time_ns()), len(data))
         except ConnectionClosed as error:
+            if self._given_up:
+                return None, session.last_status
             return (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (None, "no close frame")
         except (InvalidHandshake, InvalidURI, OSError, TimeoutError) as error:
             return None, f"{type(error).__name__} {error}".strip()

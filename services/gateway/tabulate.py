@@ -13,7 +13,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.frames import KIND_INDEX, KIND_STOCK, Int16, Int64, Lane, TickRows, TradeRows, empty_rows
+from schemas.frames import (
+    CONDITION_REFILLED,
+    KIND_INDEX,
+    KIND_STOCK,
+    Int16,
+    Int64,
+    Lane,
+    TickRows,
+    TradeRows,
+    empty_rows,
+)
 from schemas.symbols import SymbolError, symbol_code
 from services.gateway.codes import CodeTable
 from services.gateway.contracts import BAD_TICKER, TABLE_FULL, ContractTable
@@ -100,6 +110,21 @@ class Tabulator:
         if new is not None:
             rows, at = TradeRows(_NO_STAMP, *(column[new] for column in rows[1:])), at[new]  # type: ignore[arg-type]
         return Trades(rows, at, self.contracts.partition.take(at), quotes, rejects, repeated, backward)
+
+    def refilled(self, trades: list[Trade]) -> tuple[Trades, int]:
+        """Prints that REST returned for a gap: those never heard, marked, without a quote; and how many were known."""
+        at = self._contract_ids(trades)
+        event_ns = np.array([trade.t for trade in trades], np.int64) * MS
+        rejects = [_strangeness(trades[row], int(at[row])) for row in np.flatnonzero(at < 0)]
+        good = np.flatnonzero(at >= 0)
+        at = at[good]
+        rows = self._trade_rows([trades[row] for row in good], None, at, event_ns[good])
+        new = np.flatnonzero(self.repeats.missing(at, rows))
+        rows = TradeRows(_NO_STAMP, *(column[new] for column in rows[1:]))  # type: ignore[arg-type]
+        rows = rows._replace(condition_bits=rows.condition_bits | np.uint64(CONDITION_REFILLED))
+        known = len(at) - len(new)
+        at = at[new]
+        return Trades(rows, at, self.contracts.partition.take(at), 0, rejects, 0, 0), known
 
     def _contract_ids(self, trades: list[Trade]) -> Index:
         ids, id_of = self.contracts.ids, self.contracts.id_of

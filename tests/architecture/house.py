@@ -43,8 +43,10 @@ ROOMS: dict[str, Room] = {
     "services.scanner": Room(DECISIONS, pure=True),
     "services.gateway": Room(DECISIONS, pure=True),  # the vendor's protocol and the sequencing writer
     "services.gateway.gateway": Room(PROGRAMS),
+    "services.gateway.gap_keeper": Room(PROGRAMS),
     "services.gateway.inbox": Room(PROGRAMS),
     "services.gateway.poller": Room(PROGRAMS),
+    "services.gateway.refill": Room(PROGRAMS),
     "services.gateway.rest": Room(PROGRAMS),
     "services.gateway.sockets": Room(PROGRAMS),
     "services.standin": Room(DECISIONS, pure=True),  # the market and the vendor's documents

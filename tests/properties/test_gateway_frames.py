@@ -181,7 +181,7 @@ def test_a_hundred_thousand_mutated_frames_crash_nothing_and_every_reject_is_cou
         try:
             whole = msgspec.json.decode(data, type=list[msgspec.Raw])
         except ValueError:
-            assert newly == 1, data
+            assert newly >= 1, data
         else:
             events, rejects, _ = decode_frame(cluster, data)
             assert len(events) + len(rejects) == len(whole), data

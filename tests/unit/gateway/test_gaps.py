@@ -19,7 +19,7 @@ S = NS
 def started(epoch: int = 3) -> GapLedger:
     """A ledger whose options have been heard at noon."""
     ledger = GapLedger(epoch, CALENDAR)
-    assert ledger.start("options", NOON - S, NOON, restart=False) == []
+    assert ledger.start("options", 0, NOON - S) == []
     assert ledger.heard("options", NOON, NOON) == []
     return ledger
 
@@ -79,9 +79,13 @@ def test_without_a_calendar_no_silence_is_noted() -> None:
 
 def test_a_restart_is_a_gap_from_where_the_log_ended() -> None:
     ledger = GapLedger(2, CALENDAR)
-    (gap,) = ledger.start("options", NOON, NOON + 30 * S, restart=True)
+    (gap,) = ledger.start("options", NOON, NOON + 30 * S)
     assert (gap.cause, gap.from_ns) == ("restart", NOON)
     assert ledger.heard("options", NOON + 31 * S, NOON + 31 * S)[0].to_ns == NOON + 31 * S
+
+
+def test_a_restart_on_another_day_is_none() -> None:
+    assert GapLedger(2, CALENDAR).start("options", NOON, NOON + 86_400 * S) == []
 
 
 def test_a_late_report_moves_nothing_back() -> None:

@@ -113,12 +113,26 @@ def test_what_is_no_json_array_is_one_reject(data: bytes) -> None:
     assert len(reject.data) <= 4096
 
 
-def test_truncated_json_is_one_reject_with_the_beginning_of_its_bytes() -> None:
+def test_of_truncated_json_the_whole_elements_are_taken_and_the_rest_is_one_reject() -> None:
     data = v.frame(*[v.trade(q=q) for q in range(100)])[:-40]
+    events, (reject,), kind = decode_frame("options", data)
+    assert [event.q for event in events] == list(range(99))  # type: ignore[union-attr]
+    assert kind is Trade
+    assert reject.reason == "cut_off"
+    assert data.endswith(reject.data)
+
+
+@pytest.mark.parametrize("tail", ['{"ev":"T","sym":"},{","p":', '{"ev":"status","message":"a},{b},{c'])
+def test_text_that_looks_like_an_elements_end_is_none(tail: str) -> None:
+    data = v.frame(v.trade(q=1), v.trade(q=2))[:-1] + b"," + tail.encode()
     events, (reject,), _ = decode_frame("options", data)
-    assert events == []
-    assert reject.reason == "not_json"
-    assert data.startswith(reject.data)
+    assert [event.q for event in events] == [1, 2]  # type: ignore[union-attr]
+    assert reject == ("cut_off", reject.detail, b"," + tail.encode())
+
+
+def test_a_frame_that_breaks_off_in_its_first_element_is_one_reject() -> None:
+    events, (reject,), _ = decode_frame("options", v.frame(v.trade())[:-10])
+    assert (events, reject.reason) == ([], "not_json")
 
 
 def test_bytes_that_are_not_utf8_spoil_only_their_element() -> None:

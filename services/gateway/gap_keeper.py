@@ -1,0 +1,131 @@
+"""Keeps the gap ledger of a running gateway: opens and closes gaps, has them refilled, tells of each in one line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+
+from schemas.gaps import Gap
+from services.core.calendar import NEW_YORK, NS, Calendar
+from services.gateway.gaps import GapLedger, Refill
+from services.gateway.interest import Interest
+from services.gateway.refill import RefillEnd, Refiller, RefillOrder, RefillPage
+from services.gateway.repeats import Repeats
+from services.gateway.settings import GatewaySettings
+from services.gateway.stats import GatewayStats
+from services.gateway.tabulate import Tabulator, Trades
+
+__all__ = ["GapKeeper", "OnGap"]
+
+log = logging.getLogger("strikewire.gateway")
+
+OnGap = Callable[[Gap], Awaitable[None] | None]
+OPTIONS = "options.T"
+# Prints of one moment come in no strict order of their times; what REST repeats of this second is known and dropped.
+EDGE_NS = NS
+MS = 1_000_000
+TOO_MANY = "too many gaps wait already"
+FORGOTTEN = "too much was heard since; what REST returns could not be told from it"
+
+
+class GapKeeper:
+    """`refiller` may be set later, or never: then gaps are noted and stay as they are."""
+
+    def __init__(
+        self, settings: GatewaySettings, calendar: Calendar | None, table: Tabulator, interest: Interest,
+        stats: GatewayStats, on_gap: OnGap | None,
+    ) -> None:  # fmt: skip
+        self.refiller: Refiller | None = None
+        self._settings = settings
+        self._ledger = GapLedger(settings.epoch, calendar)
+        self._table = table
+        self._interest = interest
+        self._stats = stats
+        self._on_gap = on_gap
+        self._marks: dict[int, int] = {}  # gap -> where in the memory of prints it begins
+        self._forgotten: set[int] = set()
+
+    @property
+    def _repeats(self) -> Repeats:
+        return self._table.repeats
+
+    async def start(self, cluster: str, started_ns: int) -> None:
+        """A cluster's first connection is about to be made; the market's time is `started_ns`."""
+        await self._tell(self._ledger.start(cluster, self._settings.start_ns, started_ns))
+
+    async def lost(self, cluster: str, cause: str, now_ns: int) -> None:
+        """A connection is gone, or a frame of it was broken."""
+        await self._tell(self._ledger.lost(cluster, cause, now_ns))
+
+    async def heard(self, cluster: str, last_ns: int, now_ns: int) -> None:
+        """Events came, the latest of exchange time `last_ns`."""
+        entries = self._ledger.heard(cluster, last_ns, now_ns)
+        if entries:
+            await self._tell(entries)
+
+    def found(self, item: RefillPage) -> Trades | None:
+        """The prints of a page that are new; None when that can no longer be known."""
+        mark = self._marks.get(item.number)
+        if mark is None or not self._repeats.reaches(mark):
+            self._forgotten.add(item.number)
+            return None
+        trades, known = self._table.refilled(item.page.trades)
+        self._ledger.found(item.number, len(trades.contracts), known)
+        self._stats.refilled += len(trades.contracts)
+        return trades
+
+    async def ended(self, item: RefillEnd) -> None:
+        """A gap was asked for to the end."""
+        self._marks.pop(item.number, None)
+        refill = item.refill
+        if item.number in self._forgotten:
+            self._forgotten.discard(item.number)
+            refill = refill._replace(note=FORGOTTEN)
+        await self._tell(self._ledger.filled(item.number, refill))
+
+    async def _tell(self, entries: list[Gap]) -> None:
+        for gap in entries:
+            self._stats.open_gaps = len(self._ledger.open)
+            if (gap.state == "open" and gap.losses == 1) or (gap.state == "restored" and gap.cause == "silence"):
+                self._stats.gaps[gap.channel, gap.cause] += 1
+            log.log(logging.INFO if gap.state == "refilled" else logging.WARNING, "%s", _sentence(gap))
+            if self._on_gap is not None:
+                told = self._on_gap(gap)
+                if inspect.isawaitable(told):
+                    await told
+            if gap.channel == OPTIONS:
+                await self._follow(gap)
+
+    async def _follow(self, gap: Gap) -> None:
+        """Note where an options gap begins, and have it refilled once it is over."""
+        from_ns = gap.from_ns + MS if gap.cause == "restart" else gap.from_ns - EDGE_NS
+        if gap.state in ("open", "restored") and gap.number not in self._marks:
+            self._marks[gap.number] = self._repeats.mark(from_ns)
+        if gap.state != "restored":
+            return
+        if self.refiller is None or gap.to_ns is None:
+            self._marks.pop(gap.number)
+            return
+        tickers = self._interest.ranked(self._settings.refill_contracts_max, frozenset(), gap.to_ns)
+        self._ledger.fill(gap)
+        if not self.refiller.order(RefillOrder(gap.number, from_ns, gap.to_ns + EDGE_NS, tickers)):
+            await self.ended(RefillEnd(gap.number, Refill(0, 0, TOO_MANY)))
+
+
+def _sentence(gap: Gap) -> str:
+    name = f"gap {gap.number} of {gap.channel} ({gap.cause})"
+    if gap.to_ns is None:
+        return f"{name}: nothing heard since {_clock(gap.from_ns)}; connections lost so far: {gap.losses}"
+    span = f"{_clock(gap.from_ns)} to {_clock(gap.to_ns)}, {(gap.to_ns - gap.from_ns) / NS:.1f} s"
+    if gap.state == "restored":
+        return f"{name}: over, {span}"
+    why = f"; {gap.note}" if gap.note else ""
+    asked = f"{gap.prints_refilled} prints from {gap.contracts_asked} contracts, {gap.contracts_failed} unanswered"
+    return f"{name}: {gap.state.replace('_', ' ')}, {span}, {asked}{why}"
+
+
+def _clock(time_ns: int) -> str:
+    """New York's wall time, as people read a tape."""
+    return dt.datetime.fromtimestamp(time_ns / NS, NEW_YORK).strftime("%H:%M:%S.%f")[:-3]
