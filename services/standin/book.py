@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar
 from services.quant import black
+from services.standin.events import VOLS, Schedule
 from services.standin.listing import AM_SETTLED_ROOTS, Listing
 from services.standin.noise import uniform
 from services.standin.paths import Day
+from services.standin.scenario import Scenario
 from services.standin.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
 from services.standin.universe import CAST, LIQUID_WEIGHT, position_of
 from services.standin.valuation import YEAR_NS, Shown, shown
-from services.standin.variance import intraday_shape, remaining_share, years_of_variance
+from services.standin.variance import RATE, intraday_shape, remaining_share, years_of_variance
 from services.standin.venues import venue_of
 
-__all__ = ["RATE", "VIX_FAMILY", "Book", "TwoSided"]
+__all__ = ["VIX_FAMILY", "Book", "TwoSided"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.integer]
 
-RATE = 0.04
 SPX, VIX = position_of["SPX"], position_of["VIX"]
 # Calendar days each member of the family looks ahead.
 VIX_FAMILY = {"I:VIX1D": 1, "I:VIX9D": 9, "I:VIX": 30, "I:VIX3M": 93, "I:VIX6M": 182, "I:VIX1Y": 365}
@@ -46,7 +47,7 @@ def _smile_of(ticker: str, kind: str) -> tuple[float, float]:
 INDEX_ETFS = frozenset({"SPY", "QQQ", "IWM", "DIA"})
 _RHO, _ETA = (np.array(column) for column in zip(*(_smile_of(m.ticker, m.kind) for m in CAST), strict=True))
 _YIELD = np.array([member.dividend_yield for member in CAST])
-_LONG_VOL = np.array([member.vol_annual for member in CAST])
+_IS_BROAD = np.array([(m.kind == "index" and m.ticker != "VIX") or bool(m.follows) for m in CAST])
 _AMERICAN = np.array([not member.is_index for member in CAST])
 # Tick in cents below and from three dollars: SPY, QQQ and IWM in pennies, index options in nickels and dimes.
 _PENNY = frozenset({"SPY", "QQQ", "IWM"})
@@ -58,8 +59,12 @@ _WIDTH = np.array(
 )
 _DEPTH = np.array([120.0 if m.ticker in _PENNY else 40.0 if m.weight >= LIQUID_WEIGHT else 15.0 for m in CAST])
 PENNY_BELOW_CENTS = 300
+SECONDS_A_YEAR = 365 * 86_400.0
 # Makers quote about twice as wide in the first minutes.
 OPENING_SECONDS = 240.0
+# What is a year out is quoted a quarter wider than what is near, and what expires today in its last minutes wider too.
+WIDER_A_YEAR = 0.25
+ENDING_SECONDS = 300.0
 # Salts of the hashed parts of a quote.
 _SHIFT, _BID_SIZE, _ASK_SIZE, _BID_VENUE, _ASK_VENUE = range(5)
 
@@ -82,20 +87,27 @@ class Book:
     Contracts of one underlying and settlement share a *slot*: forward, discount and variance are worked out a slot.
     """
 
-    def __init__(self, seed: int, day: Day, listing: Listing, calendar: Calendar) -> None:
-        self.day, self.listing, self._seed = day, listing, seed
+    def __init__(
+        self, seed: int, day: Day, listing: Listing, calendar: Calendar, schedule: Schedule, scenario: Scenario
+    ) -> None:
+        self.day, self.listing, self._seed, self._schedule = day, listing, seed, schedule
+        self._long_vol = VOLS * scenario.vol_scale * np.where(_IS_BROAD, scenario.long_ratio, 1.0)
         self.underlying = listing.underlying.astype(np.intp)
         self.strike = listing.strike_mills / 1000.0
         self.right = listing.right
         key = self.underlying.astype(np.int64) << 40 | (listing.settlement_ns - day.session.open_ns) // 1_000_000_000
         _, first, self.slot = np.unique(key, return_index=True, return_inverse=True)
         self.slot_underlying = self.underlying[first]
+        # Where each underlying's rows end; they are adjacent.
+        self.last_row = np.searchsorted(self.underlying, np.arange(len(CAST)), side="right") - 1
         self._settles = listing.settlement_ns[first]
         self._at_open = np.array([listing.roots[row] in AM_SETTLED_ROOTS for row in first])
         self._sessions_after = _sessions_after(listing.expiry_day[first], day, calendar)
         self._remaining = remaining_share(intraday_shape(day.seconds))
         self._row_smile = Smile(_RHO[self.underlying], _ETA[self.underlying])
         self._american = _AMERICAN[self.underlying]
+        self._lumps = np.zeros(len(first))
+        self._announced = -1
         self.second = -1
         self.at(0)
 
@@ -106,6 +118,7 @@ class Book:
         self.second = second
         self.now_ns = self.day.session.open_ns + second * 1_000_000_000
         self.vols = self.day.vols(second)
+        self.halted = self.day.halted(second)
         self._levels = self._with_vix(self.day.levels(second))
         following = min(second + 1, self.day.seconds)
         self._levels_next = self.day.levels(following)
@@ -114,7 +127,9 @@ class Book:
         # A second is kept on the clock, so that what settles today has a value to the last.
         self.years = np.maximum(self._settles - self.now_ns, 1_000_000_000) / YEAR_NS
         tau = years_of_variance(self._sessions_after, self._at_open, float(self._remaining[second]))
-        self.theta = total_variance_atm(self.vols[of], _LONG_VOL[of], np.maximum(tau, 1e-8))
+        self.theta = (
+            total_variance_atm(self.vols[of], self._long_vol[of], np.maximum(tau, 1e-8)) + self._event_variance()
+        )
         self.carry = RATE - _YIELD[of]
         self.carry[of == VIX] = self._vix_carry(self.years[of == VIX])
         self.discount = np.exp(-RATE * self.years)
@@ -148,7 +163,10 @@ class Book:
         tick = np.where(cents < PENNY_BELOW_CENTS, _TICK_LOW[of], _TICK_HIGH[of])
         # Width grows with price, slower than price does; far from the money makers are few.
         opening = 1.0 + np.exp(-self.second / OPENING_SECONDS)
-        width = tick + _WIDTH[of] * opening * 0.9 * np.maximum(value, 0.01) ** 0.7
+        years = self.years[self.slot[rows]]
+        ending = 1.0 + np.exp(-years * SECONDS_A_YEAR / ENDING_SECONDS)
+        away = (1.0 + WIDER_A_YEAR * np.minimum(years, 2.0)) * ending
+        width = tick + _WIDTH[of] * opening * away * 0.9 * np.maximum(value, 0.01) ** 0.7
         position = rows.astype(np.int64) * 86_400 + self.second // 2
         shift = (uniform(self._seed, _SHIFT, position) - 0.5) * 0.3 * width
         bid = np.maximum(np.floor((cents + shift - 0.5 * width) / tick), 0.0) * tick
@@ -156,6 +174,10 @@ class Book:
         depth = _DEPTH[of]
         bid_size = 1 + np.floor(depth * uniform(self._seed, _BID_SIZE, position) ** 3)
         ask_size = 1 + np.floor(depth * uniform(self._seed, _ASK_SIZE, position) ** 3)
+        if self.halted is not None:
+            # Nobody quotes while the underlying does not trade.
+            trading = ~self.halted[of]
+            bid, ask, ask_size = bid * trading, ask * trading, ask_size * trading
         return TwoSided(
             bid.astype(np.int64),
             ask.astype(np.int64),
@@ -178,15 +200,27 @@ class Book:
         points: Floats = self._family
         return points
 
+    def _event_variance(self) -> Floats:
+        """Variance of announcements still to come before each slot settles; worked out again when one has passed."""
+        announced = int(np.searchsorted(self._schedule.market_ns, self.now_ns, side="right"))
+        if announced != self._announced:
+            self._announced = announced
+            self._lumps = self._schedule.variance(self.slot_underlying, self._settles, self.now_ns)
+            settles = self.now_ns + (_HORIZONS * YEAR_NS).astype(np.int64)
+            self._family_lumps = self._schedule.variance(np.full(len(settles), SPX), settles, self.now_ns)
+        return self._lumps
+
     def _with_vix(self, levels: Floats) -> Floats:
-        theta = total_variance_atm(np.full(len(_HORIZONS), self.vols[SPX]), _LONG_VOL[SPX : SPX + 1], _HORIZONS)
+        theta = total_variance_atm(np.full(len(_HORIZONS), self.vols[SPX]), self._long_vol[SPX : SPX + 1], _HORIZONS)
+        self._event_variance()
+        theta = theta + self._family_lumps
         self._family = 100.0 * swap_volatility(theta, _HORIZONS, float(_RHO[SPX]), float(_ETA[SPX]))
         levels[VIX] = self._family[_VIX_AT]
         return levels
 
     def _vix_carry(self, years: Floats) -> Floats:
         """Carry of VIX to each of its expiries: its forward is the forward thirty-day volatility of SPX."""
-        now, long = np.full(len(years), self.vols[SPX]), _LONG_VOL[SPX : SPX + 1]
+        now, long = np.full(len(years), self.vols[SPX]), self._long_vol[SPX : SPX + 1]
         month = 30 / 365
         ahead = total_variance_atm(now, long, years + month) - total_variance_atm(now, long, years)
         today = total_variance_atm(now[:1], long, np.array([month]))

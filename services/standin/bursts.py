@@ -1,13 +1,12 @@
 """Informed traders: what a detector should find, planned at the open, known only to the truth. Pure.
 
-About every two market minutes, more often when everybody trades more, somebody who believes to know something begins to
-buy options of one underlying, in one of two ways that the literature and every flow scanner describe:
+About every two market minutes, more often when everybody trades more, somebody who believes to know something
+(`informed.py` says who, when, and whether they do) begins to buy options of one underlying, in one of two ways that the
+literature and every flow scanner describe:
 
 * sweeping: three to five sweeps in one contract within six minutes, each for a premium nobody overlooks;
 * opening: a dozen plain purchases within five minutes in a contract with little open interest, more than twice of it in
   all, so that most of them must open positions.
-
-Of three, about two turn out to know something: the underlying then drifts their way for half an hour.
 """
 
 from __future__ import annotations
@@ -18,21 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.standin.book import Book
+from services.standin.informed import Informed
 from services.standin.noise import BURSTS, stream
 from services.standin.orders import OrderKind, Orders
-from services.standin.paths import Drift
 from services.standin.universe import CAST
-from services.standin.venues import MULTIPLE
 
 __all__ = ["Burst", "Plan", "plan_of"]
 
-MEAN_GAP_S = 110.0
-FIRST_AT_S = 20
-# The last ten minutes belong to closing trades; a burst begun there could not finish.
-QUIET_BEFORE_CLOSE_S = 600
 DAYS_MIN, DAYS_MAX = 2, 75
 DELTA_MIN, DELTA_MAX = 0.25, 0.55
-INFORMED_SHARE = 0.65
 # Underlyings as busy as this count as mega caps: what stands out there is a quarter of a million dollars.
 MEGA_WEIGHT = 30.0
 OPENING_CONTRACTS_MIN = 600
@@ -42,21 +35,28 @@ CONTRACTS_MAX = 15_000
 
 
 class Burst(NamedTuple):
-    """One informed trader. direction: +1 buys calls, -1 buys puts. informed: whether the underlying will follow."""
+    """One informed trader. direction: +1 buys calls, -1 buys puts. log_return: how far the underlying then drifts,
+    evenly between two seconds; 0 where they knew nothing."""
 
     underlying: int
     direction: int
     row: int
     opening: bool
     start_s: int
-    informed: bool
+    drift_start_s: int
+    drift_end_s: int
+    log_return: float
+
+    @property
+    def informed(self) -> bool:
+        """Whether the underlying follows."""
+        return self.log_return != 0.0
 
 
 class Plan(NamedTuple):
     """All bursts of a day and their orders by second, (n,) each; of premium_usd and contracts one is 0."""
 
     bursts: tuple[Burst, ...]
-    drifts: tuple[Drift, ...]
     second: NDArray[np.int64]
     burst: NDArray[np.int32]
     row: NDArray[np.int32]
@@ -69,60 +69,52 @@ class Plan(NamedTuple):
         low, high = np.searchsorted(self.second, (second, second + 1))
         if low == high:
             return None
-        row = self.row[low:high]
+        at = np.arange(low, high)
+        if book.halted is not None:
+            # Who meant to trade in a halt has to let it be.
+            at = at[~book.halted[book.underlying[self.row[at]]]]
+        row = self.row[at]
         count = len(row)
         ms = np.floor(rng.random(count) * 700).astype(np.int64)
         quote = book.quote(row, ms / 1000.0)
-        by_premium = np.ceil(self.premium_usd[low:high] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
-        size = np.where(self.contracts[low:high] > 0, self.contracts[low:high], by_premium)
-        is_sweep = self.kind[low:high] == OrderKind.SWEEP
+        by_premium = np.ceil(self.premium_usd[at] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
+        size = np.where(self.contracts[at] > 0, self.contracts[at], by_premium)
+        is_sweep = self.kind[at] == OrderKind.SWEEP
         return Orders(
-            kind=self.kind[low:high],
+            kind=self.kind[at],
             condition=np.where(is_sweep, 219, 209).astype(np.int32),
             row=row,
             side=np.ones(count, np.int8),
             size=np.clip(size, 10, CONTRACTS_MAX),
             ms=ms,
-            burst=self.burst[low:high],
+            burst=self.burst[at],
         )
 
 
-def plan_of(seed: int, book: Book, intensity: NDArray[np.float64]) -> Plan:
-    """Plan a day's bursts on its path; `intensity` is the activity of each second relative to the mean.
+def plan_of(seed: int, book: Book, informed: Informed) -> Plan:
+    """Choose what the day's informed traders buy. Who finds no contract trades nothing, and the level drifts anyway.
 
     Moves the book about; the caller sets it where it is wanted.
     """
-    day = book.day
-    rng = stream(seed, BURSTS, day.session.date.toordinal())
-    # Who hides, hides in the crowd: gaps are even in orders, not in seconds (Admati and Pfleiderer 1988).
-    crowd = np.cumsum(intensity)
-    gaps = np.cumsum(rng.exponential(MEAN_GAP_S, int(3 * day.seconds / MEAN_GAP_S)))
-    starts = FIRST_AT_S + np.searchsorted(crowd, gaps[gaps < crowd[-1]])
-    starts = np.concatenate(([FIRST_AT_S], starts[starts < day.seconds - QUIET_BEFORE_CLOSE_S])).astype(np.int64)
-    weights = np.where(MULTIPLE, np.sqrt([member.weight for member in CAST]), 0.0)
+    rng = stream(seed, BURSTS, book.day.session.date.toordinal(), 1)
+    daily_sd = book.day.morning.daily_sd
     bursts: list[Burst] = []
-    drifts: list[Drift] = []
     orders: list[tuple[int, int, int, int, float, int]] = []
-    for start in starts.tolist():
-        underlying = int(rng.choice(len(CAST), p=weights / weights.sum()))
-        direction = 1 if rng.random() < 0.5 else -1
-        # The first sweeps: that is seen soonest, and who starts a market to look at it sees something.
-        opening = bool(rng.random() < 0.5) and bool(bursts)
-        book.at(start)
+    for at, (underlying, direction, start_s, opening) in enumerate(
+        zip(*map(np.ndarray.tolist, informed[:4]), strict=True)
+    ):
+        book.at(start_s)
         row = _contract(rng, book, underlying, direction, opening)
         if row is None:
             continue
-        informed = bool(rng.random() < INFORMED_SHARE)
-        number = len(bursts)
-        bursts.append(Burst(underlying, direction, row, opening, start, informed))
-        if informed:
-            drifts.append(_drift(rng, day.seconds, underlying, direction, start))
-        orders += _orders(rng, book, number, bursts[-1])
+        moved = float(informed.deviations[at] * daily_sd[informed.moves[at]])
+        drifts = int(informed.drift_start_s[at]), int(informed.drift_end_s[at])
+        bursts.append(Burst(underlying, direction, row, opening, start_s, *drifts, moved))
+        orders += _orders(rng, book, len(bursts) - 1, bursts[-1])
     orders.sort()
-    second, burst, rows, kind, premium, contracts = zip(*orders, strict=True)
+    second, burst, rows, kind, premium, contracts = zip(*orders, strict=True) if orders else ((),) * 6
     return Plan(
         tuple(bursts),
-        tuple(drifts),
         np.array(second, np.int64),
         np.array(burst, np.int32),
         np.array(rows, np.int32),
@@ -145,14 +137,6 @@ def _contract(rng: np.random.Generator, book: Book, underlying: int, direction: 
         # Of what there is, the third with the least open interest.
         rows = rows[np.argsort(book.listing.open_interest[rows], kind="stable")][: max(len(rows) // 3, 1)]
     return int(rng.choice(rows)) if len(rows) else None
-
-
-def _drift(rng: np.random.Generator, seconds: int, underlying: int, direction: int, start: int) -> Drift:
-    """A third to one and a half of a daily standard deviation within twenty to forty minutes."""
-    daily = CAST[underlying].vol_annual / np.sqrt(252.0)
-    wait = start + int(rng.integers(120, 420))
-    end = min(wait + int(rng.integers(1200, 2400)), seconds)
-    return Drift(underlying, min(wait, seconds), end, direction * daily * float(rng.uniform(0.33, 1.5)))
 
 
 def _orders(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -88,6 +88,10 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.tickers)
+
+    def with_open_interest(self, open_interest: NDArray[np.int64]) -> Listing:
+        """The same contracts with other open interest, (rows,)."""
+        return replace(self, open_interest=open_interest)
 
     @classmethod
     def build(

@@ -1,7 +1,8 @@
 """The seeded market: a `Source` that makes up a plausible options market, the same for everyone with the same seed.
 
-It is generated a second at a time. What happens in a second follows from (seed, date, second) alone, apart from cancels
-and the day's statistics, which remember; so a run may start at any instant and finds the market where it should be.
+It is generated a second at a time. What happens in a second follows from (seed, scenario, date, second), apart from
+cancels, the day's statistics and open interest, which remember what was printed while a run lasted; so a run may start
+at any instant and finds the market where it should be.
 """
 
 from __future__ import annotations
@@ -15,37 +16,41 @@ from numpy.typing import NDArray
 
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar, Session, ny_date
+from services.standin.activity import BaseRate, row_weights
+from services.standin.arrivals import Arrivals
 from services.standin.book import VIX_FAMILY, Book
 from services.standin.bursts import Plan, plan_of
+from services.standin.dealers import hedged
+from services.standin.events import schedule_of
 from services.standin.listing import Listing
 from services.standin.noise import ORDERS, stream, uniform
-from services.standin.orders import Executions, draw, execute, intensity
-from services.standin.paths import Day, day_of, with_drifts
+from services.standin.open_interest import Ledger, Positions
+from services.standin.orders import Executions, OrderKind, draw, execute
+from services.standin.paths import Day, day_of
+from services.standin.scenario import PLAIN, Scenario, scenario_of
 from services.standin.source import Bars, Batch, IndexState, Prints, Quotes, Snapshot, Values, joined, taken
 from services.standin.statistics import DayStatistics
-from services.standin.truth import Truth, TruthLog
+from services.standin.truth import Edge, Truth, TruthLog
 from services.standin.universe import CAST, list_contracts, position_of
+from services.standin.walk import MARKET, VIX, Walk
 
 __all__ = ["DEFAULT_START", "SeededMarket"]
 
 SECOND_NS = 1_000_000_000
 NS_PER_MS = 1_000_000
 # The open of a Monday with monthly, weekly and daily expiries ahead: where a market starts that nobody placed.
-DEFAULT_START = dt.date(2025, 12, 15)
-# Option prints a second on average: 8 million in 6.5 hours, the low end of what OPRA carries in 2025-26.
-PRINTS_A_SECOND = 350.0
-# At nine contracts a print. OPRA's 60 to 70 million a day over some 500 million open are an eighth of a turn; contracts
-# near their expiry turn over most, on their last day several times.
-CONTRACTS_A_DAY = 9 * PRINTS_A_SECOND * 23_400
-TURNS, TURNS_LAST_DAY = 0.4, 6.0
-# A contract in which nothing is open yet still trades.
-OPEN_INTEREST_SMALL = 50
+DEFAULT_START = scenario_of(PLAIN).start
 # Sequence numbers: 2^13 a millisecond of the day, prints two apart so that each quote can come just before its print.
 Q_PER_MS = 8192
 NY_OPEN_MS = 34_200_000
 CANCEL_SHARE = 0.0015
-CALENDAR_BEFORE = dt.timedelta(days=190)
-CALENDAR_AFTER = dt.timedelta(days=480)
+# Far enough for the longest LEAPS.
+CALENDAR_AFTER = dt.timedelta(days=1200)
+# Where VIX's strikes are listed around: its points for SPX's at-the-money volatility, the skew included.
+VIX_OVER_SPX_VOL = 118.0
+# The first prints after a halt are reopenings, condition 210.
+REOPENING_S = 3
+REOPENING = 210
 # SPX, NDX and RUT are published every second, the volatility indices every fifteen.
 FAST_INDICES = ("I:SPX", "I:NDX", "I:RUT")
 SLOW_INDICES = (*VIX_FAMILY, "I:VVIX")
@@ -61,33 +66,49 @@ class _Session(NamedTuple):
     book: Book
     plan: Plan
     mirror: NDArray[np.int32]
-    intensity: NDArray[np.float64]
+    arrivals: Arrivals
+    ledger: Ledger
     opening_family: NDArray[np.float64]
 
 
 class SeededMarket:
-    """A market for a seed. `start_ns` may lie anywhere; outside a session the clock begins at the next open.
+    """A market for a seed and a scenario. `start_ns` may lie anywhere; outside a session the clock begins at the next
+    open, and without it where the scenario does.
 
-    intensity scales how many orders arrive; keep_truth fills `truth` with a row a print.
+    intensity scales how many orders arrive, density how many strikes are listed; keep_truth fills `truth` with a row a
+    print, or a log that is handed in does.
     """
 
     def __init__(
-        self, seed: int, start_ns: int | None = None, *, intensity: float = 1.0, keep_truth: bool = False
+        self,
+        seed: int,
+        start_ns: int | None = None,
+        *,
+        scenario: Scenario | str = PLAIN,
+        intensity: float = 1.0,
+        density: int = 1,
+        keep_truth: bool = False,
+        truth: TruthLog | None = None,
     ) -> None:
-        self.seed = seed
+        self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
+        self.seed = self.scenario.identity(seed)
         self.quantum_ns = SECOND_NS
         self.index_tickers = (*FAST_INDICES, *SLOW_INDICES)
         self._stocks = np.array([at for at, member in enumerate(CAST) if not member.is_index])
         self.stock_tickers = tuple(CAST[at].ticker for at in self._stocks)
-        self.truth = TruthLog() if keep_truth else None
-        self._intensity = intensity
-        first = DEFAULT_START if start_ns is None else ny_date(start_ns)
-        self._calendar = Calendar.load(first - CALENDAR_BEFORE, first + CALENDAR_AFTER)
+        self.truth = truth if truth is not None else TruthLog() if keep_truth else None
+        self._intensity, self._density = intensity, density
+        first = self.scenario.start if start_ns is None else ny_date(start_ns)
+        self._calendar = Calendar.load(Walk.beginning(first), first + CALENDAR_AFTER)
+        self._schedule = schedule_of(self.seed, self.scenario, self._calendar, first + CALENDAR_AFTER)
+        self._walk = Walk(self.seed, self.scenario, self._calendar, self._schedule)
         session = self._session_at(start_ns)
-        self._begin(session, max(start_ns or session.open_ns, session.open_ns))
+        begins_ns = session.open_ns + self.scenario.start_s * SECOND_NS if start_ns is None else start_ns
+        self._begin(session, max(begins_ns, session.open_ns))
 
     _clock_ns: int
     _made_ns: int
+    _today: _Session
 
     @property
     def clock_ns(self) -> int:
@@ -115,7 +136,7 @@ class SeededMarket:
         session = self._today.day.session
         if self._clock_ns >= session.close_ns:
             following = self._calendar.next_after(self._clock_ns)
-            self._begin(following, following.open_ns)
+            self._begin(following, following.open_ns, self._today)
             session, quoted = following, quoted[:0]
         until = min(self._clock_ns + step_ns, session.close_ns)
         while self._made_ns < until:
@@ -172,23 +193,32 @@ class SeededMarket:
 
     def _session_at(self, start_ns: int | None) -> Session:
         if start_ns is None:
-            session = self._calendar.session_on(DEFAULT_START)
-            assert session is not None  # DEFAULT_START is a session by choice
+            session = self._calendar.session_on(self.scenario.start)
+            assert session is not None  # a scenario's start is a session by choice
             return session
         today = self._calendar.session_on(ny_date(start_ns))
         if today is not None and start_ns < today.close_ns:
             return today
         return self._calendar.next_after(start_ns)
 
-    def _begin(self, session: Session, clock_ns: int) -> None:
-        day = day_of(self.seed, session, self._calendar)
-        listing = list_contracts(self.seed, session.date, day.open_usd, self._calendar)
-        rhythm = intensity(day.seconds)
-        plan = plan_of(self.seed, Book(self.seed, day, listing, self._calendar), rhythm)
-        day = with_drifts(day, plan.drifts)
-        book = Book(self.seed, day, listing, self._calendar)
+    def _begin(self, session: Session, clock_ns: int, yesterday: _Session | None = None) -> None:
+        day = day_of(self.seed, self._walk.morning(session), self.scenario.vol_scale)
+        levels = day.open_usd.copy()
+        levels[VIX] = VIX_OVER_SPX_VOL * day.vols(0)[MARKET]
+        listing = list_contracts(self.seed, session.date, levels, self._calendar, self._density)
+        if yesterday is not None:
+            listing = yesterday.ledger.carried(yesterday.listing.tickers, listing)
+        day = hedged(day, listing, self.scenario)
+        book = Book(self.seed, day, listing, self._calendar, self._schedule, self.scenario)
+        plan = plan_of(self.seed, book, day.morning.informed)
+        book.at(0)
         family = np.append(book.family(), _vvix(book))
-        self._today = _Session(day, listing, book, plan, _mirror(listing), rhythm, np.round(family, 2))
+        arrivals = Arrivals(self.seed, session.date, BaseRate(day, self._intensity))
+        ledger = Ledger(listing, listing.settlement_ns <= session.close_ns)
+        self._today = _Session(day, listing, book, plan, _mirror(listing), arrivals, ledger, np.round(family, 2))
+        self._tickers = np.array(listing.tickers, "S")
+        if self.truth is not None:
+            self.truth.add_edges(_edges(session.date, plan, listing))
         self._statistics = DayStatistics(len(listing))
         self._clock_ns = clock_ns
         # Whole seconds: what is made of the second the clock is in comes after the clock.
@@ -196,7 +226,7 @@ class SeededMarket:
         self._orders_total = 0
         self._weights_minute = -1
         self._pending: deque[Batch] = deque()
-        self._before: tuple[Prints, Executions] | None = None
+        self._before: tuple[Prints, Positions] | None = None
 
     # One second
 
@@ -206,31 +236,33 @@ class SeededMarket:
         second = (self._made_ns - today.day.session.open_ns) // SECOND_NS
         today.book.at(second)
         rng = stream(self.seed, ORDERS, today.day.session.date.toordinal(), second)
-        expected = PRINTS_A_SECOND * self._intensity * float(today.intensity[second]) * self._activity(second)
-        orders = draw(rng, today.book, self._cumulative, expected)
+        self._weigh(second)
+        orders = draw(rng, today.book, self._cumulative, today.arrivals.counts(second))
         informed = today.plan.orders(rng, today.book, second)
         if informed is not None:
             orders = joined([orders, informed])
         executions = execute(rng, today.book, orders, today.mirror)
+        executions = _reopening(executions, today.day.reopened(second, REOPENING_S), today.book)
+        positions = self._today.ledger.trade(
+            rng, executions.row, executions.size, executions.side, executions.kind, executions.burst >= 0
+        )
         prints, quotes = self._on_wire(executions, second)
-        prints, cancelled = self._with_cancels(rng, prints, executions)
-        self._record_truth(prints, executions, cancelled)
+        prints, cancelled, taken_back = self._with_cancels(rng, prints, positions)
+        self._record_truth(prints, executions, joined([positions, taken_back]), cancelled)
         self._orders_total += len(orders.row)
         quotes = self._wanted_quotes(quotes, executions, quoted, second)
         self._statistics.add(prints)
         return Batch(today.listing, prints, quotes, self._values(second), self._bars(second))
 
-    def _activity(self, second: int) -> float:
-        """Set row weights for the minute; returns the market's activity relative to its mean."""
+    def _weigh(self, second: int) -> None:
+        """Set the rows' weights for the minute."""
         minute = second // 60
         if minute != self._weights_minute:
             self._weights_minute = minute
             # As of the minute's beginning, wherever in it a run began.
             self._today.book.at(60 * minute)
-            weights = _row_weights(self._today.book, self._today.day.activity[minute])
-            self._cumulative = np.cumsum(weights)
+            self._cumulative = np.cumsum(row_weights(self._today.book))
             self._today.book.at(second)
-        return float(self._cumulative[-1])
 
     def _on_wire(self, executions: Executions, second: int) -> tuple[Prints, Quotes]:
         """Prints and the quotes before them, with their sequence numbers."""
@@ -257,42 +289,47 @@ class SeededMarket:
         return prints, quotes
 
     def _with_cancels(
-        self, rng: np.random.Generator, prints: Prints, executions: Executions
-    ) -> tuple[Prints, NDArray[np.int64]]:
-        """Add cancels of prints of the second before; returns the prints and, for the added ones, whom they cancel."""
-        before, self._before = self._before, (prints, executions)
+        self, rng: np.random.Generator, prints: Prints, positions: Positions
+    ) -> tuple[Prints, NDArray[np.int64], Positions]:
+        """Add cancels of prints of the second before; returns the prints and, for the added ones, whom they cancel and
+        what that does to positions."""
+        before, self._before = self._before, (prints, positions)
         count = 0 if before is None else int(rng.poisson(CANCEL_SHARE * len(before[0].q)))
         if before is None or not count or not len(prints.q) or not len(before[0].q):
-            return prints, np.empty(0, np.int64)
+            return prints, np.empty(0, np.int64), taken(positions, slice(0, 0))
         chosen = np.unique(rng.integers(0, len(before[0].q), count))
         chosen = chosen[before[0].condition[chosen] >= 209]
-        gone = taken(before[0], chosen)
-        codes = self._statistics.cancel_codes(gone)
+        gone, undone = taken(before[0], chosen), taken(before[1], chosen)
+        possible = self._today.ledger.cancelled(gone.contract, gone.size, undone)
+        gone, undone = taken(gone, possible), taken(undone, possible)
         # After everything else of this second, one millisecond later: a correction is nobody's tick.
         last = prints.t_ms[-1], prints.q[-1]
         cancels = gone._replace(
-            condition=codes,
-            t_ms=np.full(len(chosen), last[0]),
-            q=last[1] + 2 * np.arange(1, len(chosen) + 1),
+            condition=self._statistics.cancel_codes(gone),
+            t_ms=np.full(len(gone.q), last[0]),
+            q=last[1] + 2 * np.arange(1, len(gone.q) + 1),
         )
-        return joined([prints, cancels]), gone.q
+        return joined([prints, cancels]), gone.q, Positions(-undone.buyer, -undone.seller)
 
-    def _record_truth(self, prints: Prints, executions: Executions, cancelled: NDArray[np.int64]) -> None:
+    def _record_truth(
+        self, prints: Prints, executions: Executions, positions: Positions, cancelled: NDArray[np.int64]
+    ) -> None:
         if self.truth is None:
             return
         extra = len(cancelled)
-        tickers = self._today.listing.tickers
         pad = np.full(extra, -1)
         self.truth.add(
             Truth(
                 day=np.full(len(prints.q), self._today.day.session.date.toordinal() - EPOCH_ORDINAL, np.int32),
-                ticker=np.array([tickers[row] for row in prints.contract.tolist()]),
+                ticker=self._tickers[prints.contract],
                 q=prints.q,
                 side=np.append(executions.side, np.zeros(extra)).astype(np.int8),
                 kind=np.append(executions.kind, pad).astype(np.int8),
                 parent=np.append(executions.order + self._orders_total, pad),
                 leg=np.append(executions.leg, pad).astype(np.int8),
                 burst=np.append(executions.burst, pad).astype(np.int32),
+                buyer=positions.buyer,
+                seller=positions.seller,
                 cancels=np.append(np.zeros(len(executions.row), np.int64), cancelled),
             )
         )
@@ -344,6 +381,9 @@ class SeededMarket:
         day, at = self._today.day, self._stocks
         position = at * 86_400 + second
         seen = uniform(self.seed, _BAR_SEEN, position) < _SEEN_SHARE[at]
+        halted = day.halted(second)
+        if halted is not None:
+            seen &= ~halted[at]
         at, position = at[seen], position[seen]
         path: NDArray[np.float64] = day.open_usd[at] * np.exp(
             day.log_return[second : second + 2][:, at].astype(np.float64)
@@ -409,26 +449,31 @@ def _vvix(book: Book) -> float:
     return float(85.0 + 2.2 * (book.family()[list(VIX_FAMILY).index("I:VIX")] - 15.0))
 
 
-def _row_weights(book: Book, activity: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How often each contract trades; sums to the market's activity, about 1."""
-    forward = book.levels(book.slot_underlying, 0.0) * book.growth
-    deviation = np.log(book.strike / forward[book.slot]) / np.sqrt(book.theta[book.slot])
-    out_of_money = deviation * book.right > 0
-    near = np.exp(-0.5 * (deviation / 1.05) ** 2) + 0.004
-    days = book.years * 365.0
-    # Half of index volume expires today; single names trade the week.
-    soon = 1.0 / (days + 0.8) ** 1.15 + 0.004
-    open_now = np.where(book.years * 365 * 86_400 > 1.5, 1.0, 0.0)
-    weight = near * np.where(out_of_money, 1.35, 0.75) * (soon * open_now)[book.slot]
-    totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
-    # Trading goes where the interest is: what a contract would trade a day is held to some turns of what is open in it.
-    wanted = weight * (_WEIGHTS / _WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
-    turns = (TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2)[book.slot]
-    weight = weight / (1.0 + wanted / (turns * (book.listing.open_interest + OPEN_INTEREST_SMALL)))
-    totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
-    share = _WEIGHTS / _WEIGHTS.sum() * activity / totals
-    weights: NDArray[np.float64] = weight * share[book.underlying]
-    return weights
+def _reopening(executions: Executions, reopened: NDArray[np.bool_] | None, book: Book) -> Executions:
+    """Ordinary prints of what has just resumed trading carry the reopening's condition."""
+    if reopened is None:
+        return executions
+    fresh = reopened[book.underlying[executions.row]] & (executions.kind == OrderKind.PLAIN)
+    return executions._replace(condition=np.where(fresh, REOPENING, executions.condition).astype(np.int32))
+
+
+def _edges(date: dt.date, plan: Plan, listing: Listing) -> list[Edge]:
+    """The plan's informed traders as the truth tells of them."""
+    return [
+        Edge(
+            date=date.isoformat(),
+            burst=number,
+            underlying=CAST[burst.underlying].ticker,
+            ticker=listing.tickers[burst.row],
+            direction=burst.direction,
+            opening=burst.opening,
+            start_s=burst.start_s,
+            drift_start_s=burst.drift_start_s,
+            drift_end_s=burst.drift_end_s,
+            log_return=burst.log_return,
+        )
+        for number, burst in enumerate(plan.bursts)
+    ]
 
 
 def _mirror(listing: Listing) -> NDArray[np.int32]:

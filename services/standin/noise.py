@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BURSTS", "DAY", "ORDERS", "PATH", "stream", "uniform"]
+__all__ = ["ARRIVALS", "BURSTS", "DAY", "EVENTS", "ORDERS", "PATH", "stream", "uniform"]
 
 # Purposes of streams; equal purposes with equal positions give equal numbers.
-DAY, PATH, ORDERS, BURSTS = 0x10, 0x11, 0x12, 0x13
+DAY, PATH, ORDERS, BURSTS, ARRIVALS, EVENTS = range(0x10, 0x16)
 
 
 def stream(seed: int, purpose: int, *position: int) -> np.random.Generator:

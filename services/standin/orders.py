@@ -17,7 +17,7 @@ from services.standin.book import Book, TwoSided
 from services.standin.source import taken
 from services.standin.venues import MULTIPLE, VENUES, venue_of
 
-__all__ = ["Executions", "OrderKind", "Orders", "draw", "execute", "intensity"]
+__all__ = ["PRINTS_AN_ORDER", "Executions", "OrderKind", "Orders", "draw", "execute"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -134,20 +134,16 @@ class Executions(NamedTuple):
     burst: NDArray[np.int32]
 
 
-def intensity(seconds: int) -> NDArray[np.float64]:
-    """Orders of each second relative to the mean: most at the open, fewest at noon, many into the close."""
-    x = (np.arange(seconds + 1) + 0.5) / seconds
-    rate = 0.55 + 1.9 * (1 - x) ** 14 + 0.9 * x**9 + 0.5 * (2 * x - 1) ** 2
-    shape: NDArray[np.float64] = rate / rate.mean()
-    return shape
-
-
-def draw(rng: np.random.Generator, book: Book, cumulative: Floats, prints: float) -> Orders:
-    """Background orders of one second that make about `prints` prints; rows by their cumulative weights, (rows,)."""
-    count = int(rng.poisson(prints / PRINTS_AN_ORDER))
+def draw(rng: np.random.Generator, book: Book, cumulative: Floats, counts: Ints) -> Orders:
+    """Background orders of one second: `counts` of each underlying, (members,); rows by cumulative weights, (rows,)."""
+    count = int(counts.sum())
     chance = rng.random((7, count))
     flavour = np.searchsorted(_ORDER_CUMULATIVE, chance[0], side="right").clip(max=len(_FLAVOURS) - 1)
-    row = np.searchsorted(cumulative, chance[1] * cumulative[-1], side="right").clip(max=len(cumulative) - 1)
+    # An underlying's rows are adjacent: its part of the cumulative weights begins where the one before it ends.
+    ends = np.concatenate(([0.0], cumulative[book.last_row]))
+    owner = np.repeat(np.arange(len(counts)), counts)
+    place = ends[owner] + chance[1] * (ends[owner + 1] - ends[owner])
+    row = np.searchsorted(cumulative, place, side="right").clip(max=book.last_row[owner])
     kind, condition = _KIND[flavour], _CONDITION[flavour]
     # Index products have one venue: what would have been a sweep is a plain order.
     homebound = (kind == OrderKind.SWEEP) & ~MULTIPLE[book.underlying[row]]

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from services.standin.errors import StandInError
 from services.standin.market import SeededMarket
+from services.standin.scenario import PLAIN, scenario_of
 from services.standin.source import Source
 from services.standin.tape import Tape
+from services.standin.truth import TruthLog
 
-__all__ = ["SCENARIOS", "open_source"]
-
-# Scenarios of the seeded market by name. `plain` has informed bursts, some of which the underlying follows.
-SCENARIOS = ("plain",)
+__all__ = ["open_source"]
 
 
 def open_source(
@@ -24,8 +23,10 @@ def open_source(
     tape: Path | None = None,
     date: dt.date | None = None,
     underlying: str | None = None,
+    truth: TruthLog | None = None,
 ) -> Source:
-    """A tape when `tape` is given (with its date and underlying), else the market of `seed` from `start_ns`.
+    """A tape when `tape` is given (with its date and underlying), else the market of `seed` from `start_ns`, which
+    tells `truth` what it really was.
 
     Raises StandInError: a tape without date or underlying, a missing or damaged file, an unknown scenario, a start the
     calendar does not reach.
@@ -34,11 +35,13 @@ def open_source(
         if date is None or underlying is None:
             raise StandInError("a tape needs a date and an underlying")
         return Tape.open(tape, date, underlying)
-    if scenario is not None and scenario not in SCENARIOS:
-        raise StandInError(f"there is no scenario {scenario!r}; there is {', '.join(SCENARIOS)}")
     if seed < 0:
         raise StandInError(f"a seed is not negative, as {seed} is")
     try:
-        return SeededMarket(seed, start_ns)
+        chosen = scenario_of(scenario or PLAIN)
+    except LookupError as error:
+        raise StandInError(error.args[0]) from None
+    try:
+        return SeededMarket(seed, start_ns, scenario=chosen, truth=truth)
     except (LookupError, ValueError, OverflowError) as error:
         raise StandInError(f"the market cannot start at {start_ns} ns: {error}") from None

@@ -1,11 +1,12 @@
 """The market's ground truth: who was the aggressor, which prints were one order, what was informed. Never on the wire.
 
-One row a print, keyed like the wire's by (contract, q). Kept only on request: an hour of market is a million rows.
+One row a print, keyed like the wire's by (contract, q), and one an informed trader, with what their underlying then
+does. Kept only on request: an hour of market is a million rows.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,42 +14,76 @@ from numpy.typing import NDArray
 
 from services.standin.source import joined
 
-__all__ = ["Truth", "TruthLog"]
+__all__ = ["PART_ROWS", "Edge", "Truth", "TruthLog"]
+
+# With a sink, this many rows wait at most (sixty megabytes): eight to ten parts make a day of the whole tape.
+PART_ROWS = 1_000_000
 
 
 class Truth(NamedTuple):
     """Ground truth of prints in the order of `q`, (n,) each.
 
-    day: days since 1970 of the session; ticker: the contract's; side: +1 the buyer was the aggressor, -1 the seller;
-    kind: an OrderKind; parent: number of the order, unique within the day; leg: number within a spread, else -1;
-    burst: the informed trader's number within the day, else -1; cancels: q of the print this one cancels, else 0.
+    day: days since 1970 of the session; ticker: the contract's, in ASCII; side: +1 the buyer was the aggressor, -1 the
+    seller; kind: an OrderKind; parent: number of the order, unique within the day; leg: number within a spread, else
+    -1; burst: the informed trader's number within the day, else -1; buyer, seller: +1 opened a position, -1 closed one
+    (a cancel has both turned around); cancels: q of the print this one cancels, else 0.
     """
 
     day: NDArray[np.int32]
-    ticker: NDArray[np.str_]
+    ticker: NDArray[np.bytes_]
     q: NDArray[np.int64]
     side: NDArray[np.int8]
     kind: NDArray[np.int8]
     parent: NDArray[np.int64]
     leg: NDArray[np.int8]
     burst: NDArray[np.int32]
+    buyer: NDArray[np.int8]
+    seller: NDArray[np.int8]
     cancels: NDArray[np.int64]
 
 
-class TruthLog:
-    """Collects truth batch by batch; `table` gives it as one."""
+class Edge(NamedTuple):
+    """One informed trader: what they bought, and how far the underlying follows, evenly between two seconds of the
+    session; log_return is 0 where they knew nothing."""
 
-    def __init__(self) -> None:
+    date: str
+    burst: int
+    underlying: str
+    ticker: str
+    direction: int
+    opening: bool
+    start_s: int
+    drift_start_s: int
+    drift_end_s: int
+    log_return: float
+
+
+class TruthLog:
+    """Collects truth batch by batch; `table` gives it as one. A `sink` takes it away in parts as it comes."""
+
+    def __init__(self, sink: Callable[[Truth], None] | None = None) -> None:
+        self.edges: list[Edge] = []
+        self._sink = sink
         self._batches: list[Truth] = []
+        self._rows = 0
 
     def add(self, batch: Truth) -> None:
         """Take one batch."""
         self._batches.append(batch)
+        self._rows += len(batch.q)
+        if self._sink is not None and self._rows >= PART_ROWS:
+            self.flush()
+
+    def add_edges(self, edges: Sequence[Edge]) -> None:
+        """Take a day's informed traders."""
+        self.edges += edges
+
+    def flush(self) -> None:
+        """Hand what is kept to the sink."""
+        if self._sink is not None and self._batches:
+            self._sink(self.table())
+            self._batches, self._rows = [], 0
 
     def table(self) -> Truth:
-        """Everything so far."""
+        """Everything that is kept."""
         return joined(self._batches)
-
-    def write(self, path: Path) -> None:
-        """Write the table as an `.npz` archive of its columns."""
-        np.savez_compressed(path, **self.table()._asdict())

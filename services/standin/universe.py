@@ -99,6 +99,7 @@ class _Terms(NamedTuple):
     dailies: int
     weeklies: int
     monthlies: int
+    leaps: int
     strikes: int
     step_usd: float
 
@@ -106,21 +107,21 @@ class _Terms(NamedTuple):
 def _terms(member: Member) -> _Terms:
     match member.ticker:
         case "SPX":
-            return _Terms(8, 5, 10, 110, 5.0)
+            return _Terms(8, 5, 10, 5, 110, 5.0)
         case "SPY" | "QQQ":
-            return _Terms(8, 5, 9, 80, 1.0)
+            return _Terms(8, 5, 9, 5, 80, 1.0)
         case "NDX":
-            return _Terms(5, 3, 5, 70, 50.0)
+            return _Terms(5, 3, 5, 2, 70, 50.0)
         case "RUT":
-            return _Terms(5, 3, 5, 60, 5.0)
+            return _Terms(5, 3, 5, 2, 60, 5.0)
         case "IWM":
-            return _Terms(6, 4, 6, 56, 1.0)
+            return _Terms(6, 4, 6, 2, 56, 1.0)
         case "VIX":
-            return _Terms(0, 4, 7, 40, 0.5)
+            return _Terms(0, 4, 7, 0, 40, 0.5)
     steps = ((25.0, 0.5), (100.0, 1.0), (250.0, 2.5), (500.0, 5.0), (math.inf, 10.0))
     step = next(step for below, step in steps if member.level_usd < below)
     liquid = member.weight >= LIQUID_WEIGHT
-    return _Terms(0, 5 if liquid else 3, 5 if liquid else 4, 26 if liquid else 16, step)
+    return _Terms(0, 5, 5, 2, 26, step) if liquid else _Terms(0, 3, 4, 1, 16, step)
 
 
 # From here on an underlying has the denser chain of the twenty busiest names.
@@ -128,11 +129,19 @@ LIQUID_WEIGHT = 7.0
 # Strikes span this many standard deviations either side, plus wings on a coarse grid.
 SPAN_SIGMA = 3.5
 WINGS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.5)
+# Expiries further than the monthlies: in January, of the broadest products in June and December too.
+LEAPS_MONTHS, LEAPS_MONTHS_DENSE = frozenset({1}), frozenset({1, 6, 12})
+# From here on, half as many strikes.
+LEAPS_DAYS = 300
 AM_ROOTS = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW"}
 
 
-def list_contracts(seed: int, day: dt.date, levels: NDArray[np.float64], calendar: Calendar) -> Listing:
+def list_contracts(
+    seed: int, day: dt.date, levels: NDArray[np.float64], calendar: Calendar, density: int = 1
+) -> Listing:
     """What is listed on `day`, strikes around `levels` (one an underlying of CAST), open interest drawn from `seed`.
+
+    `density` times as many strikes an expiry are listed as usual.
 
     Open interest of a contract depends on seed, underlying and terms, hardly on the day, so that walls stay where they
     are from one morning to the next.
@@ -142,7 +151,7 @@ def list_contracts(seed: int, day: dt.date, levels: NDArray[np.float64], calenda
     for position, member in enumerate(CAST):
         for root, expiry in _expiries(member, day, ahead, calendar):
             days = max((expiry - day).days, 1)
-            strikes = _strikes(member, float(levels[position]), days)
+            strikes = _strikes(member, float(levels[position]), days, density)
             interest = _open_interest(seed, position, member, root, expiry, days, strikes, float(levels[position]))
             expiry_day = expiry.toordinal() - EPOCH_ORDINAL
             listed += (
@@ -168,7 +177,12 @@ def _expiries(member: Member, day: dt.date, ahead: list[dt.date], calendar: Cale
         return
     fridays = [date for date in ahead if date.weekday() >= 3 and _closes_week(date, calendar)]
     monthly_dates = [date for date in fridays if 15 <= _friday_of(date).day <= 21][: terms.monthlies]
-    dates = sorted({*ahead[: terms.dailies], *fridays[: terms.weeklies], *monthly_dates})
+    months = LEAPS_MONTHS_DENSE if terms.leaps > 2 else LEAPS_MONTHS
+    leaps = [
+        date for date in fridays
+        if 15 <= _friday_of(date).day <= 21 and date.month in months and date > monthly_dates[-1]
+    ][: terms.leaps]  # fmt: skip
+    dates = sorted({*ahead[: terms.dailies], *fridays[: terms.weeklies], *monthly_dates, *leaps})
     pm_root = AM_ROOTS.get(member.ticker, member.ticker)
     for date in dates:
         yield pm_root, date
@@ -196,13 +210,15 @@ def _is_vix_monthly(date: dt.date) -> bool:
     return friday.weekday() == 4 and 15 <= friday.day <= 21
 
 
-def _strikes(member: Member, level: float, days: int) -> NDArray[np.int64]:
+def _strikes(member: Member, level: float, days: int, density: int) -> NDArray[np.int64]:
     """Strikes in thousandths, ascending: an even ladder over a few standard deviations, and coarse wings."""
     terms = _terms(member)
+    room = terms.strikes * density // (2 if days > LEAPS_DAYS else 1)
+    finest = terms.step_usd / density
     span = level * min(SPAN_SIGMA * member.vol_annual * math.sqrt(days / 365.0), 0.6)
     # The finest multiple of the step, in the pattern 1-2-5, that does not need more strikes than the chain has.
     multiples = (step * 10**power for power in range(5) for step in (1, 2, 5))
-    step = terms.step_usd * next(m for m in multiples if 2 * span / (terms.step_usd * m) <= terms.strikes)
+    step = finest * next(m for m in multiples if 2 * span / (finest * m) <= room)
     # Round to the grid first: an even ladder keeps its strikes when the level moves a little overnight.
     low = max(math.floor((level - span) / step), 1)
     high = max(math.ceil((level + span) / step), low + 6)

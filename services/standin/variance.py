@@ -13,8 +13,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SESSIONS_A_YEAR", "SESSION_SHARE", "intraday_shape", "remaining_share", "years_of_variance"]
+__all__ = ["RATE", "SESSIONS_A_YEAR", "SESSION_SHARE", "intraday_shape", "remaining_share", "years_of_variance"]
 
+# The money market's, continuously compounded, the same for every term.
+RATE = 0.04
 SESSIONS_A_YEAR = 252.0
 SESSION_SHARE = 0.8
 

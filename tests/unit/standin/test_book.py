@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.core.calendar import Calendar
-from services.quant import black
+from services.quant import black, variance_index
 from services.standin.book import VIX_FAMILY, Book
+from services.standin.market import SeededMarket
 from services.standin.noise import uniform
-from services.standin.paths import Day, Drift, day_of, with_drifts
+from services.standin.paths import Day
 from services.standin.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
-from services.standin.universe import CAST, list_contracts, position_of
+from services.standin.universe import position_of
 from services.standin.variance import intraday_shape, remaining_share, years_of_variance
 
-DAY = dt.date(2025, 12, 15)
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    return SeededMarket(7)._today.book
 
 
 @pytest.fixture(scope="module")
-def calendar() -> Calendar:
-    return Calendar.load(DAY - dt.timedelta(days=190), DAY + dt.timedelta(days=480))
-
-
-@pytest.fixture(scope="module")
-def day(calendar: Calendar) -> Day:
-    session = calendar.session_on(DAY)
-    assert session is not None
-    return day_of(7, session, calendar)
-
-
-@pytest.fixture(scope="module")
-def book(day: Day, calendar: Calendar) -> Book:
-    return Book(7, day, list_contracts(7, DAY, day.open_usd, calendar), calendar)
+def day(book: Book) -> Day:
+    return book.day
 
 
 @given(theta=st.floats(1e-5, 1.5), rho=st.sampled_from([-0.7, -0.35, 0.65]), eta=st.sampled_from([0.75, 0.8, 0.9]))
@@ -84,29 +73,6 @@ def test_a_year_of_sessions_carries_a_year_of_variance() -> None:
     assert years_of_variance(np.array([251]), np.array([False]), 1.0)[0] == pytest.approx(1.0, abs=0.001)
 
 
-def test_realised_variance_agrees_with_implied(calendar: Calendar) -> None:
-    """Over sixty sessions SPX's one-minute returns realise about the session's share of its long-run variance."""
-    sessions = [session for session in calendar.sessions if session.date >= DAY][:60]
-    spx = position_of["SPX"]
-    squares = []
-    for session in sessions:
-        path = day_of(7, session, calendar).log_return[::60, spx].astype(float)
-        squares.append(np.sum(np.diff(path) ** 2))
-    realised = np.sqrt(np.mean(squares) * 252 / 0.8)
-    assert realised == pytest.approx(CAST[spx].vol_annual, rel=0.12)
-
-
-def test_days_lead_into_each_other(calendar: Calendar, day: Day) -> None:
-    following = day_of(7, calendar.next_after(day.session.close_ns), calendar)
-    gap = np.log(following.open_usd / day.levels(day.seconds))
-    assert np.all(np.abs(gap) < 6 * np.array([member.vol_annual for member in CAST]) / np.sqrt(252))
-    assert following.previous_close_usd == pytest.approx(day.levels(day.seconds), rel=0.05)
-
-
-def test_etfs_follow_their_index(day: Day) -> None:
-    assert np.array_equal(day.log_return[:, position_of["SPY"]], day.log_return[:, position_of["SPX"]])
-
-
 def test_volatility_falls_when_the_level_rises(book: Book, day: Day) -> None:
     vix_at = list(VIX_FAMILY).index("I:VIX")
     spx, vix = [], []
@@ -117,15 +83,6 @@ def test_volatility_falls_when_the_level_rises(book: Book, day: Day) -> None:
     slope = np.polyfit(np.diff(spx), np.diff(vix), 1)[0]
     assert -7 < slope < -3
     assert np.corrcoef(np.diff(spx), np.diff(vix))[0, 1] < -0.6
-
-
-def test_a_drift_moves_its_underlying_and_nothing_else(day: Day) -> None:
-    nvda = position_of["NVDA"]
-    moved = with_drifts(day, [Drift(nvda, 1000, 2000, 0.02)]).log_return - day.log_return
-    assert moved[999, nvda] == 0.0
-    assert moved[1500, nvda] == pytest.approx(0.01, rel=1e-3)
-    assert moved[-1, nvda] == pytest.approx(0.02, rel=1e-3)
-    assert np.count_nonzero(np.delete(moved, nvda, axis=1)) == 0
 
 
 def test_european_calls_and_puts_are_in_parity(book: Book) -> None:
@@ -179,6 +136,84 @@ def test_a_quote_depends_on_its_contract_and_time_only(book: Book) -> None:
     alone = book.quote(np.array([1234]), 0.25)
     together = book.quote(np.arange(2000), 0.25)
     assert [column[0] for column in alone] == [column[1234] for column in together]
+
+
+def test_every_smile_of_the_day_is_free_of_butterfly_and_calendar_arbitrage(book: Book) -> None:
+    """Total variance rises with expiry at every moneyness, and call prices are convex in strike, announcements
+    included: each underlying's slots, at the open, after a rate decision's hour and before the close."""
+    for second in (0, 16_300, 23_000):
+        book.at(second)
+        for who in range(0, book.slot_underlying.max() + 1, 7):
+            slots = np.flatnonzero((book.slot_underlying == who) & (book.years > 1e-4))
+            order = slots[np.argsort(book._settles[slots], kind="stable")]
+            theta = book.theta[order]
+            assert np.all(np.diff(theta) > 0)
+            row = int(np.flatnonzero(book.underlying == who)[0])
+            smile = Smile(book._row_smile.rho[row], book._row_smile.eta[row])
+            k = np.linspace(-1.0, 1.0, 81)[:, None] * np.sqrt(theta[-1])
+            w = total_variance_at(np.broadcast_to(k, (81, len(theta))), theta, smile)
+            assert np.all(np.diff(w, axis=1) >= -1e-12)
+            strikes = np.linspace(0.7, 1.3, 121)[:, None]
+            w = total_variance_at(np.log(np.broadcast_to(strikes, (121, len(theta)))), theta, smile)
+            price = black.price(1.0, strikes, 1.0, 1.0, np.sqrt(w), np.int8(1))
+            assert np.all(np.diff(price, 2, axis=0) > -1e-9)
+
+
+def test_calls_less_puts_is_the_forward_within_the_quotes(book: Book) -> None:
+    """Parity holds between what can be traded: no conversion and no reversal pays."""
+    book.at(5400)
+    listing = book.listing
+    rows = np.arange(listing.slices["SPX"].start, listing.slices["SPX"].stop)
+    calls = rows[listing.right[rows] > 0]
+    puts = np.array([listing.row_of[listing.tickers[row][:-9] + "P" + listing.tickers[row][-8:]] for row in calls])
+    call, put, slot = book.quote(calls, 0.0), book.quote(puts, 0.0), book.slot[calls]
+    forward = book.levels(book.underlying[calls], 0.0) * book.growth[slot]
+    fair = 100.0 * book.discount[slot] * (forward - book.strike[calls])
+    assert len(calls) > 1000
+    assert np.all(call.bid_cents - put.ask_cents < fair)
+    assert np.all(call.ask_cents - put.bid_cents > fair)
+
+
+def test_the_middle_of_a_quote_implies_the_models_volatility_within_the_spread(book: Book) -> None:
+    book.at(7200)
+    rows = np.arange(book.listing.slices["SPX"].start, book.listing.slices["SPX"].stop)
+    quote, (_, vol), slot = book.quote(rows, 0.0), book.value(rows, 0.0), book.slot[rows]
+    forward = book.levels(book.underlying[rows], 0.0) * book.growth[slot]
+    out = (book.right[rows] * (book.strike[rows] - forward) > 0) & (quote.bid_cents >= 50) & (book.years[slot] > 0.01)
+    low, high = (
+        black.implied_vol(
+            cents[out] / 100.0, forward[out], book.strike[rows][out], book.years[slot][out], book.discount[slot][out],
+            book.right[rows][out],
+        )[0]
+        for cents in (quote.bid_cents, quote.ask_cents)
+    )  # fmt: skip
+    assert np.count_nonzero(out) > 500
+    inside = (low <= vol[out]) & (vol[out] <= high)
+    # The middle is shifted by up to 15 % of the spread and rounded to the tick; the model's price stays inside.
+    assert np.mean(inside) > 0.99
+    assert np.median(np.abs(0.5 * (low + high) - vol[out])) < 0.005
+
+
+def test_the_published_vix_is_what_the_exchanges_formula_makes_of_the_chain(book: Book) -> None:
+    """Cboe's strip over the quoted SPX and SPXW chains nearest thirty days, against the published I:VIX."""
+    book.at(3600)
+    listing = book.listing
+    rows = np.arange(listing.slices["SPX"].start, listing.slices["SPX"].stop)
+    quote, years, variance = book.quote(rows, 0.0), [], []
+    for slot in np.unique(book.slot[rows]):
+        here = np.flatnonzero(book.slot[rows] == slot)
+        calls, puts = here[listing.right[rows[here]] > 0], here[listing.right[rows[here]] < 0]
+        if not 23 / 365 < book.years[slot] < 65 / 365:
+            continue
+        bids, asks = quote.bid_cents / 100.0, quote.ask_cents / 100.0
+        piece = variance_index.strip(
+            book.strike[rows[calls]], bids[calls], asks[calls], bids[puts], asks[puts],
+            float(book.years[slot]), 0.04,
+        )  # fmt: skip
+        years.append(float(book.years[slot]))
+        variance.append(piece.variance)
+    vix = variance_index.index(np.array(years), np.array(variance), 30.0)
+    assert vix == pytest.approx(book.family()[list(VIX_FAMILY).index("I:VIX")], rel=0.03)
 
 
 def test_hashed_numbers_are_uniform_and_repeatable() -> None:

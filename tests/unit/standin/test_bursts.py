@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pytest
 
-from services.core.calendar import Calendar
 from services.standin.book import Book
 from services.standin.bursts import Plan, plan_of
-from services.standin.orders import OrderKind, intensity
-from services.standin.paths import day_of
-from services.standin.universe import CAST, list_contracts
-
-DAY = dt.date(2025, 12, 15)
+from services.standin.informed import MOVES
+from services.standin.market import SeededMarket
+from services.standin.orders import OrderKind
+from services.standin.universe import CAST
 
 
 @pytest.fixture(scope="module")
 def book() -> Book:
-    calendar = Calendar.load(DAY - dt.timedelta(days=190), DAY + dt.timedelta(days=480))
-    session = calendar.session_on(DAY)
-    assert session is not None
-    day = day_of(11, session, calendar)
-    return Book(11, day, list_contracts(11, DAY, day.open_usd, calendar), calendar)
+    return SeededMarket(11)._today.book
 
 
 @pytest.fixture(scope="module")
 def plan(book: Book) -> Plan:
-    return plan_of(11, book, intensity(book.day.seconds))
+    return plan_of(SeededMarket(11).seed, book, book.day.morning.informed)
 
 
 def test_one_comes_every_couple_of_minutes_and_the_first_soon(plan: Plan) -> None:
@@ -72,16 +64,13 @@ def test_opening_bursts_buy_more_than_twice_the_open_interest(book: Book, plan: 
         assert premium >= 100_000
 
 
-def test_most_but_not_all_know_something_and_the_path_shows_it(plan: Plan) -> None:
+def test_most_but_not_all_know_something_and_their_drift_is_within_the_rules(book: Book, plan: Plan) -> None:
     informed = [burst for burst in plan.bursts if burst.informed]
     assert 0.5 < len(informed) / len(plan.bursts) < 0.8
-    assert len(plan.drifts) == len(informed)
-    for drift, burst in zip(plan.drifts, informed, strict=True):
-        assert drift.underlying == burst.underlying
-        assert np.sign(drift.log_return) == burst.direction
-        assert burst.start_s < drift.start_s <= drift.end_s
-        daily = CAST[burst.underlying].vol_annual / np.sqrt(252)
-        assert 0.3 * daily < abs(drift.log_return) < 1.6 * daily
+    for burst in informed:
+        assert np.sign(burst.log_return) == burst.direction
+        assert burst.start_s < burst.drift_start_s <= burst.drift_end_s
+        assert 0.02 < abs(burst.log_return) / book.day.morning.daily_sd[MOVES[burst.underlying]] <= 1.5
 
 
 def test_index_products_have_none(plan: Plan) -> None:

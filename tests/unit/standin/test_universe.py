@@ -15,7 +15,6 @@ from services.standin.listing import Listed, Listing, Underlying, settlement_ns
 from services.standin.market import SeededMarket
 from services.standin.sources import open_source
 from services.standin.tape import Tape
-from services.standin.truth import Truth, TruthLog
 from services.standin.universe import CAST, list_contracts
 
 from .conftest import DAY, write_tape
@@ -127,12 +126,26 @@ def test_the_command_line_chooses_a_tape_or_a_market(tmp_path: Path) -> None:
     assert night.clock_ns == ny_ns(dt.date(2026, 1, 5), 9, 30)  # the Monday after
 
 
+def test_leaps_reach_two_januaries_and_have_fewer_strikes(calendar: Calendar) -> None:
+    far = Calendar.load(MONDAY, MONDAY + dt.timedelta(days=1200))
+    listing = list_contracts(7, MONDAY, LEVELS, far)
+    for ticker in ("SPY", "NVDA"):
+        expiries, counts = np.unique(listing.expiry_day[listing.slices[ticker]], return_counts=True)
+        assert {day_of(dt.date(2027, 1, 15)), day_of(dt.date(2028, 1, 21))} <= set(expiries.tolist())
+        assert counts[-1] < counts[0]
+
+
+def test_four_times_the_density_is_nearly_four_times_the_contracts(calendar: Calendar, listing: Listing) -> None:
+    dense = list_contracts(7, MONDAY, LEVELS, calendar, density=4)
+    assert 3 < len(dense) / len(listing) < 4.5
+
+
 @pytest.mark.parametrize(
     ("asked", "named"),
     [
         ({"tape": Path("x")}, "date"),
         ({"tape": Path("nowhere"), "date": DAY, "underlying": "XYZ"}, "nowhere"),
-        ({"scenario": "bedlam"}, "bedlam"),
+        ({"scenario": "bedlam"}, "bedlam.*plain, calm, crash"),
         ({"seed": -1}, "-1"),
         ({"start_ns": 10**19}, str(10**19)),
     ],
@@ -140,14 +153,3 @@ def test_the_command_line_chooses_a_tape_or_a_market(tmp_path: Path) -> None:
 def test_a_wrong_wish_is_refused_by_name(asked: dict[str, object], named: str) -> None:
     with pytest.raises(StandInError, match=named):
         open_source(**asked)  # type: ignore[arg-type]
-
-
-def test_truth_is_written_and_read_back(tmp_path: Path) -> None:
-    log = TruthLog()
-    for q in (1, 2):
-        one = np.array([q])
-        log.add(Truth(one, np.array(["O:SPY251219C00650000"]), one, one, one, one, one, one, one))
-    log.write(tmp_path / "truth.npz")
-    with np.load(tmp_path / "truth.npz") as stored:
-        assert stored["q"].tolist() == [1, 2]
-        assert stored["ticker"].tolist() == ["O:SPY251219C00650000"] * 2

@@ -1,0 +1,59 @@
+"""How much trades, and in which contracts: mean rates of orders by underlying, and weights of the contracts. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.standin.book import Book
+from services.standin.informed import intensity
+from services.standin.orders import PRINTS_AN_ORDER
+from services.standin.paths import Day
+from services.standin.universe import CAST
+
+__all__ = ["PRINTS_A_SECOND", "BaseRate", "row_weights"]
+
+# Option prints a second on average: 8 million in 6.5 hours, the low end of what OPRA carries in 2025-26.
+PRINTS_A_SECOND = 350.0
+# At nine contracts a print. OPRA's 60 to 70 million a day over some 500 million open are an eighth of a turn; contracts
+# near their expiry turn over most, on their last day several times.
+CONTRACTS_A_DAY = 9 * PRINTS_A_SECOND * 23_400
+TURNS, TURNS_LAST_DAY = 0.4, 6.0
+# A contract in which nothing is open yet still trades.
+OPEN_INTEREST_SMALL = 50
+_WEIGHTS = np.array([member.weight for member in CAST])
+
+
+def row_weights(book: Book) -> NDArray[np.float64]:
+    """How often each contract trades relative to the others of its underlying."""
+    forward = book.levels(book.slot_underlying, 0.0) * book.growth
+    deviation = np.log(book.strike / forward[book.slot]) / np.sqrt(book.theta[book.slot])
+    out_of_money = deviation * book.right > 0
+    near = np.exp(-0.5 * (deviation / 1.05) ** 2) + 0.004
+    days = book.years * 365.0
+    # Half of index volume expires today; single names trade the week.
+    soon = 1.0 / (days + 0.8) ** 1.15 + 0.004
+    open_now = np.where(book.years * 365 * 86_400 > 1.5, 1.0, 0.0)
+    weight = near * np.where(out_of_money, 1.35, 0.75) * (soon * open_now)[book.slot]
+    totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
+    # Trading goes where the interest is: what a contract would trade a day is held to some turns of what is open in it.
+    wanted = weight * (_WEIGHTS / _WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
+    turns = (TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2)[book.slot]
+    weight = weight / (1.0 + wanted / (turns * (book.listing.open_interest + OPEN_INTEREST_SMALL)))
+    weights: NDArray[np.float64] = weight
+    return weights
+
+
+class BaseRate:
+    """Mean orders of each underlying in a second, (members,): its share of the tape, the hour, its wandering activity;
+    none while it is halted."""
+
+    def __init__(self, day: Day, intensity_factor: float) -> None:
+        self._day = day
+        self._shape = intensity(day.seconds)
+        self._orders = PRINTS_A_SECOND / PRINTS_AN_ORDER * intensity_factor * _WEIGHTS / _WEIGHTS.sum()
+
+    def __call__(self, second: int) -> NDArray[np.float64]:
+        rate: NDArray[np.float64] = self._orders * self._shape[second] * self._day.activity[second // 60]
+        halted = self._day.halted(second)
+        return rate if halted is None else np.where(halted, 0.0, rate)
