@@ -137,12 +137,12 @@ class Connection:
         """Say why, as far as the socket still takes it, and close."""
         if self._leaving or self.half_open:
             return
+        self._send_statuses()
         self._queue.append(frame)
         self._leave(code, reason)
 
     def dismiss(self) -> None:
         """There were too many connections, and this one goes."""
-        self._send_statuses()
         self.evict(Session.max_connections(), MAX_CONNECTIONS_REASON)
 
     @property
