@@ -25,7 +25,7 @@ from services.standin.server import StandIn
 from services.standin.tape import Tape
 from tests.unit.standin.conftest import DAY, write_tape
 
-__all__ = ["Event", "Feed", "Row", "Table", "of", "settings", "write_index_tape"]
+__all__ = ["INDEX_CALL", "Event", "Feed", "Row", "Table", "of", "settings", "write_index_tape"]
 
 Event = dict[str, Any]
 Off = Callable[[pytest.MonkeyPatch], dict[str, Any]]
