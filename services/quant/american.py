@@ -1,10 +1,8 @@
-"""American options by QD+: price and implied volatility for single names, where early exercise matters.
+"""American options: price and implied volatility for single names, where early exercise matters.
 
-The exercise boundary is the QD+ approximation of Li, "Analytical approximations for the critical stock prices of
-American options: a performance comparison" (2010). The early-exercise premium is then Kim's integral over that
-boundary ("The analytic valuation of American options", 1990), by twelve Gauss-Legendre nodes in the angle that makes
-both square-root ends smooth. Calls are puts by symmetry, C(S, K, r, q) = P(K, S, q, r) (McDonald & Schroder, 1998).
-Against exact values out-of-the-money vols are good to about 0.01 points at a year; in-the-money contracts near their
+The exercise boundary is the refined one of `exercise_boundary`; the early-exercise premium is Kim's integral over it
+("The analytic valuation of American options", 1990). Calls are puts by symmetry, C(S, K, r, q) = P(K, S, q, r)
+(McDonald & Schroder, 1998). Prices are good to 1e-7 of the strike at a year; in-the-money contracts near their
 exercise value have no well-posed vol under any method, so they take their pair's.
 
 Spot, strike and prices in dollars, rates continuous per year, `right` +1 call, -1 put. Discrete dividends enter as a
@@ -17,37 +15,20 @@ from numpy.typing import ArrayLike
 from services.quant.arrays import Floats, Signs, Statuses, rows_of
 from services.quant.black import ABOVE_MAXIMUM, BAD_INPUT, BAD_TIME, BELOW_INTRINSIC, OK
 from services.quant.black_kernels import otm_price_scaled
+from services.quant.exercise_boundary import DEGREE, NODES, boundary_at, boundary_limit, fit_boundary
 from services.quant.implied_vol import finish as european_vol
 from services.quant.jit import F64_IN, F64_OUT, I8_IN, U8_OUT, called, kernel
 from services.quant.special import INVERSE_SQRT_2PI, exp, log_ratio, norm_cdf
 
-# Newton steps on the boundary; 3 to 5 are taken from a neighbour's boundary, halvings keep the rest in the bracket.
-_BOUNDARY_STEPS_MAX = 60
-_BOUNDARY_TOLERANCE = 1e-9
 _VOL_STEPS_MAX = 80
 _VOL_MIN, _VOL_MAX = 1e-4, 10.0
-_VOL_TOLERANCE = 1e-10
-_PRICE_TOLERANCE = 1e-13
+# Of the last secant step, which leaves much less: the one before was of its square root.
+_VOL_TOLERANCE = 1e-9
 # Early exercise moves the European yield by less than this even at two years; 2**-22 of it is 1e-8.
 _YIELD_REACH = 0.05
 _YIELD_HALVINGS = 22
 # Below this rate (continuous, per year) early exercise of a put gains nothing that can be priced.
 _RATE_MIN = 1e-9
-# Share of time passed, share left, and weight of each quadrature node: sin**2, cos**2 and 2 sin cos times Gauss's.
-_NODES = (
-    (0.0002097207286159579, 0.999790279271384, 0.0010730254348021307),
-    (0.005660301300117085, 0.9943396986998829, 0.012602145332097414),
-    (0.03230500949427717, 0.9676949905057227, 0.04445868376550052),
-    (0.10142598485609562, 0.8985740151439043, 0.0963441837136268),
-    (0.22691367497797715, 0.7730863250220228, 0.15361626816916674),
-    (0.4022750493516924, 0.5977249506483077, 0.1919056935848062),
-    (0.5977249506483076, 0.40227504935169256, 0.1919056935848062),
-    (0.7730863250220229, 0.2269136749779771, 0.15361626816916674),
-    (0.8985740151439043, 0.10142598485609573, 0.09634418371362682),
-    (0.9676949905057227, 0.03230500949427721, 0.04445868376550055),
-    (0.9943396986998829, 0.005660301300117069, 0.012602145332097395),
-    (0.999790279271384, 0.00020972072861596272, 0.001073025434802143),
-)
 
 
 def price(
@@ -125,51 +106,7 @@ def implied_dividend_yield(
 
 
 @called
-def _exercise_boundary(k: float, t: float, r: float, q: float, vol: float, guess: float) -> float:
-    """QD+ critical spot of a put with `t` years left, for r > 0; between 0 and min(1, r/q) of the strike."""
-    v: float = vol * np.sqrt(t)
-    dr = exp(-r * t)
-    dq = exp(-q * t)
-    variance = vol * vol
-    omega = 2.0 * (r - q) / variance
-    # r / (1 - e**-rt), which is r/h of the paper, by its series where rt is small.
-    rt = r * t
-    rate_over_h = r / (1.0 - dr) if rt > 1e-5 else 1.0 / (t * (1.0 - 0.5 * rt * (1.0 - rt / 3.0)))
-    root: float = np.sqrt((omega - 1.0) * (omega - 1.0) + 8.0 * rate_over_h / variance)
-    exponent = -0.5 * (omega - 1.0 + root)
-    exponent_slope = 2.0 * rate_over_h * rate_over_h / (variance * root)
-    alpha = -2.0 * dr / (variance * root)
-    beta = alpha * (rate_over_h - exponent_slope / root) - exponent
-    low = 0.0
-    high = k * min(1.0, r / q) if q > 0.0 else k
-    s = min(max(guess, 1e-6 * high), high)
-    for _ in range(_BOUNDARY_STEPS_MAX):
-        d1 = log_ratio(s * dq, k * dr) / v + 0.5 * v
-        d2 = d1 - v
-        n1 = norm_cdf(-d1)
-        n2 = norm_cdf(-d2)
-        bell = INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1)
-        gap = k - s - (dr * k * n2 - dq * s * n1)
-        theta = r * k * dr * n2 - q * s * dq * n1 - v * s * dq * bell / (2.0 * t)
-        charm = -dq * (bell * ((r - q) / v - d2 / (2.0 * t)) + q * n1)
-        # Value matching with the corrected exponent; rises through zero once.
-        f = (1.0 - dq * n1) * s - beta * gap + alpha * theta / dr
-        slope = (1.0 - dq * n1) * (1.0 + beta) + dq * bell / v + alpha * charm / dr
-        if f > 0.0:
-            high = s
-        else:
-            low = s
-        following = s - f / slope
-        if not (low < following < high):
-            following = 0.5 * (low + high)
-        if abs(following - s) < _BOUNDARY_TOLERANCE * k:
-            return following
-        s = following
-    return s
-
-
-@called
-def _american_put(s: float, k: float, t: float, r: float, q: float, vol: float) -> float:
+def _american_put(s: float, k: float, t: float, r: float, q: float, vol: float, work: Floats) -> float:
     """Value of the American put; the European one where exercising early never pays (r <= 0)."""
     forward = s * exp((r - q) * t)
     total: float = vol * np.sqrt(t)
@@ -177,14 +114,16 @@ def _american_put(s: float, k: float, t: float, r: float, q: float, vol: float) 
     european: float = exp(-r * t) * (time_value + max(k - forward, 0.0))
     if r < _RATE_MIN:
         return european
-    boundary = _exercise_boundary(k, t, r, q, vol, 0.8 * k)
-    if s <= boundary:
+    places, coefficients = work[0], work[1]
+    fit_boundary(k, t, r, q, vol, places, coefficients)
+    if s <= places[DEGREE]:
         return k - s
+    limit = boundary_limit(k, r, q)
     premium = 0.0
-    for passed, left, weight in _NODES:
-        gone = passed * t
-        boundary = _exercise_boundary(k, left * t, r, q, vol, boundary)
-        v = vol * np.sqrt(gone)
+    for root_passed, root_left, weight in NODES:
+        gone = root_passed * root_passed * t
+        boundary = boundary_at(root_left, limit, coefficients)
+        v = total * root_passed
         dr = exp(-r * gone)
         dq = exp(-q * gone)
         d1 = log_ratio(s * dq, boundary * dr) / v + 0.5 * v
@@ -193,9 +132,49 @@ def _american_put(s: float, k: float, t: float, r: float, q: float, vol: float) 
 
 
 @called
-def american_value(s: float, k: float, t: float, r: float, q: float, vol: float, right: int) -> float:
-    """American call or put, for use inside other kernels."""
-    return _american_put(k, s, t, q, r, vol) if right > 0 else _american_put(s, k, t, r, q, vol)
+def _american_value(s: float, k: float, t: float, r: float, q: float, vol: float, right: int, work: Floats) -> float:
+    """American call or put; `work` is (2, DEGREE + 1) of scratch."""
+    return _american_put(k, s, t, q, r, vol, work) if right > 0 else _american_put(s, k, t, r, q, vol, work)
+
+
+@called
+def _american_vol(
+    p: float, s: float, k: float, t: float, r: float, q: float, right: int, work: Floats
+) -> tuple[float, int]:
+    """(vol, status) by secants inside a bracket, from the vol that makes the European option worth the price."""
+    if p <= right * (s - k):
+        return np.nan, BELOW_INTRINSIC
+    forward = s * exp((r - q) * t)
+    discount = exp(-r * t)
+    european, european_status = european_vol(p, forward, k, t, discount, right)
+    # An American option is worth at least the European, so its vol is at most that; a hair more for the rounding.
+    low = _VOL_MIN
+    high = min(european * 1.000001, _VOL_MAX) if european_status == OK else _VOL_MAX
+    vol = high
+    gap = _american_value(s, k, t, r, q, vol, right, work) - p
+    if gap < 0.0:
+        return np.nan, ABOVE_MAXIMUM
+    total: float = vol * np.sqrt(t)
+    d1 = log_ratio(forward, k) / total + 0.5 * total
+    slope = discount * forward * INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1) * np.sqrt(t)
+    for _ in range(_VOL_STEPS_MAX):
+        following = vol - gap / slope if slope > 0.0 else low
+        if not (low < following < high):
+            following = np.sqrt(low * high)
+        step = following - vol
+        if abs(step) < _VOL_TOLERANCE:
+            vol = following
+            break
+        moved = _american_value(s, k, t, r, q, following, right, work) - p
+        slope = (moved - gap) / step
+        vol, gap = following, moved
+        if gap > 0.0:
+            high = vol
+        else:
+            low = vol
+    if low == _VOL_MIN and vol < 2.0 * _VOL_MIN:
+        return np.nan, BELOW_INTRINSIC
+    return vol, OK
 
 
 @kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, I8_IN, F64_OUT)
@@ -209,12 +188,14 @@ def _price_rows(
     right: Signs,
     out: Floats,
 ) -> None:
+    work = np.empty((2, DEGREE + 1))
     for j in range(out.shape[0]):
         ok = (0.0 < spot[j] < np.inf) & (0.0 < strike[j] < np.inf) & (0.0 < years[j] < np.inf) & (right[j] != 0)
         ok &= (0.0 < vol[j] < np.inf) & (abs(rate[j]) < 1.0) & (abs(dividend_yield[j]) < 1.0)
         out[j] = np.nan
         if ok:
-            out[j] = american_value(spot[j], strike[j], years[j], rate[j], dividend_yield[j], vol[j], right[j])
+            s, k, t, r, q = spot[j], strike[j], years[j], rate[j], dividend_yield[j]
+            out[j] = _american_value(s, k, t, r, q, vol[j], right[j], work)
 
 
 @kernel(F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, I8_IN, F64_OUT, U8_OUT)
@@ -229,6 +210,7 @@ def _implied_vol_rows(
     vol: Floats,
     status: Statuses,
 ) -> None:
+    work = np.empty((2, DEGREE + 1))
     for j in range(vol.shape[0]):
         vol[j] = np.nan
         p, s, k, t, r, q = price[j], spot[j], strike[j], years[j], rate[j], dividend_yield[j]
@@ -239,41 +221,4 @@ def _implied_vol_rows(
         if not (0.0 < t < np.inf):
             status[j] = BAD_TIME
             continue
-        # An American option is worth more than the European, so its vol is below the one that prices the European.
-        discount = exp(-r * t)
-        european, european_status = european_vol(p, s * exp((r - q) * t), k, t, discount, right[j])
-        low = _VOL_MIN
-        high = _VOL_MAX
-        if european_status == OK:
-            high = min(european * 1.000001, _VOL_MAX)
-            if american_value(s, k, t, r, q, 0.8 * european, right[j]) < p:
-                low = 0.8 * european
-        f_low = american_value(s, k, t, r, q, low, right[j]) - p
-        f_high = american_value(s, k, t, r, q, high, right[j]) - p
-        if f_low >= 0.0:
-            status[j] = BELOW_INTRINSIC
-            continue
-        if f_high <= 0.0:
-            status[j] = ABOVE_MAXIMUM
-            continue
-        status[j] = OK
-        middle = high
-        side = 0
-        for _ in range(_VOL_STEPS_MAX):
-            # Price against vol is nearly straight once vol is known to a factor of two: halve first, then Illinois.
-            wide = high > 2.0 * low
-            middle = np.sqrt(low * high) if wide else (low * f_high - high * f_low) / (f_high - f_low)
-            f = american_value(s, k, t, r, q, middle, right[j]) - p
-            if f > 0.0:
-                f_low = 0.5 * f_low if side == 1 and not wide else f_low
-                high = middle
-                f_high = f
-                side = 1
-            else:
-                f_high = 0.5 * f_high if side == -1 and not wide else f_high
-                low = middle
-                f_low = f
-                side = -1
-            if high - low < _VOL_TOLERANCE or abs(f) < _PRICE_TOLERANCE * p:
-                break
-        vol[j] = middle
+        vol[j], status[j] = _american_vol(p, s, k, t, r, q, right[j], work)
