@@ -42,11 +42,12 @@ class Arrivals:
         self._blocks: list[NDArray[np.int64]] = []
         self._excited: NDArray[np.float64] | None = None
 
-    def counts(self, second: int) -> NDArray[np.int64]:
-        """Orders that come in this second, (members,)."""
+    def counts(self, second: int, span_s: int = 1) -> NDArray[np.int64]:
+        """Orders that come in this second, (members,), or in the `span_s` seconds of a minute that begin with it."""
         while len(self._blocks) <= second // BLOCK_S:
             self._blocks.append(self._block(len(self._blocks)))
-        counts: NDArray[np.int64] = self._blocks[second // BLOCK_S][second % BLOCK_S]
+        first = second % BLOCK_S
+        counts: NDArray[np.int64] = self._blocks[second // BLOCK_S][first : first + span_s].sum(axis=0)
         return counts
 
     def _block(self, minute: int) -> NDArray[np.int64]:

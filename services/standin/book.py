@@ -25,7 +25,7 @@ from services.standin.valuation import YEAR_NS, Shown, shown
 from services.standin.variance import RATE, intraday_shape, remaining_share, years_of_variance
 from services.standin.venues import venue_of
 
-__all__ = ["VIX_FAMILY", "Book", "TwoSided"]
+__all__ = ["VIX_EVERY_S", "VIX_FAMILY", "Book", "TwoSided"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.integer]
@@ -34,6 +34,7 @@ SPX, VIX = position_of["SPX"], position_of["VIX"]
 # Calendar days each member of the family looks ahead.
 VIX_FAMILY = {"I:VIX1D": 1, "I:VIX9D": 9, "I:VIX": 30, "I:VIX3M": 93, "I:VIX6M": 182, "I:VIX1Y": 365}
 _HORIZONS = np.array(list(VIX_FAMILY.values())) / 365.0
+VIX_EVERY_S = 15
 _VIX_AT = list(VIX_FAMILY).index("I:VIX")
 
 
@@ -82,15 +83,24 @@ class TwoSided(NamedTuple):
 
 
 class Book:
-    """All contracts of one day at one second. Move it with `at`; then ask for values, quotes and greeks.
+    """All contracts of one day at one second, and through the `span_s` seconds that begin with it, over which levels
+    are interpolated. Move it with `at`; then ask for values, quotes and greeks.
 
     Contracts of one underlying and settlement share a *slot*: forward, discount and variance are worked out a slot.
     """
 
     def __init__(
-        self, seed: int, day: Day, listing: Listing, calendar: Calendar, schedule: Schedule, scenario: Scenario
+        self,
+        seed: int,
+        day: Day,
+        listing: Listing,
+        calendar: Calendar,
+        schedule: Schedule,
+        scenario: Scenario,
+        span_s: int = 1,
     ) -> None:
         self.day, self.listing, self._seed, self._schedule = day, listing, seed, schedule
+        self.span_s = span_s
         self._long_vol = VOLS * scenario.vol_scale * np.where(_IS_BROAD, scenario.long_ratio, 1.0)
         self.underlying = listing.underlying.astype(np.intp)
         self.strike = listing.strike_mills / 1000.0
@@ -107,7 +117,7 @@ class Book:
         self._row_smile = Smile(_RHO[self.underlying], _ETA[self.underlying])
         self._american = _AMERICAN[self.underlying]
         self._lumps = np.zeros(len(first))
-        self._announced = -1
+        self._announced = self._family_block = -1
         self.second = -1
         self.at(0)
 
@@ -120,7 +130,7 @@ class Book:
         self.vols = self.day.vols(second)
         self.halted = self.day.halted(second)
         self._levels = self._with_vix(self.day.levels(second))
-        following = min(second + 1, self.day.seconds)
+        following = min(second + self.span_s, self.day.seconds)
         self._levels_next = self.day.levels(following)
         self._levels_next[VIX] = self._levels[VIX]
         of = self.slot_underlying
@@ -136,13 +146,13 @@ class Book:
         self.growth = np.exp(self.carry * self.years)
 
     def levels(self, underlying: Rows, fraction: Floats | float) -> Floats:
-        """Level of each underlying at a fraction of the present second."""
+        """Level of each underlying at a fraction of the present span."""
         low, high = self._levels[underlying], self._levels_next[underlying]
         level: Floats = low + (high - low) * fraction
         return level
 
     def value(self, rows: Rows, fraction: Floats | float) -> tuple[Floats, Floats]:
-        """(model value in USD, volatility a calendar year) of contracts at a fraction of the present second."""
+        """(model value in USD, volatility a calendar year) of contracts at a fraction of the present span."""
         slot = self.slot[rows]
         spot = self.levels(self.underlying[rows], fraction)
         forward, strike, right = spot * self.growth[slot], self.strike[rows], self.right[rows]
@@ -211,10 +221,14 @@ class Book:
         return self._lumps
 
     def _with_vix(self, levels: Floats) -> Floats:
-        theta = total_variance_atm(np.full(len(_HORIZONS), self.vols[SPX]), self._long_vol[SPX : SPX + 1], _HORIZONS)
-        self._event_variance()
-        theta = theta + self._family_lumps
-        self._family = 100.0 * swap_volatility(theta, _HORIZONS, float(_RHO[SPX]), float(_ETA[SPX]))
+        """The levels with VIX's, which is published, and traded on, every fifteen seconds."""
+        block = self.second // VIX_EVERY_S
+        if block != self._family_block:
+            self._family_block = block
+            self._event_variance()
+            vol = np.full(len(_HORIZONS), self.day.vols(block * VIX_EVERY_S)[SPX])
+            theta = total_variance_atm(vol, self._long_vol[SPX : SPX + 1], _HORIZONS) + self._family_lumps
+            self._family = 100.0 * swap_volatility(theta, _HORIZONS, float(_RHO[SPX]), float(_ETA[SPX]))
         levels[VIX] = self._family[_VIX_AT]
         return levels
 

@@ -65,8 +65,8 @@ class Plan(NamedTuple):
     contracts: NDArray[np.int64]
 
     def orders(self, rng: np.random.Generator, book: Book, second: int) -> Orders | None:
-        """The informed orders of a second, sized by the quotes they meet; None when there are none."""
-        low, high = np.searchsorted(self.second, (second, second + 1))
+        """The informed orders of the span from a second on, sized by the quotes they meet; None without any."""
+        low, high = np.searchsorted(self.second, (second, second + book.span_s))
         if low == high:
             return None
         at = np.arange(low, high)
@@ -75,8 +75,8 @@ class Plan(NamedTuple):
             at = at[~book.halted[book.underlying[self.row[at]]]]
         row = self.row[at]
         count = len(row)
-        ms = np.floor(rng.random(count) * 700).astype(np.int64)
-        quote = book.quote(row, ms / 1000.0)
+        ms = 1000 * (self.second[at] - second) + np.floor(rng.random(count) * 700).astype(np.int64)
+        quote = book.quote(row, ms / (1000.0 * book.span_s))
         by_premium = np.ceil(self.premium_usd[at] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
         size = np.where(self.contracts[at] > 0, self.contracts[at], by_premium)
         is_sweep = self.kind[at] == OrderKind.SWEEP

@@ -18,7 +18,8 @@ from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar, Session, ny_date
 from services.standin.activity import BaseRate, row_weights
 from services.standin.arrivals import Arrivals
-from services.standin.book import VIX_FAMILY, Book
+from services.standin.bars import stock_bars
+from services.standin.book import VIX_EVERY_S, VIX_FAMILY, Book
 from services.standin.bursts import Plan, plan_of
 from services.standin.dealers import hedged
 from services.standin.events import schedule_of
@@ -54,8 +55,8 @@ REOPENING = 210
 # SPX, NDX and RUT are published every second, the volatility indices every fifteen.
 FAST_INDICES = ("I:SPX", "I:NDX", "I:RUT")
 SLOW_INDICES = (*VIX_FAMILY, "I:VVIX")
-SLOW_EVERY_S = 15
-_QUOTE_MS, _BAR_NOISE, _BAR_SEEN = 16, 17, 18
+# Salt of the hashed instants of quotes; `book.py` has the lower ones.
+_QUOTE_MS = 16
 
 
 class _Session(NamedTuple):
@@ -75,7 +76,9 @@ class SeededMarket:
     """A market for a seed and a scenario. `start_ns` may lie anywhere; outside a session the clock begins at the next
     open, and without it where the scenario does.
 
-    intensity scales how many orders arrive, density how many strikes are listed; keep_truth fills `truth` with a row a
+    intensity scales how many orders arrive, density how many strikes are listed; span_s (1 to 60, a divisor of 60) is
+    how many seconds are made at once: many are cheaper, levels move in straight lines through them, and a bar is as
+    long; the same orders come, with other particulars. keep_truth fills `truth` with a row a
     print, or a log that is handed in does.
     """
 
@@ -87,12 +90,14 @@ class SeededMarket:
         scenario: Scenario | str = PLAIN,
         intensity: float = 1.0,
         density: int = 1,
+        span_s: int = 1,
         keep_truth: bool = False,
         truth: TruthLog | None = None,
     ) -> None:
         self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
         self.seed = self.scenario.identity(seed)
-        self.quantum_ns = SECOND_NS
+        self.quantum_ns = span_s * SECOND_NS
+        self._span_s = span_s
         self.index_tickers = (*FAST_INDICES, *SLOW_INDICES)
         self._stocks = np.array([at for at, member in enumerate(CAST) if not member.is_index])
         self.stock_tickers = tuple(CAST[at].ticker for at in self._stocks)
@@ -141,7 +146,7 @@ class SeededMarket:
         until = min(self._clock_ns + step_ns, session.close_ns)
         while self._made_ns < until:
             self._pending.append(self._second(quoted))
-            self._made_ns += SECOND_NS
+            self._made_ns += self.quantum_ns
         self._clock_ns = until
         return self._released(until // NS_PER_MS)
 
@@ -209,7 +214,7 @@ class SeededMarket:
         if yesterday is not None:
             listing = yesterday.ledger.carried(yesterday.listing.tickers, listing)
         day = hedged(day, listing, self.scenario)
-        book = Book(self.seed, day, listing, self._calendar, self._schedule, self.scenario)
+        book = Book(self.seed, day, listing, self._calendar, self._schedule, self.scenario, self._span_s)
         plan = plan_of(self.seed, book, day.morning.informed)
         book.at(0)
         family = np.append(book.family(), _vvix(book))
@@ -221,23 +226,23 @@ class SeededMarket:
             self.truth.add_edges(_edges(session.date, plan, listing))
         self._statistics = DayStatistics(len(listing))
         self._clock_ns = clock_ns
-        # Whole seconds: what is made of the second the clock is in comes after the clock.
-        self._made_ns = session.open_ns + (clock_ns - session.open_ns) // SECOND_NS * SECOND_NS
+        # Whole spans: what is made of the span the clock is in comes after the clock.
+        self._made_ns = session.open_ns + (clock_ns - session.open_ns) // self.quantum_ns * self.quantum_ns
         self._orders_total = 0
         self._weights_minute = -1
         self._pending: deque[Batch] = deque()
         self._before: tuple[Prints, Positions] | None = None
 
-    # One second
+    # One span
 
     def _second(self, quoted: NDArray[np.int32]) -> Batch:
-        """Everything that happens in the second that begins at `_made_ns`."""
+        """Everything that happens in the span that begins at `_made_ns`."""
         today = self._today
         second = (self._made_ns - today.day.session.open_ns) // SECOND_NS
         today.book.at(second)
         rng = stream(self.seed, ORDERS, today.day.session.date.toordinal(), second)
         self._weigh(second)
-        orders = draw(rng, today.book, self._cumulative, today.arrivals.counts(second))
+        orders = draw(rng, today.book, self._cumulative, today.arrivals.counts(second, self._span_s))
         informed = today.plan.orders(rng, today.book, second)
         if informed is not None:
             orders = joined([orders, informed])
@@ -252,7 +257,8 @@ class SeededMarket:
         self._orders_total += len(orders.row)
         quotes = self._wanted_quotes(quotes, executions, quoted, second)
         self._statistics.add(prints)
-        return Batch(today.listing, prints, quotes, self._values(second), self._bars(second))
+        bars = stock_bars(self.seed, today.day, self._stocks, second, self._span_s)
+        return Batch(today.listing, prints, quotes, self._values(second), bars)
 
     def _weigh(self, second: int) -> None:
         """Set the rows' weights for the minute."""
@@ -337,12 +343,13 @@ class SeededMarket:
     def _wanted_quotes(
         self, before_prints: Quotes, executions: Executions, quoted: NDArray[np.int32], second: int
     ) -> Quotes:
-        """Quotes of the contracts somebody asked for: one of their own a second, and one before each print."""
+        """Quotes of the contracts somebody asked for: one of their own a span, and one before each print."""
         if not len(quoted):
             return taken(before_prints, slice(0, 0))
         rows = quoted.astype(np.int64)
-        ms = np.floor(1000 * uniform(self.seed, _QUOTE_MS, rows * 86_400 + second)).astype(np.int64)
-        quote = self._today.book.quote(rows, ms / 1000.0)
+        span_ms = 1000 * self._span_s
+        ms = np.floor(span_ms * uniform(self.seed, _QUOTE_MS, rows * 86_400 + second)).astype(np.int64)
+        quote = self._today.book.quote(rows, ms / span_ms)
         own = Quotes(
             quoted,
             quote.bid_venue,
@@ -360,8 +367,8 @@ class SeededMarket:
         return taken(both, np.argsort(both.q, kind="stable"))
 
     def _values(self, second: int) -> Values:
-        """Index levels at the beginning of the second."""
-        slow = second % SLOW_EVERY_S == 0
+        """Index levels at the beginning of the span."""
+        slow = second % VIX_EVERY_S == 0
         count = len(self.index_tickers) if slow else len(FAST_INDICES)
         t_ms = self._today.day.session.open_ns // NS_PER_MS + second * 1000
         return Values(
@@ -375,42 +382,6 @@ class SeededMarket:
         fast = book.levels(np.array([position_of[ticker.removeprefix("I:")] for ticker in FAST_INDICES]), 0.0)
         levels = np.concatenate((fast, book.family(), np.array([_vvix(book)])))
         return np.round(levels, 2)
-
-    def _bars(self, second: int) -> Bars:
-        """One-second bars of the stocks that traded, at the end of the second."""
-        day, at = self._today.day, self._stocks
-        position = at * 86_400 + second
-        seen = uniform(self.seed, _BAR_SEEN, position) < _SEEN_SHARE[at]
-        halted = day.halted(second)
-        if halted is not None:
-            seen &= ~halted[at]
-        at, position = at[seen], position[seen]
-        path: NDArray[np.float64] = day.open_usd[at] * np.exp(
-            day.log_return[second : second + 2][:, at].astype(np.float64)
-        )
-        wiggle = 0.0001 * uniform(self.seed, _BAR_NOISE, position)
-        cents = np.round(path, 2)
-        high = np.maximum(np.round(path.max(axis=0) * (1 + wiggle), 2), cents.max(axis=0))
-        low = np.minimum(np.round(path.min(axis=0) * (1 - wiggle), 2), cents.min(axis=0))
-        volume = 100 + np.floor(_SHARES_A_SECOND[at] * 2 * uniform(self.seed, _BAR_NOISE + 8, position)).astype(
-            np.int64
-        )
-        # The day's volume and average so far follow from time alone, as a bar must not depend on when a run began.
-        day_volume = np.floor(_SHARES_A_SECOND[at] * _SEEN_SHARE[at] * (second + 1)).astype(np.int64) + volume
-        start = day.session.open_ns // NS_PER_MS + second * 1000
-        return Bars(
-            symbol=np.flatnonzero(seen).astype(np.int32),
-            open=cents[0],
-            high=high,
-            low=low,
-            close=cents[1],
-            volume=volume,
-            day_open=np.round(day.open_usd[at], 2),
-            day_volume=day_volume,
-            day_vwap=np.round(0.5 * (day.open_usd[at] + path[1]), 4),
-            start_ms=np.full(len(at), start, np.int64),
-            end_ms=np.full(len(at), start + 1000, np.int64),
-        )
 
     # Handing out
 
@@ -434,10 +405,6 @@ class SeededMarket:
 
 # Beyond this a contract moves with its underlying and its volatility cannot be told.
 SILENT_DELTA = 0.985
-_WEIGHTS = np.array([member.weight for member in CAST])
-# Busy names trade every second, quiet ones every few.
-_SEEN_SHARE: NDArray[np.float64] = np.clip(0.2 + _WEIGHTS / 10.0, 0.0, 1.0)
-_SHARES_A_SECOND = 40.0 + 40.0 * _WEIGHTS
 
 
 def _cents(usd: float) -> float:

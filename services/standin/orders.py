@@ -1,4 +1,4 @@
-"""What arrives at the exchanges in one second: orders, executed into prints, with the truth beside them. Pure.
+"""What arrives at the exchanges in one span of the book, a second as a rule, with the truth beside it. Pure.
 
 An order is one decision of one trader; a print is one execution. A sweep is one order with a print on each of three to
 eight venues within 200 ms; a spread is one order with a print a leg. Shares by print follow massive.md 11.4: about 45 %
@@ -98,7 +98,7 @@ _STRUCTURE_CUMULATIVE = np.cumsum([0.62, 0.18, 0.13, 0.07])
 
 
 class Orders(NamedTuple):
-    """Orders of one second, (n,) each. side: +1 buys, -1 sells. ms: in the second. burst: -1 or an informed one's."""
+    """Orders of one span, (n,) each. side: +1 buys, -1 sells. ms: in the span. burst: -1 or an informed one's."""
 
     kind: NDArray[np.int8]
     condition: NDArray[np.int32]
@@ -110,9 +110,9 @@ class Orders(NamedTuple):
 
 
 class Executions(NamedTuple):
-    """Prints of one second in time order, (n,) each, with quote and truth.
+    """Prints of one span in time order, (n,) each, with quote and truth.
 
-    order counts orders of the second; leg is -1 outside spreads, else the leg's number. Prices in cents.
+    order counts orders of the span; leg is -1 outside spreads, else the leg's number. Prices in cents.
     """
 
     row: NDArray[np.int32]
@@ -135,7 +135,7 @@ class Executions(NamedTuple):
 
 
 def draw(rng: np.random.Generator, book: Book, cumulative: Floats, counts: Ints) -> Orders:
-    """Background orders of one second: `counts` of each underlying, (members,); rows by cumulative weights, (rows,)."""
+    """Background orders of one span: `counts` of each underlying, (members,); rows by cumulative weights, (rows,)."""
     count = int(counts.sum())
     chance = rng.random((7, count))
     flavour = np.searchsorted(_ORDER_CUMULATIVE, chance[0], side="right").clip(max=len(_FLAVOURS) - 1)
@@ -165,7 +165,7 @@ def draw(rng: np.random.Generator, book: Book, cumulative: Floats, counts: Ints)
         row=row.astype(np.int32),
         side=np.where(chance[3] < 0.5, 1, -1).astype(np.int8),
         size=np.clip(size, 1, SIZE_MAX).astype(np.int64),
-        ms=np.floor(chance[4] * (1000 - SWEEP_MS)).astype(np.int64)
+        ms=np.floor(chance[4] * (1000 * book.span_s - SWEEP_MS)).astype(np.int64)
         + np.floor(chance[5] * SWEEP_MS).astype(np.int64) * (kind != OrderKind.SWEEP),
         burst=np.full(count, -1, np.int32),
     )
@@ -197,7 +197,7 @@ def execute(rng: np.random.Generator, book: Book, orders: Orders, mirror: NDArra
     gap = rng.random(count) * (SWEEP_MS / VENUES_MAX)
     ms = orders.ms[order] + np.where(sweeping, np.floor(gap[order] * child), 0).astype(np.int64)
 
-    quote = book.quote(row, ms / 1000.0)
+    quote = book.quote(row, ms / (1000.0 * book.span_s))
     # A sweep that is larger than the first quotes eats through them: the quote it meets moves away from it.
     eaten = np.where(sweeping, child // 3, 0) * quote.tick_cents
     quote = quote._replace(
