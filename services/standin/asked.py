@@ -185,8 +185,10 @@ def _takes(field: str, annotation: Any) -> str:
 def _shown(field: str, default: Any) -> str:
     if isinstance(default, bool):
         return "yes" if default else "no"
-    if isinstance(default, tuple | frozenset):
+    if isinstance(default, frozenset):
         return "+".join(sorted(default))
+    if isinstance(default, tuple):
+        return "+".join(default)
     return f"{default:g}s" if field.endswith("_s") else str(default)
 
 

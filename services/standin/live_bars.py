@@ -99,7 +99,7 @@ class _Maker:
 
     def due(self, until_ms: int | None) -> list[_Window]:
         """The windows that ended by `until_ms`, all of them for None."""
-        if not self._waiting or (until_ms is not None and self._waiting[0].ticks.t_ms[0] + self.width_ms > until_ms):
+        if not self._waiting or (until_ms is not None and self._first_end_ms() > until_ms):
             return []
         symbol = np.concatenate([keyed.symbol for keyed in self._waiting])
         ticks = joined([keyed.ticks for keyed in self._waiting])
@@ -111,6 +111,11 @@ class _Maker:
             self._window(at_ms, symbol[over & (start == at_ms)], taken(ticks, over & (start == at_ms)))
             for at_ms in np.unique(start[over]).tolist()
         ]
+
+    def _first_end_ms(self) -> int:
+        """When the earliest window that waits ends."""
+        first_ms = int(self._waiting[0].ticks.t_ms[0])
+        return first_ms // self.width_ms * self.width_ms + self.width_ms
 
     def _window(self, start_ms: int, symbol: NDArray[np.int32], ticks: Ticks) -> _Window:
         order = np.argsort(symbol, kind="stable")
