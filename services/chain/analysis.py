@@ -7,36 +7,23 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from services.chain.exposures import Profile, exposures
+from services.chain.flow import FlowPositions
 from services.chain.freshness import GIVEN, quote_time
 from services.chain.indices import variance_indices
-from services.chain.report import ChainReport, ExpiryReport, ExposureReport
+from services.chain.report import ChainReport, ExpiryReport
 from services.chain.slices import Slice, build_slices
 from services.chain.table import ChainTable
 from services.core.calendar import NEW_YORK, NS, Calendar
-from services.quant import black, exposure, gamma_profile, smile, term
-from services.quant.arrays import Floats
+from services.quant import smile, strike_levels, term
+from services.quant.exposure import FLOW
 
-__all__ = ["ChainAnalysis", "Profile", "analyse"]
+__all__ = ["HORIZON_DAYS", "ChainAnalysis", "analyse"]
 
 # Exposure beyond a month and a half hardly hedges today (domain rule); the whole chain is one option away.
 HORIZON_DAYS = 45.0
 _CM30_YEARS = 30.0 / 365.0
-# Spot grid for zero gamma: an index rarely leaves 15 % before its walls move, a single stock may.
-_INDEX_REACH, _STOCK_REACH = 0.15, 0.25
-_GRID_POINTS = 121
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Net dealer gamma along a spot grid, and its split by strike, for plots."""
-
-    grid: Floats
-    gamma_usd: Floats
-    strikes: Floats
-    call_gex_usd: Floats
-    put_gex_usd: Floats
 
 
 @dataclass(frozen=True)
@@ -56,8 +43,12 @@ def analyse(
     rate: float | None = None,
     horizon_days: float = HORIZON_DAYS,
     early_exercise: bool | None = None,
+    flow: FlowPositions | None = None,
 ) -> ChainAnalysis:
-    """Work the chain out as of `as_of_ns` (the file's own time by default) at `rate` (from parity by default)."""
+    """Work the chain out as of `as_of_ns` (the file's own time by default) at `rate` (from parity by default).
+
+    `flow` is what customers are known to hold of each row of the table; without it that convention is left out.
+    """
     stamped = quote_time(table, calendar)
     now_ns = stamped.as_of_ns if as_of_ns is None else as_of_ns
     built = build_slices(table, calendar, now_ns, rate, early_exercise)
@@ -65,7 +56,7 @@ def analyse(
     spot, spot_method = _spot(table, slices)
     flags = _calendar_flags(slices)
     expiries = [_expiry_report(one, flagged) for one, flagged in zip(slices, flags, strict=True)]
-    reports, profiles = _exposures(table, slices, spot, now_ns, horizon_days)
+    reports, profiles = exposures(table, slices, spot, now_ns + int(horizon_days * 86_400) * NS, flow)
     report = ChainReport(
         file=table.path.name,
         format=table.format,
@@ -81,6 +72,7 @@ def analyse(
         cm30=_cm30(expiries),
         variance_index=variance_indices(slices, calendar),
         exposure=reports,
+        exposure_absent={} if flow is not None else {FLOW: "needs customers' signed positions (--flow FILE)"},
         horizon_days=horizon_days,
         contracts=len(table),
         rejected=built.rejected,
@@ -147,7 +139,7 @@ def _expiry_report(one: Slice, calendar_flag: bool) -> ExpiryReport:
         rmse_vol=_number(one.fit.rmse_vol),
         model_free_vol=_number(math.sqrt(one.strip.variance) if one.strip.variance > 0.0 else math.nan),
         open_interest=float(one.open_interest.sum()),
-        max_pain=exposure.max_pain(one.row_strike, one.row_right, one.open_interest),
+        max_pain=strike_levels.max_pain(strike_levels.listed(one.row_strike), one.row_right, one.open_interest),
     )
 
 
@@ -156,86 +148,3 @@ def _cm30(expiries: list[ExpiryReport]) -> float | None:
     years = np.array([one.years for one in usable])
     vols = np.array([one.atm_iv for one in usable], dtype=np.float64)
     return _number(term.constant_maturity_vol(years, vols, _CM30_YEARS))
-
-
-def _exposures(
-    table: ChainTable, slices: tuple[Slice, ...], spot: float, now_ns: int, horizon_days: float
-) -> tuple[dict[str, ExposureReport], dict[str, Profile]]:
-    until_ns = now_ns + int(horizon_days * 86_400) * NS
-    chosen = [one for one in slices if one.settle_ns <= until_ns and math.isfinite(one.forward)]
-    rows = _ExposureRows.of(chosen)
-    raw = black.greeks(rows.forward, rows.strike, rows.years, rows.discount, rows.rate, rows.right, rows.vol)
-    view = black.spot_view(raw, spot, rows.forward, rows.years)
-    reach = _INDEX_REACH if table.european and not table.coin_priced else _STOCK_REACH
-    grid = gamma_profile.spot_grid(spot, reach, _GRID_POINTS)
-    reports: dict[str, ExposureReport] = {}
-    profiles: dict[str, Profile] = {}
-    for convention in (exposure.NAIVE, exposure.ALL_SHORT):
-        sign = exposure.dealer_sign(rows.right, convention)
-        dollars = exposure.exposure(view, spot, rows.open_interest, sign, table.multiplier)
-        cells = gamma_profile.cells(
-            spot, rows.forward, rows.strike, rows.years, rows.discount, rows.vol,
-            sign * rows.open_interest, table.multiplier,
-        )  # fmt: skip
-        gamma = gamma_profile.profile(cells, spot, grid)
-        roots = gamma_profile.refine(cells, spot, gamma_profile.zero_gamma(grid, gamma), float(grid[1] - grid[0]))
-        strikes, by_strike = exposure.by_strike(rows.strike, dollars.gex_usd)
-        walls = exposure.walls(rows.strike, rows.right, dollars.gex_usd, spot)
-        reports[convention] = ExposureReport(
-            net_gex=float(dollars.gex_usd.sum()),
-            gross_gex=float(np.abs(dollars.gex_usd).sum()),
-            net_vex=float(dollars.vex_usd.sum()),
-            net_cex=float(dollars.cex_usd.sum()),
-            net_dex=float(dollars.dex_usd.sum()),
-            call_wall=walls.call_wall,
-            put_wall=walls.put_wall,
-            largest_strike=walls.largest,
-            zero_gamma=roots,
-            nearest_zero_gamma=gamma_profile.nearest(roots, spot),
-            max_pain=exposure.max_pain(rows.strike, rows.right, rows.open_interest),
-            concentration=exposure.concentration(by_strike),
-            share_expiring_first=exposure.expiring_share(
-                dollars.gex_usd, rows.settle_ns, int(rows.settle_ns.min()) if rows.settle_ns.size else 0
-            ),
-        )
-        calls = exposure.by_strike(rows.strike, np.where(rows.right > 0, dollars.gex_usd, 0.0))[1]
-        profiles[convention] = Profile(grid, gamma, strikes, calls, by_strike - calls)
-    return reports, profiles
-
-
-@dataclass(frozen=True)
-class _ExposureRows:
-    """Contracts of the chosen expiries, one row each."""
-
-    forward: Floats
-    strike: Floats
-    years: Floats
-    discount: Floats
-    rate: Floats
-    vol: Floats
-    open_interest: Floats
-    right: NDArray[np.int8]
-    settle_ns: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, slices: list[Slice]) -> _ExposureRows:
-        def spread(values: list[float]) -> Floats:
-            counts = [one.row_strike.size for one in slices]
-            return np.repeat(np.array(values, dtype=np.float64), counts)
-
-        def joined(columns: list[Floats]) -> Floats:
-            return np.concatenate(columns) if columns else np.empty(0)
-
-        return cls(
-            forward=spread([one.forward for one in slices]),
-            strike=joined([one.row_strike for one in slices]),
-            years=spread([one.years for one in slices]),
-            discount=spread([one.discount for one in slices]),
-            rate=spread([one.rate for one in slices]),
-            vol=joined([one.row_vol for one in slices]),
-            open_interest=joined([one.open_interest for one in slices]),
-            right=np.concatenate([one.row_right for one in slices]) if slices else np.empty(0, dtype=np.int8),
-            settle_ns=np.repeat(
-                np.array([one.settle_ns for one in slices], dtype=np.int64), [one.row_strike.size for one in slices]
-            ),
-        )

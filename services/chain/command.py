@@ -2,7 +2,7 @@
 
 Reads Cboe delayed quotes (dashboard download, wide or one-row-a-contract CSV), OptionsDX, a Massive snapshot and a
 Deribit snapshot; .gz and .xz are unpacked. Exposure is dollars per 1 % move of spot, under two conventions for what
-dealers hold.
+dealers hold, and a third where customers' signed positions are given (--flow: expiration,type,strike,position,volume).
 """
 
 from __future__ import annotations
@@ -57,12 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto removes the early-exercise premium from American options beyond 90 days",
     )
+    parser.add_argument(
+        "--flow", type=Path, metavar="FILE", help="customers' signed positions (CSV): adds the flow dealer convention"
+    )
     parser.add_argument("--plot", type=Path, metavar="DIR", help="write SVG pictures there")
 
 
 def run(options: argparse.Namespace) -> int:
     """0, or a ChainFileError that names the place."""
     from services.chain.analysis import analyse
+    from services.chain.flow import read_flow
     from services.chain.read import read_chain
 
     table = read_chain(options.file, options.format, options.underlying)
@@ -76,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         rate=options.rate,
         horizon_days=options.horizon,
         early_exercise={"auto": None, "european": False, "american": True}[options.exercise],
+        flow=None if options.flow is None else read_flow(options.flow, table),
     )
     written = []
     if options.plot is not None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from services.chain.analysis import ChainAnalysis, Profile
+from services.chain.analysis import ChainAnalysis
+from services.chain.exposures import Profile
 from services.chain.slices import Slice
 from services.chain.svg import Bars, Chart, Line, Mark
 from services.errors import InputError

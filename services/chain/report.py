@@ -66,7 +66,8 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     expiries: list[ExpiryReport]
     cm30: float | None
     variance_index: dict[str, float | None]  # vix9d, vix, vix3m, vix6m
-    exposure: dict[str, ExposureReport]  # naive, all_short
+    exposure: dict[str, ExposureReport]  # naive, all_short, and flow where signed positions are given
+    exposure_absent: dict[str, str]  # conventions that are not there, and what they need
     horizon_days: float
     contracts: int
     rejected: dict[str, int]

@@ -48,6 +48,7 @@ class Slice:
     half_spread_vol: Floats
     fit: Smile
     strip: Strip
+    rows: NDArray[np.int64]  # of the table
     row_strike: Floats
     row_right: Signs
     row_vol: Floats  # a contract's own strike's vol, else the smile's
@@ -281,6 +282,7 @@ def _slice(
         half_spread_vol=half,
         fit=fit,
         strip=strip,
+        rows=quotes.rows,
         row_strike=table.strike[quotes.rows],
         row_right=table.right[quotes.rows],
         row_vol=filled[own],

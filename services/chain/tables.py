@@ -46,6 +46,8 @@ def print_report(report: ChainReport, written: list[Path], console: Console | No
     )
     out.print(f"30-day vol {_percent(report.cm30)}   {indices}")
     out.print(_exposure(report))
+    for name, needs in report.exposure_absent.items():
+        out.print(f"[dim]{name} convention left out: {needs}[/dim]")
     if report.rejected:
         listed = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in report.rejected.items())
         out.print(f"[dim]left out: {listed}[/dim]")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from services.contexts._gamma_kernel import CALL_GEX, FIGURES, PUT_GEX, measure
-from services.quant.exposure import NAIVE, by_strike, dealer_sign
+from services.contexts._gamma_kernel import GROSS, HELD, PRICED, TODAY, TOTALS, size_rows
+from services.quant import strike_levels
+from services.quant.exposure import NAIVE, dealer_sign
 from services.quant.gamma_profile import cells, nearest, profile, spot_grid, zero_gamma
 
 __all__ = ["ChainArrays", "Flip", "Levels", "at_the_money", "flip", "levels"]
 
 Floats = npt.NDArray[np.float64]
+# Strike, share of its right's gamma, lead over the runner-up.
+_NO_WALL = (None, 0.0, 0.0)
 
 
 class ChainArrays(NamedTuple):
@@ -62,30 +64,31 @@ def levels(chain: ChainArrays, spot_usd: float) -> Levels:
     Gamma is the vendor's where given, else Black's from the implied volatility at zero carry: with spot for forward
     the error in gamma is of the order of (r - q) T, some tenths of a per cent within 45 days.
     """
-    strikes, place = np.unique(chain.strike, return_inverse=True)
-    table, figures = np.empty((4, strikes.size)), np.empty(len(FIGURES))
-    measure(
-        strikes, place, chain.right, chain.years, chain.iv_annual, chain.gamma, chain.open_interest, chain.multiplier,
-        chain.expires_today, spot_usd, table, figures,
+    gex, totals = np.empty(chain.strike.size), np.empty(TOTALS)
+    size_rows(
+        chain.strike, chain.right, chain.years, chain.iv_annual, chain.gamma, chain.open_interest, chain.multiplier,
+        chain.expires_today, spot_usd, gex, totals,
     )  # fmt: skip
-    of = dict(zip(FIGURES, figures.tolist(), strict=True))
-    call_wall, call_share, call_lead = _wall(strikes, table[CALL_GEX], of, "call")
-    put_wall, put_share, put_lead = _wall(strikes, table[PUT_GEX], of, "put")
+    gross, held = float(totals[GROSS]), float(totals[HELD])
+    at = strike_levels.listed(chain.strike)
+    found = strike_levels.levels(at, chain.right, gex, chain.open_interest, spot_usd)
+    call_wall, call_share, call_lead = found.call_wall or _NO_WALL
+    put_wall, put_share, put_lead = found.put_wall or _NO_WALL
     return Levels(
-        net_naive_usd=of["net"],
-        net_all_short_usd=-of["gross"],
-        gross_usd=of["gross"],
+        net_naive_usd=found.net_usd,
+        net_all_short_usd=-gross,
+        gross_usd=gross,
         call_wall_usd=call_wall,
         put_wall_usd=put_wall,
         put_wall_share=put_share,
         put_wall_lead=put_lead,
         call_wall_share=call_share,
         call_wall_lead=call_lead,
-        largest_usd=_strike(strikes, of["largest"]),
-        concentration=of["squares"],
-        expiring_today_share=of["today"] / of["gross"] if of["gross"] > 0 else 0.0,
-        max_pain_usd=_strike(strikes, of["pain"]),
-        priced_share=of["priced"] / of["held"] if of["held"] > 0 else 0.0,
+        largest_usd=found.largest,
+        concentration=found.concentration,
+        expiring_today_share=float(totals[TODAY]) / gross if gross > 0 else 0.0,
+        max_pain_usd=found.max_pain,
+        priced_share=float(totals[PRICED]) / held if held > 0 else 0.0,
     )
 
 
@@ -107,19 +110,6 @@ def at_the_money(chain: ChainArrays, spot_usd: float) -> float | None:
     if not known.any():
         return None
     front = known & (chain.years == chain.years[known].min())
-    strikes, total = by_strike(chain.strike[front], chain.iv_annual[front])
-    _, count = by_strike(chain.strike[front], np.ones(int(front.sum())))
-    return float(np.interp(spot_usd, strikes, total / count))
-
-
-def _strike(strikes: Floats, at: float) -> float | None:
-    return float(strikes[int(at)]) if at >= 0 else None
-
-
-def _wall(strikes: Floats, sizes: Floats, of: dict[str, float], side: str) -> tuple[float | None, float, float]:
-    """(strike, share of all gamma of its right, lead over the runner-up) of the wall at or beyond spot."""
-    at, total, second = of[f"{side}_wall"], of[f"{side}_total"], of[f"{side}_second"]
-    if at < 0:
-        return None, 0.0, 0.0
-    first = float(sizes[int(at)])
-    return _strike(strikes, at), first / total, first / second if second > 0.0 else math.inf
+    at = strike_levels.listed(chain.strike[front])
+    total = strike_levels.sum_by_strike(at, chain.iv_annual[front])
+    return float(np.interp(spot_usd, at.strikes, total / np.bincount(at.place)))

@@ -1,4 +1,4 @@
-"""Dealer exposure in dollars: gamma, vanna, charm and delta per contract and strike, walls, max pain.
+"""Dealer exposure in dollars: gamma, vanna, charm and delta per contract; by strike in `strike_levels`.
 
 Who is short is not published, so every figure carries a convention for the dealers' sign:
 
@@ -32,20 +32,12 @@ _DAYS_PER_YEAR = 365.0
 
 
 class Exposure(NamedTuple):
-    """Dollars per contract row (or per strike, after `by_strike`)."""
+    """Dollars per contract row (or per strike, after `strike_levels.sum_by_strike`)."""
 
     gex_usd: Floats  # delta dollars gained per +1 % spot
     vex_usd: Floats  # delta dollars gained per +1 vol point
     cex_usd: Floats  # delta dollars gained per calendar day
     dex_usd: Floats  # delta dollars held
-
-
-class Walls(NamedTuple):
-    """Strikes in dollars; None where no contract qualifies."""
-
-    call_wall: float | None  # at or above spot, largest call gamma
-    put_wall: float | None  # at or below spot, largest put gamma
-    largest: float | None  # largest absolute net gamma anywhere
 
 
 def dealer_sign(right: Signs, convention: str) -> Floats:
@@ -106,67 +98,6 @@ def gex_usd(
     value = signed_contracts * multiplier * _ONE_PERCENT * discount * forward
     value = value * INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1) / s
     return value if defined else 0.0
-
-
-def by_strike(strike: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """(sorted distinct strikes, sum of `values` at each).
-
-    >>> strikes, sums = by_strike(np.array([5.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.0]))
-    >>> strikes.tolist(), sums.tolist()
-    ([4.0, 5.0], [2.0, 4.0])
-    """
-    strikes, place = np.unique(strike, return_inverse=True)
-    sums = np.bincount(place, weights=values, minlength=strikes.size).astype(np.float64, copy=False)
-    return strikes, sums
-
-
-def walls(strike: Floats, right: Signs, gex: Floats, spot: float) -> Walls:
-    """Where call gamma piles up above spot and put gamma below; a wall is a size, so the dealer's sign is ignored."""
-    strikes, net = by_strike(strike, gex)
-    call = by_strike(strike, np.where(right > 0, gex, 0.0))[1]
-    put = by_strike(strike, np.where(right < 0, gex, 0.0))[1]
-    return Walls(
-        call_wall=_largest(strikes, np.where(strikes >= spot, np.abs(call), 0.0)),
-        put_wall=_largest(strikes, np.where(strikes <= spot, np.abs(put), 0.0)),
-        largest=_largest(strikes, np.abs(net)),
-    )
-
-
-def _largest(strikes: Floats, sizes: Floats) -> float | None:
-    if not sizes.size or not sizes.max() > 0.0:
-        return None
-    return float(strikes[sizes.argmax()])
-
-
-def max_pain(strike: Floats, right: Signs, open_interest: Floats) -> float | None:
-    """The listed strike at which open contracts pay least at expiry; the lowest of equals, None without interest.
-
-    >>> max_pain(np.array([90.0, 100.0, 110.0]), np.array([-1, 1, 1], dtype=np.int8), np.array([5.0, 5.0, 5.0]))
-    90.0
-    """
-    if not np.any(open_interest > 0.0):
-        return None
-    strikes, pay = pain(strike, right, open_interest)
-    return float(strikes[pay.argmin()])
-
-
-def pain(strike: Floats, right: Signs, open_interest: Floats) -> tuple[Floats, Floats]:
-    """(strikes, what all open contracts pay if spot settles there, in units of one share per contract)."""
-    strikes, calls = by_strike(strike, np.where(right > 0, open_interest, 0.0))
-    puts = by_strike(strike, np.where(right < 0, open_interest, 0.0))[1]
-    gaps = np.diff(strikes, prepend=strikes[:1])
-    # Moving up one strike adds the gap for every call struck below; moving down, for every put struck above.
-    call_pay = np.cumsum(gaps * (np.cumsum(calls) - calls))
-    put_steps = gaps[1:] * np.cumsum(puts[::-1])[::-1][1:]
-    put_pay = np.append(np.cumsum(put_steps[::-1])[::-1], 0.0)
-    return strikes, call_pay + put_pay
-
-
-def concentration(values: Floats) -> float:
-    """Herfindahl index of absolute shares: 1 when one strike holds everything, 1/n when n share equally, 0 if empty."""
-    sizes = np.abs(values)
-    total = sizes.sum()
-    return float(((sizes / total) ** 2).sum()) if total > 0.0 else 0.0
 
 
 def expiring_share(gex: Floats, expiry_ns: NDArray[np.int64], until_ns: int) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.quant import black, exposure
+from services.quant import black, exposure, strike_levels
 
 STRIKE = np.array([90.0, 95.0, 98.0, 100.0, 100.0, 102.0, 105.0, 110.0])
 VOL = np.array([0.30, 0.26, 0.24, 0.22, 0.22, 0.21, 0.20, 0.20])
@@ -21,9 +21,17 @@ def toy(convention):
 def test_naive_net_gamma_and_its_strikes():
     gex = toy(exposure.NAIVE).gex_usd
     assert gex.sum() == pytest.approx(1_613_484.54, abs=0.005)
-    strikes, sums = exposure.by_strike(STRIKE, gex)
-    assert strikes.tolist() == [90.0, 95.0, 98.0, 100.0, 102.0, 105.0, 110.0]
-    assert sums.round().tolist() == [-360_066, -4_777_179, -3_908_185, 643_607, 5_442_656, 4_533_801, 38_851]
+    at = strike_levels.listed(STRIKE)
+    assert at.strikes.tolist() == [90.0, 95.0, 98.0, 100.0, 102.0, 105.0, 110.0]
+    assert strike_levels.sum_by_strike(at, gex).round().tolist() == [
+        -360_066,
+        -4_777_179,
+        -3_908_185,
+        643_607,
+        5_442_656,
+        4_533_801,
+        38_851,
+    ]
 
 
 def test_golden_gamma_of_ten_thousand_contracts():
@@ -36,46 +44,8 @@ def test_golden_gamma_of_ten_thousand_contracts():
     assert inside == pytest.approx(gex[0], rel=1e-13)
 
 
-def test_call_wall_is_the_most_gamma_not_the_most_open_interest():
-    found = exposure.walls(STRIKE, RIGHT, toy(exposure.NAIVE).gex_usd, 100.0)
-    assert found == exposure.Walls(call_wall=102.0, put_wall=95.0, largest=102.0)
-
-
-def test_walls_are_the_same_under_every_convention():
-    naive = exposure.walls(STRIKE, RIGHT, toy(exposure.NAIVE).gex_usd, 100.0)
-    short = exposure.walls(STRIKE, RIGHT, toy(exposure.ALL_SHORT).gex_usd, 100.0)
-    assert (naive.call_wall, naive.put_wall) == (short.call_wall, short.put_wall)
-
-
 def test_all_short_is_never_positive():
     assert (toy(exposure.ALL_SHORT).gex_usd <= 0.0).all()
-
-
-def test_walls_without_gamma_are_none():
-    nothing = exposure.walls(STRIKE, RIGHT, np.zeros(STRIKE.size), 100.0)
-    assert nothing == exposure.Walls(None, None, None)
-
-
-def test_support_and_resistance_are_both_reachable_with_one_side_only():
-    calls = RIGHT > 0
-    found = exposure.walls(STRIKE[calls], RIGHT[calls], toy(exposure.NAIVE).gex_usd[calls], 100.0)
-    assert found.call_wall == 102.0
-    assert found.put_wall is None
-
-
-def test_max_pain_and_what_each_strike_would_pay():
-    strikes, pay = exposure.pain(STRIKE, RIGHT, OPEN_INTEREST)
-    by_hand = dict(zip(strikes.tolist(), (pay * 100).tolist(), strict=True))
-    assert (by_hand[95.0], by_hand[98.0], by_hand[100.0]) == (2_700_000.0, 600_000.0, 0.0)
-    assert (by_hand[102.0], by_hand[105.0]) == (700_000.0, 3_250_000.0)
-    assert exposure.max_pain(STRIKE, RIGHT, OPEN_INTEREST) == 100.0
-    assert exposure.max_pain(STRIKE, RIGHT, np.zeros(STRIKE.size)) is None
-
-
-def test_pain_equals_the_definition():
-    strikes, pay = exposure.pain(STRIKE, RIGHT, OPEN_INTEREST)
-    for at, ours in zip(strikes, pay, strict=True):
-        assert ours == pytest.approx((OPEN_INTEREST * np.maximum(RIGHT * (at - STRIKE), 0.0)).sum())
 
 
 def test_flow_sign_starts_naive_and_ends_at_what_was_seen():
@@ -104,10 +74,7 @@ def test_vex_and_cex_are_the_change_of_delta_dollars():
     assert figures.cex_usd == pytest.approx((later - earlier) / (2 * tick) / 365, rel=1e-5)
 
 
-def test_concentration_and_expiring_share():
-    assert exposure.concentration(np.array([3.0, 0.0])) == 1.0
-    assert exposure.concentration(np.array([1.0, -1.0])) == 0.5
-    assert exposure.concentration(np.zeros(2)) == 0.0
+def test_expiring_share_is_of_gross_gamma():
     assert exposure.expiring_share(np.array([1.0, -3.0]), np.array([10, 20]), 10) == 0.25
 
 
