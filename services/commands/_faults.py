@@ -1,4 +1,7 @@
-"""Options of the stand-in's bad days and open questions: --fault, --fault-seed, --switch, --list-faults, --delayed."""
+"""Options of the stand-in's bad days and open questions: --fault, --fault-seed, --switch, --list-faults, --delayed.
+
+Run as a program it prints the tables of docs/standin.md.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from services.standin.errors import StandInError
 from services.standin.faults import FAULTS, Fault
 from services.standin.manners import Manners
 
-__all__ = ["Asked", "add_fault_arguments", "asked_faults", "print_faults"]
+__all__ = ["Asked", "add_fault_arguments", "asked_faults", "faults_markdown", "print_faults"]
 
 
 class Asked(NamedTuple):
@@ -88,6 +91,20 @@ def print_faults(*, as_json: bool) -> None:
     console.print(faults, switches)
 
 
+def faults_markdown() -> str:
+    """The tables of the documentation."""
+    lines = ["| fault | what happens | keys | massive.md |", "|---|---|---|---|"]
+    for name, kind in FAULTS.items():
+        keys = " ".join(f"`{key.name}={key.default}`" for key in keys_of(kind))
+        lines.append(f"| `{name}` | {summary(kind)} | {keys} | {kind.row} |")
+    lines += ["", "| switch | what it decides | takes | default |", "|---|---|---|---|"]
+    for key in keys_of(Manners):
+        lines.append(f"| `{key.name}` | {key.says} | {key.takes.replace('|', ', ')} | `{key.default}` |")
+    return (
+        "\n".join(lines).replace("a duration such as 30s", "a duration").replace("a size such as 1MB", "a size") + "\n"
+    )
+
+
 def _fault_document(name: str, kind: type[Fault]) -> dict[str, Any]:
     return {"name": name, "what": summary(kind), "row": kind.row, "keys": _documents(kind)}
 
@@ -95,3 +112,7 @@ def _fault_document(name: str, kind: type[Fault]) -> dict[str, Any]:
 def _documents(kind: type[Fault] | type[Manners]) -> Sequence[dict[str, str]]:
     keys: list[Key] = keys_of(kind)
     return [key._asdict() for key in keys]
+
+
+if __name__ == "__main__":
+    print(faults_markdown(), end="")

@@ -257,14 +257,15 @@ class StandIn:
         ripe = self._delay.passed(batch, now_ns)
         return [Told(each, self._old_bars.made(each, now_ns - DELAY_NS, wanted)) for each in ripe]
 
-    def _wanted_bars(self, *, delayed: bool) -> set[tuple[Cluster, str]]:
-        """Clusters and channels of bars that a client of the host subscribed to."""
-        return {
-            (connection.session.cluster, channel)
-            for connection in self._door.connections
+    def _wanted_bars(self, *, delayed: bool) -> list[tuple[Cluster, str]]:
+        """Clusters and channels of bars that a client of the host subscribed to, always in the same order."""
+        clients = [client.session for client in self._door.connections if client.delayed == delayed]
+        return [
+            (cluster, channel)
+            for cluster in LOCKSTEP_ORDER
             for channel in ("A", "AM")
-            if connection.delayed == delayed and connection.session.holds(channel)
-        }
+            if any(session.cluster == cluster and session.holds(channel) for session in clients)
+        ]
 
     def _told(self, listing: Listing) -> Sequence[Batch]:
         """What the archive remembers of a day."""
