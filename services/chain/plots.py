@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ _SMILES_MAX = 6
 # Exposure further than this from spot is nothing on the same scale.
 _STRIKE_REACH = 0.10
 _CURVE_POINTS = 160
+_TENORS_DAYS = (1, 7, 14, 30, 60, 91, 182, 365, 730, 1095)
 
 
 def write_plots(analysis: ChainAnalysis, folder: Path) -> list[Path]:
@@ -45,12 +47,9 @@ def write_plots(analysis: ChainAnalysis, folder: Path) -> list[Path]:
 def _smiles(analysis: ChainAnalysis) -> Chart:
     ready = [one for one in analysis.slices if one.fit.quotes >= smile.QUOTES_FOR_QUADRATIC]
     chosen = [ready[int(i)] for i in np.unique(np.linspace(0, len(ready) - 1, _SMILES_MAX).round())] if ready else []
-    lines = [_fitted(one) for one in chosen]
-    for one in chosen:
-        seen = np.isfinite(one.vol) & (one.half_spread_vol < 0.1 * one.vol)
-        lines.append(Line("", np.log(one.strike / one.forward)[seen], one.vol[seen] * 100.0, dots=True))
+    lines = [line for one in chosen for line in (_fitted(one), _quoted(one))]
     report = analysis.report
-    title = f"{report.underlying} implied volatility, {report.as_of[:16]}"
+    title = f"{report.underlying} implied volatility, {report.as_of[:16].replace('T', ' ')}"
     return Chart(title, "log-moneyness ln(K/F)", "implied vol, %", lines=lines, x_range=(-0.5, 0.3))
 
 
@@ -60,24 +59,34 @@ def _fitted(one: Slice) -> Line:
     return Line(label, k, smile.vol_at(one.fit, k) * 100.0)
 
 
+def _quoted(one: Slice) -> Line:
+    """Vols of the quotes that pin their strike down to a tenth."""
+    seen = np.isfinite(one.vol) & (one.half_spread_vol < 0.1 * one.vol)
+    return Line("", np.log(one.strike / one.forward)[seen], one.vol[seen] * 100.0, dots=True)
+
+
 def _term_structure(analysis: ChainAnalysis) -> Chart:
     rows = [one for one in analysis.report.expiries if one.atm_iv is not None]
-    days = [one.years * 365.0 for one in rows]
+    # The root of time gives the crowded weeks at the front as much room as the years behind them.
+    root_days = [math.sqrt(one.years * 365.0) for one in rows]
     atm = [100.0 * one.atm_iv for one in rows if one.atm_iv is not None]
     free = [100.0 * one.model_free_vol if one.model_free_vol is not None else float("nan") for one in rows]
     return Chart(
         f"{analysis.report.underlying} term structure",
-        "days to expiry",
+        "days to expiry (root scale)",
         "vol, %",
-        lines=[Line("at the money", days, atm), Line("model-free (VIX strip)", days, free)],
+        lines=[Line("at the money", root_days, atm), Line("model-free (VIX strip)", root_days, free)],
+        x_ticks=[(math.sqrt(days), f"{days}") for days in _TENORS_DAYS],
     )
 
 
 def _exposure(analysis: ChainAnalysis) -> Chart:
     profile, spot = analysis.profiles[exposure.NAIVE], analysis.report.spot
     walls = analysis.report.exposure[exposure.NAIVE]
-    marks = [Mark("spot", spot)]
-    marks += [Mark(name, x) for name, x in (("put wall", walls.put_wall), ("call wall", walls.call_wall)) if x]
+    marks = [Mark(f"spot {spot:,.0f}", spot)]
+    marks += [
+        Mark(f"{name} {x:,g}", x) for name, x in (("put wall", walls.put_wall), ("call wall", walls.call_wall)) if x
+    ]
     return Chart(
         f"{analysis.report.underlying} dealer gamma by strike (naive: long calls, short puts)",
         "strike",
@@ -95,7 +104,7 @@ def _gamma(analysis: ChainAnalysis) -> Chart:
     report = analysis.report
     lines = [_profile_line(name, profile) for name, profile in analysis.profiles.items()]
     roots = report.exposure[exposure.NAIVE].zero_gamma
-    marks = [Mark("spot", report.spot), *(Mark(f"zero {root:,.1f}", root) for root in roots)]
+    marks = [Mark(f"spot {report.spot:,.0f}", report.spot), *(Mark(f"zero {root:,.1f}", root) for root in roots)]
     return Chart(
         f"{report.underlying} dealer gamma if spot were elsewhere (vol sticks to the strike)",
         "spot",
@@ -106,4 +115,4 @@ def _gamma(analysis: ChainAnalysis) -> Chart:
 
 
 def _profile_line(name: str, profile: Profile) -> Line:
-    return Line(name, profile.grid, profile.gamma_usd)
+    return Line(name.replace("_", " "), profile.grid, profile.gamma_usd)

@@ -16,13 +16,15 @@ Numbers = Sequence[float] | Floats
 
 _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 20, 54, 56
+# Width of a letter at the charts' size, the wide ones of common sans-serif fonts included.
+_CHARACTER = 7.5
 # Okabe & Ito's colours, distinguishable with any colour vision.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; `dots` draws its points instead."""
+    """A curve; `dots` draws its points instead, and without a label in the colour of the line before."""
 
     label: str
     x: Numbers
@@ -58,6 +60,7 @@ class Chart:
     bars: Sequence[Bars] = ()
     marks: Sequence[Mark] = ()
     x_range: tuple[float, float] | None = None
+    x_ticks: Sequence[tuple[float, str]] = ()  # for an axis that is no plain scale: where, and what it says there
 
     def render(self) -> str:
         """The SVG document."""
@@ -83,13 +86,11 @@ class Chart:
             legend.append((bars.label, colour))
             parts += self._draw_bars(bars, colour, x_axis, y_axis)
         for line in self.lines:
-            colour = next(colours) if not line.dots or not legend else legend[-1][1]
+            colour = legend[-1][1] if legend and not line.label else next(colours)
             if line.label:
                 legend.append((line.label, colour))
             parts += self._draw_line(line, colour, x_axis, y_axis)
-        for mark in self.marks:
-            if self._in_range(mark.x):
-                parts += self._draw_mark(mark, x_axis)
+        parts += self._draw_marks(x_axis)
         if not points:
             parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT / 2}" text-anchor="middle">no data</text>')
         parts += self._legend(legend)
@@ -124,25 +125,43 @@ class Chart:
             )
         return drawn
 
-    def _draw_mark(self, mark: Mark, x_axis: _Axis) -> list[str]:
-        x = x_axis.at(mark.x)
-        return [
-            f'<line x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke="#444" '
-            'stroke-dasharray="5 4"/>',
-            f'<text x="{x + 4:.1f}" y="{_TOP + 12}" fill="#444">{escape(mark.label)}</text>',
-        ]
+    def _draw_marks(self, x_axis: _Axis) -> list[str]:
+        """Dashed lines with their names, each name in the first row where it covers no other."""
+        parts: list[str] = []
+        taken: list[float] = []  # where the last name of each row ends
+        for mark in sorted((mark for mark in self.marks if self._in_range(mark.x)), key=lambda mark: mark.x):
+            x, width = x_axis.at(mark.x), _CHARACTER * len(mark.label) + 8
+            left = x + 4 if x + width < _WIDTH - _RIGHT else x - width
+            row = next((row for row, end in enumerate(taken) if end < left), len(taken))
+            taken[row : row + 1] = [left + width]
+            y = _TOP + 14 + 17 * row
+            parts.append(
+                f'<line x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke="#444" '
+                'stroke-dasharray="5 4"/>'
+            )
+            # White behind the letters: the name stays readable over bars.
+            parts.append(
+                f'<text x="{left:.1f}" y="{y}" fill="#222" stroke="white" stroke-width="4" paint-order="stroke">'
+                f"{escape(mark.label)}</text>"
+            )
+        return parts
 
     def _grid(self, x_axis: _Axis, y_axis: _Axis) -> list[str]:
         parts = []
         for value in ticks(y_axis.low, y_axis.high):
             y = y_axis.at(value)
-            parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" stroke="#ddd"/>')
+            stroke = "#888" if value == 0.0 else "#ddd"
+            parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" stroke="{stroke}"/>')
             parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(value)}</text>')
-        for value in ticks(x_axis.low, x_axis.high):
+        base = _HEIGHT - _BOTTOM
+        parts.append(f'<line x1="{_LEFT}" y1="{base}" x2="{_WIDTH - _RIGHT}" y2="{base}" stroke="#444"/>')
+        named = self.x_ticks or [(value, _short(value)) for value in ticks(x_axis.low, x_axis.high)]
+        for value, name in named:
             x = x_axis.at(value)
-            base = _HEIGHT - _BOTTOM
+            if not _LEFT <= x <= _WIDTH - _RIGHT:
+                continue
             parts.append(f'<line x1="{x:.1f}" y1="{base}" x2="{x:.1f}" y2="{base + 5}" stroke="#444"/>')
-            parts.append(f'<text x="{x:.1f}" y="{base + 20}" text-anchor="middle">{_short(value)}</text>')
+            parts.append(f'<text x="{x:.1f}" y="{base + 20}" text-anchor="middle">{escape(name)}</text>')
         middle = (_TOP + _HEIGHT - _BOTTOM) / 2
         parts.append(
             f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">'
@@ -158,7 +177,7 @@ class Chart:
         for label, colour in entries:
             parts.append(f'<rect x="{x:.0f}" y="34" width="12" height="10" fill="{colour}"/>')
             parts.append(f'<text x="{x + 16:.0f}" y="44">{escape(label)}</text>')
-            x += 34 + 7.5 * len(label)
+            x += 34 + _CHARACTER * len(label)
         return parts
 
 

@@ -96,6 +96,30 @@ def test_a_chart_leaves_out_what_it_cannot_draw_and_escapes_names():
     assert any(element.text == "a < b" for element in root.iter())
 
 
+def test_names_of_marks_cover_neither_each_other_nor_the_edge():
+    marks = [Mark("put wall 6,400", 6400.0), Mark("spot 6,448", 6410.0), Mark("call wall 7,000", 7000.0)]
+    root = ElementTree.fromstring(Chart("t", "x", "y", [Line("l", [6000.0, 7000.0], [0.0, 1.0])], marks=marks).render())
+    placed = {element.text: element for element in root.iter() if element.text in {mark.label for mark in marks}}
+    rows = [float(placed[mark.label].get("y")) for mark in marks]
+    assert rows[0] < rows[1]
+    assert float(placed["call wall 7,000"].get("x")) < 960 - 7 * len("call wall 7,000")
+
+
+def test_dots_without_a_label_take_the_colour_of_their_line():
+    pairs = [Line("a", [0.0, 1.0], [1.0, 2.0]), Line("", [0.5], [1.0], dots=True)]
+    pairs += [Line("b", [0.0, 1.0], [2.0, 3.0]), Line("", [0.5], [2.0], dots=True)]
+    root = ElementTree.fromstring(Chart("t", "x", "y", pairs).render())
+    curves = [element.get("stroke") for element in root.iter() if element.tag.endswith("polyline")]
+    assert [element.get("fill") for element in root.iter() if element.tag.endswith("circle")] == curves
+
+
+def test_an_axis_may_name_its_own_ticks():
+    chart = Chart("t", "x", "y", [Line("l", [1.0, 5.0], [0.0, 1.0])], x_ticks=[(2.0, "4 days"), (50.0, "beyond")])
+    texts = [element.text for element in ElementTree.fromstring(chart.render()).iter()]
+    assert "4 days" in texts
+    assert "beyond" not in texts
+
+
 def test_a_chart_without_data_says_so():
     assert "no data" in Chart("t", "x", "y").render()
 
