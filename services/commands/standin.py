@@ -13,13 +13,16 @@ from typing import Any
 
 from services.commands._arguments import day, duration, speed
 from services.commands._faults import Asked, add_fault_arguments, asked_faults, print_faults
+from services.commands._making import add_making_arguments, make_history
 from services.commands._output import console, print_json
 from services.errors import FeedError, InputError
 from services.standin.asked import written
 from services.standin.errors import StandInError
+from services.standin.scenario import names
 from services.standin.server import StandIn
 from services.standin.source import Source
 from services.standin.sources import open_source
+from services.standin.truth_files import TruthFiles
 
 EXAMPLE = "strikewire standin --port 8765 --seed 7 --fault drop:after=30s"
 # REST takes the port after the WebSocket's, the delayed host the one after that.
@@ -32,10 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the market (default 1)")
     parser.add_argument("--speed", type=speed, default=1.0, metavar="X|max", help="times real time (default 1)")
     parser.add_argument("--duration", type=duration, metavar="D", help="wall time to run (default: until interrupted)")
-    parser.add_argument("--scenario", metavar="NAME", help="a named market")
+    parser.add_argument("--scenario", metavar="NAME", help=f"a named market: {', '.join(names())}")
+    parser.add_argument("--truth", type=Path, metavar="DIR", help="write what the market really was into files here")
     parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+    add_making_arguments(parser)
     add_fault_arguments(parser)
 
 
@@ -44,17 +49,26 @@ def run(options: argparse.Namespace) -> int:
     if options.list_faults:
         print_faults(as_json=options.json)
         return 0
+    if options.make_history is not None:
+        return make_history(options)
     asked = asked_faults(options)
     if not 0 <= options.port <= PORT_MAX:
         raise InputError(f"--port {options.port}", f"between 0 and {PORT_MAX}")
+    if options.truth is not None and options.tape is not None:
+        raise InputError("--truth", "a tape has none; only made-up markets know it")
     try:
+        files = None if options.truth is None else TruthFiles(options.truth)
         source = open_source(
             seed=options.seed, start_ns=None, scenario=options.scenario, tape=options.tape, date=options.date,
-            underlying=options.underlying,
+            underlying=options.underlying, truth=None if files is None else files.log,
         )  # fmt: skip
     except StandInError as error:
         raise FeedError(str(error)) from None
-    return asyncio.run(_serve(options, source, asked))
+    try:
+        return asyncio.run(_serve(options, source, asked))
+    finally:
+        if files is not None:
+            files.close()
 
 
 async def _serve(options: argparse.Namespace, source: Source, asked: Asked) -> int:

@@ -1,0 +1,133 @@
+"""`strikewire standin --make-history DIR`: sessions of a made-up market recorded as a demo would record them."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schemas.frames import CLOCK_FEED
+from services.commands._output import console, print_json
+from services.commands._replaying import configuration
+from services.core.calendar import Calendar, ny_date
+from services.errors import InputError
+from services.history.engine import open_embedded
+from services.history.warehouse import Warehouse
+from services.replay.making import Minutes, Pace
+from services.replay.recording import Recorder
+from services.replay.runner import stored
+from services.standin.market import SeededMarket
+from services.standin.scenario import PLAIN, Scenario, scenario_of
+from services.wiring import warm_up
+
+__all__ = ["add_making_arguments", "make_history"]
+
+# Levels move in straight lines through a minute of history, and a bar is as long.
+SPAN_S = 60
+DAYS = 60
+# A twentieth of the tape: half a million prints a session, which sixty sessions of fit on a laptop.
+INTENSITY = 0.05
+
+
+def add_making_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where history goes, and how much of it."""
+    parser.add_argument(
+        "--make-history", type=Path, metavar="DIR", help="record sessions into a data directory instead of serving"
+    )
+    parser.add_argument("--days", type=int, default=DAYS, metavar="N", help=f"sessions to record (default {DAYS})")
+    parser.add_argument(
+        "--intensity", type=float, default=INTENSITY, metavar="X",
+        help=f"share of the whole tape's prints (default {INTENSITY:g}; 1 is eight million a session)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--chains-every", type=int, default=Pace().chain_min, metavar="MIN",
+        help=f"minutes between chain snapshots (default {Pace().chain_min})",
+    )  # fmt: skip
+
+
+def make_history(options: argparse.Namespace) -> int:
+    """0 when all sessions are recorded, 130 when interrupted; what was recorded until then stays."""
+    if options.days < 1:
+        raise InputError(f"--days {options.days}", "at least one session")
+    if not 0 < options.intensity <= 20:
+        raise InputError(f"--intensity {options.intensity:g}", "above 0 and at most 20 times the tape")
+    if not 1 <= options.chains_every <= 390:
+        raise InputError(f"--chains-every {options.chains_every}", "between 1 and 390 minutes")
+    try:
+        scenario = scenario_of(options.scenario or PLAIN)
+    except LookupError as error:
+        raise InputError("--scenario", error.args[0]) from None
+    try:
+        _make(options, scenario)
+    except KeyboardInterrupt:
+        console.print("interrupted; what is recorded stays, and the same command goes on after it")
+        return 130
+    return 0
+
+
+def _start_ns(scenario: Scenario, days: int, last_ns: int | None) -> int:
+    """After what is recorded; in an empty directory so many sessions before the scenario's first, that a demo on it
+    goes on there."""
+    if last_ns is not None:
+        return last_ns + 1
+    # Seven calendar days hold four sessions at least.
+    before = Calendar.load(scenario.start - dt.timedelta(days=2 * days + 14), scenario.start - dt.timedelta(days=1))
+    return before.sessions[-days].open_ns
+
+
+def _make(options: argparse.Namespace, scenario: Scenario) -> None:
+    began = time.monotonic()
+    config = configuration(options)
+    data_dir = options.make_history
+    with open_embedded(data_dir, create=True) as client:
+        warehouse = Warehouse(client)
+        last_ns = warehouse.last_received_ns()
+        start_ns = _start_ns(scenario, options.days, last_ns)
+        try:
+            market = SeededMarket(options.seed, start_ns, scenario=scenario, intensity=options.intensity, span_s=SPAN_S)
+        except (LookupError, ValueError, OverflowError) as error:
+            raise InputError(data_dir, f"the market cannot go on from where this history ends: {error}") from None
+        calendar = Calendar.around(market.clock_ns, days_after=1200)
+        warm_up(config.rules(), calendar)
+        recorder = Recorder(config, client, calendar)
+        name = f"made: market seed {options.seed} scenario {scenario.name} intensity {options.intensity:g}"
+        epoch = recorder.open_epoch(name, CLOCK_FEED, market.clock_ns)
+        settings = msgspec.structs.replace(config.gateway, epoch=epoch, clock="feed", start_ns=last_ns or 0)
+        minutes = Minutes(market, settings, Pace(options.chains_every))
+        for _ in range(options.days):
+            _session(options, recorder, minutes, market)
+        summary: dict[str, Any] = {
+            "sessions": options.days,
+            **recorder.counts,
+            "seconds": round(time.monotonic() - began, 3),
+            "digest": stored(warehouse).digest,
+            "data_dir": str(data_dir),
+        }
+    if options.json:
+        print_json(summary)
+        return
+    console.print(
+        f"{options.days} sessions in {summary['seconds']:.0f} s: {summary['trades']:,} trades,"
+        f" {summary['events']:,} events, {summary['signals']:,} signals, {summary['alerts']:,} alerts"
+    )
+    console.print(f"next: strikewire replay --data-dir {data_dir}", style="dim", soft_wrap=True)
+
+
+def _session(options: argparse.Namespace, recorder: Recorder, minutes: Minutes, market: SeededMarket) -> None:
+    """Record one session; what was recorded stays when somebody interrupts."""
+    began, before = time.monotonic(), dict(recorder.counts)
+    try:
+        for frames in minutes.session():
+            recorder.take(frames)
+    finally:
+        recorder.flush()
+    if not options.json:
+        console.print(
+            f"{ny_date(market.clock_ns)}: {recorder.counts['trades'] - before['trades']:,} trades,"
+            f" {recorder.counts['alerts'] - before['alerts']} alerts in {time.monotonic() - began:.1f} s",
+            style="dim",
+        )
