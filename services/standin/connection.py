@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from socket import SO_LINGER, SOL_SOCKET
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -33,6 +35,8 @@ from services.standin.wire import Event, Status, encode, fair_values, index_even
 __all__ = ["MAX_CONNECTIONS_REASON", "Connection", "Told"]
 
 CLOSE_TIMEOUT_S = 2.0
+# Linger on, for no time: closing is then a reset.
+RESET = struct.pack("ii", 1, 0)
 MAX_CONNECTIONS_REASON = "Maximum number of websocket connections exceeded"
 
 OptionColumns = TypeVar("OptionColumns", Prints, Quotes)
@@ -135,7 +139,10 @@ class Connection:
 
     def evict(self, frame: bytes, reason: str, code: int = 1008) -> None:
         """Say why, as far as the socket still takes it, and close."""
-        if self._leaving or self.half_open:
+        if self._leaving:
+            return
+        if self.half_open:
+            self._abort()
             return
         self._send_statuses()
         self._queue.append(frame)
@@ -262,8 +269,10 @@ class Connection:
         self._socket.transport.pause_reading()
 
     def _abort(self) -> None:
+        """Reset the TCP connection; what the kernel has not sent is lost."""
         self._leaving = True
         self._queue.clear()
+        self._socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
         self._socket.transport.abort()
 
     def _leave(self, code: int, reason: str) -> None:

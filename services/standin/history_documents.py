@@ -9,7 +9,7 @@ import numpy as np
 
 from services.standin.aggregates import Candles, Ticks, base_of, candles, window_ms
 from services.standin.history_query import NS_PER_MS, AggregatesQuery, TicksQuery
-from services.standin.source import Bars, Prints, Quotes, taken
+from services.standin.source import Bars, Prints, Quotes, joined, taken
 
 __all__ = [
     "AggregatesPage",
@@ -36,13 +36,46 @@ class AggregatesPage(NamedTuple):
 
 def ticks_page(columns: Told, query: TicksQuery) -> tuple[Told, str | None]:
     """The prints or quotes of a page and the cursor of the next."""
-    first = int(np.searchsorted(columns.t_ms, -(-query.first_ns // NS_PER_MS), side="left"))
-    last = int(np.searchsorted(columns.t_ms, query.last_ns // NS_PER_MS, side="right"))
-    wanted = taken(columns, slice(first, last))
+    wanted = between(columns, query)
     if query.order == "desc":
         wanted = taken(wanted, slice(None, None, -1))
     end = query.offset + query.limit
     return taken(wanted, slice(query.offset, end)), query.cursor(end) if end < len(wanted.q) else None
+
+
+def between(columns: Told, query: TicksQuery) -> Told:
+    """What lies between the query's instants, in the order of time."""
+    first = int(np.searchsorted(columns.t_ms, -(-query.first_ns // NS_PER_MS), side="left"))
+    last = int(np.searchsorted(columns.t_ms, query.last_ns // NS_PER_MS, side="right"))
+    return taken(columns, slice(first, last))
+
+
+def quotes_page(quotes: Quotes, query: TicksQuery, limit: int) -> tuple[Quotes, str | None]:
+    """The page of quotes that were asked for with one to spare; the next one begins beyond the last instant given."""
+    ordered = taken(quotes, slice(None, None, -1)) if query.order == "desc" else quotes
+    page = taken(ordered, slice(0, limit))
+    if len(ordered.q) <= limit:
+        return page, None
+    # Quotes of one instant stay together, or the next page, which begins beyond it, would miss some.
+    apart = page.t_ms != ordered.t_ms[limit]
+    page = taken(page, apart) if apart.any() else page
+    return page, query.beyond(int(page.t_ms[-1]) * NS_PER_MS)
+
+
+def with_heard(quotes: Quotes, heard: Quotes, count: int, *, newest: bool) -> Quotes:
+    """What a source knows by itself and what was told to somebody, each once, at most `count` of them.
+
+    Where the source gave `count`, it may know more beyond the last of them; what was heard there is left to a later
+    page.
+    """
+    if not len(heard.q):
+        return quotes
+    if len(quotes.q) == count:
+        near = heard.t_ms >= quotes.t_ms[0] if newest else heard.t_ms <= quotes.t_ms[-1]
+        heard = taken(heard, near)
+    both = joined([quotes, heard])
+    _, first = np.unique(both.q, return_index=True)
+    return taken(both, first[-count:] if newest else first[:count])
 
 
 def trade_rows(prints: Prints, ticker: str | None = None) -> list[Row]:

@@ -67,6 +67,11 @@ class TicksQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         """The cursor of the page that begins `offset` rows in."""
         return cursor_of(msgspec.structs.replace(self, offset=offset))
 
+    def beyond(self, time_ns: int) -> str:
+        """The cursor of what lies beyond an instant, in the order asked for."""
+        change = {"first_ns": time_ns + 1} if self.order == "asc" else {"last_ns": time_ns - 1}
+        return cursor_of(msgspec.structs.replace(self, **change))
+
 
 class AggregatesQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     """Bars of `multiplier` times `timespan` between two instants, both inclusive, ms."""

@@ -178,6 +178,26 @@ class SeededMarket:
             spot_ns=np.full(len(rows), book.now_ns),
         )
 
+    def quotes_of(self, ticker: str, first_ns: int, last_ns: int, count: int, *, newest: bool) -> Quotes:
+        """A contract's own quotes of today between two instants; those before prints are not made again."""
+        row = self.listing.row_of.get(ticker)
+        open_ns = self._today.day.session.open_ns
+        first_ns, last_ns = max(first_ns, open_ns), min(last_ns, self._clock_ns - 1)
+        if row is None or last_ns < first_ns or count < 1:
+            return Quotes.empty()
+        begin, end = ((at - open_ns) // self.quantum_ns * self._span_s for at in (first_ns, last_ns))
+        seconds = range(begin, end + 1, self._span_s)
+        found: list[Quotes] = []
+        for second in reversed(seconds) if newest else seconds:
+            self._today.book.at(second)
+            quote = self._own_quotes(np.array([row], np.int32), second)
+            if first_ns <= int(quote.t_ms[0]) * NS_PER_MS <= last_ns:
+                found.append(quote)
+            if len(found) == count:
+                break
+        ordered = found[::-1] if newest else found
+        return joined(ordered) if ordered else Quotes.empty()
+
     def index_state(self, ticker: str) -> IndexState | None:
         """Level and session of an index."""
         if ticker not in self.index_tickers:
@@ -346,11 +366,18 @@ class SeededMarket:
         """Quotes of the contracts somebody asked for: one of their own a span, and one before each print."""
         if not len(quoted):
             return taken(before_prints, slice(0, 0))
+        own = self._own_quotes(quoted, second)
+        leading = taken(before_prints, np.isin(before_prints.contract, quoted))
+        both = joined([own, leading])
+        return taken(both, np.argsort(both.q, kind="stable"))
+
+    def _own_quotes(self, quoted: NDArray[np.int32], second: int) -> Quotes:
+        """One quote a contract in the span that begins at `second`, at which the book stands."""
         rows = quoted.astype(np.int64)
         span_ms = 1000 * self._span_s
         ms = np.floor(span_ms * uniform(self.seed, _QUOTE_MS, rows * 86_400 + second)).astype(np.int64)
         quote = self._today.book.quote(rows, ms / span_ms)
-        own = Quotes(
+        return Quotes(
             quoted,
             quote.bid_venue,
             quote.bid_cents / 100.0,
@@ -362,9 +389,6 @@ class SeededMarket:
             # Before any print of its millisecond: those begin at 1 (quotes) and 2 (prints).
             (NY_OPEN_MS + second * 1000 + ms) * Q_PER_MS,
         )
-        leading = taken(before_prints, np.isin(before_prints.contract, quoted))
-        both = joined([own, leading])
-        return taken(both, np.argsort(both.q, kind="stable"))
 
     def _values(self, second: int) -> Values:
         """Index levels at the beginning of the span."""

@@ -26,6 +26,8 @@ __all__ = ["Past"]
 
 # The newer paths say 49,999 in their text (massive.md 7.8).
 NEWER_TICKS_MAX = TICKS_MAX - 1
+# Quotes of a page; the seeded market makes so many again in half a second.
+QUOTES_MAX = 1000
 
 
 class Past:
@@ -68,15 +70,20 @@ class Past:
     def _quote_page(self, request: web.Request, limit_max: int, *, named: bool) -> web.Response:
         ticker = request.match_info["ticker"]
         query = TicksQuery.parse(request.query, self._now_ns(), limit_max)
-        quotes, cursor = documents.ticks_page(self._quotes_of(ticker, query), query)
+        # A page may be shorter than asked for: a seeded market has to make every quote again.
+        limit = min(query.limit, QUOTES_MAX)
+        quotes, cursor = documents.quotes_page(self._quotes_of(ticker, query, limit + 1), query, limit)
         rows = documents.quote_rows(quotes, ticker if named else None)
         return self._answers.page(request, rows, cursor)
 
-    def _quotes_of(self, ticker: str, query: TicksQuery) -> Quotes:
-        """From a source that knows its own past, else what somebody had subscribed to."""
+    def _quotes_of(self, ticker: str, query: TicksQuery, count: int) -> Quotes:
+        """What somebody had subscribed to, and what a source knows of its own past."""
+        newest = query.order == "desc"
+        heard = documents.between(self._archive.quotes(ticker), query)
+        known = Quotes.empty()
         if isinstance(self._source, Quoting):
-            return self._source.quotes_of(ticker, query.first_ns, query.last_ns)
-        return self._archive.quotes(ticker)
+            known = self._source.quotes_of(ticker, query.first_ns, query.last_ns, count, newest=newest)
+        return documents.with_heard(known, heard, count, newest=newest)
 
     async def _last_trade(self, request: web.Request) -> web.Response:
         ticker = request.match_info["ticker"]

@@ -219,8 +219,10 @@ class Source(Protocol):
 class Quoting(Protocol):
     """A source that knows the quotes of its past, whoever had asked for them."""
 
-    def quotes_of(self, ticker: str, first_ns: int, last_ns: int) -> Quotes:
-        """Quotes of a contract between two instants, inclusive, none later than the clock, in the order of time."""
+    def quotes_of(self, ticker: str, first_ns: int, last_ns: int, count: int, *, newest: bool) -> Quotes:
+        """At most `count` (> 0) quotes of a contract between two instants, inclusive, none later than the clock: the
+        latest or the earliest of them, in the order of time.
+        """
         ...
 
 

@@ -211,12 +211,13 @@ class Tape:
         spot, spot_ns = self._spot()
         return IndexState(spot, float(seen[0]), float(seen.max()), float(seen.min()), np.nan, spot_ns)
 
-    def quotes_of(self, ticker: str, first_ns: int, last_ns: int) -> Quotes:
+    def quotes_of(self, ticker: str, first_ns: int, last_ns: int, count: int, *, newest: bool) -> Quotes:
         """The recorded quotes of a contract up to the clock."""
         known = taken(self._quotes, slice(0, self._served["quotes"]))
         t_ns = known.t_ms * NS_PER_MS
         row = self._listing.row_of.get(ticker, -1)
-        return taken(known, (known.contract == row) & (t_ns >= first_ns) & (t_ns <= last_ns))
+        at = np.flatnonzero((known.contract == row) & (t_ns >= first_ns) & (t_ns <= last_ns))
+        return taken(known, at[-count:] if newest else at[:count])
 
     def _times(self) -> tuple[NDArray[np.int64], ...]:
         return self._prints.t_ms, self._quotes.t_ms, self._values.t_ms, self._bars.end_ms - 1

@@ -537,6 +537,21 @@ async def no_delayed_quotes(feed: Feed) -> None:
             assert messages(await quiet(socket)) == ["not authorized", "subscribed to: T.*"]
 
 
+@ROWS.row(
+    "14",
+    "half-open, until the next one",
+    faults=[HalfOpen()],
+    off=settings(Connection, "_abort", lambda _: None, faults=[HalfOpen()]),
+)
+async def half_open_ends(feed: Feed) -> None:
+    async with feed.standin() as standin, feed.client(standin.ws_url + "/options", "T.*", close_timeout=0.2) as socket:
+        assert of(await quiet(socket), "T") == []
+        async with feed.client(standin.ws_url + "/options"):
+            with pytest.raises(ConnectionClosedError) as closed:
+                await heard(socket, 1)
+    assert closed.value.rcvd is None
+
+
 @ROWS.row("17", "a dead session keeps its slot", faults=[StickySessions(for_s=1.0)], off=settings())
 async def sticky(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", "T.*") as socket:

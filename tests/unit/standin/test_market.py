@@ -318,3 +318,20 @@ def test_after_the_close_the_next_session_opens() -> None:
     assert level is not None
     assert yesterday is not None
     assert level.value == pytest.approx(yesterday.value, rel=0.06)
+
+
+def test_a_contracts_quotes_can_be_made_again_and_asking_changes_nothing() -> None:
+    quoted = np.array([1000], np.int32)
+    asked, unasked = SeededMarket(7), SeededMarket(7)
+    told = [asked.advance(SECOND_NS, quoted).quotes for _ in range(20)]
+    for _ in range(20):
+        unasked.advance(SECOND_NS, quoted)
+    ticker = asked.listing.tickers[1000]
+    again = asked.quotes_of(ticker, 0, asked.clock_ns, 1000, newest=True)
+    heard = {q: (bid, ask) for quotes in told for q, bid, ask in zip(quotes.q, quotes.bid, quotes.ask, strict=True)}
+    assert len(again.q) == 20
+    assert all(heard[q] == (bid, ask) for q, bid, ask in zip(again.q, again.bid, again.ask, strict=True))
+    assert asked.quotes_of(ticker, 0, asked.clock_ns, 2, newest=True).q.tolist() == again.q[-2:].tolist()
+    assert asked.quotes_of(ticker, 0, asked.clock_ns, 2, newest=False).q.tolist() == again.q[:2].tolist()
+    assert len(asked.quotes_of("O:NOPE", 0, asked.clock_ns, 5, newest=True).q) == 0
+    assert asked.advance(SECOND_NS, quoted).prints.q.tolist() == unasked.advance(SECOND_NS, quoted).prints.q.tolist()
