@@ -52,8 +52,6 @@ def add_fault_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help=f"what the vendor's documents leave UNCONFIRMED, each with the safer default; repeatable; one of {names}",
     )
-    parser.add_argument("--list-faults", action="store_true", help="print every fault and switch, and end")
-    parser.add_argument("--delayed", action="store_true", help="a second WebSocket, 15 minutes late and without quotes")
 
 
 def asked_faults(options: argparse.Namespace) -> Asked:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from services.commands._arguments import day, duration, speed
+from services.commands._faults import add_fault_arguments, asked_faults
 from services.commands._replaying import configuration
 from services.commands._running import Feed, run_embedded
 from services.config import Config
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+    add_fault_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
     """The stand-in while the context is open, at the market time that follows what the data directory holds."""
+    asked = asked_faults(options)
     try:
         source = open_source(
             seed=options.seed,
@@ -73,8 +76,9 @@ async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int
     if last_ns is not None and source.clock_ns < last_ns:
         raise InputError(options.data_dir, "has later history than this tape; use another --data-dir for it")
     standin = StandIn(
-        source, speed=options.speed, start_when=CHANNELS, at_end="close", duration_s=options.duration, keys=DEFAULT_KEYS
-    )
+        source, speed=options.speed, start_when=CHANNELS, at_end="close", duration_s=options.duration,
+        keys=DEFAULT_KEYS, manners=asked.manners, faults=asked.faults, fault_seed=asked.seed,
+    )  # fmt: skip
     async with standin:
         (key,) = DEFAULT_KEYS
         settings = msgspec.structs.replace(

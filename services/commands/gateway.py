@@ -21,6 +21,7 @@ import msgspec
 from schemas.decisions import DeadLetter
 from schemas.frames import Frame
 from services.commands._arguments import day, duration, speed
+from services.commands._faults import add_fault_arguments
 from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
 from services.commands._output import console, print_json
 from services.commands._running import Feed
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tape", type=Path, metavar="DIR", help="the stand-in plays a tape in LEAN's layout")
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
+    add_fault_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
     add_making_arguments(parser)
     add_fault_arguments(parser)
+    parser.add_argument("--list-faults", action="store_true", help="print every fault and switch, and end")
+    parser.add_argument("--delayed", action="store_true", help="a second WebSocket, 15 minutes late and without quotes")
 
 
 def run(options: argparse.Namespace) -> int:
