@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import math
 import re
 from pathlib import Path
 
-from services.chain.files import Row, csv_rows, parse_date
+from services.chain.files import Row, cells_of, csv_rows, parse_date
 from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
 from services.core.calendar import ny_ns
 
@@ -20,6 +19,12 @@ __all__ = ["read_daily", "read_dashboard", "read_wide"]
 _DASHBOARD_HEADER = "Expiration Date,Calls,"
 # After the strike the header repeats the call's names; these are the cells of each side, counted from its symbol.
 _SIDE = ("symbol", "last", "net", "bid", "ask", "volume", "iv", "delta", "gamma", "open_interest")
+_DASHBOARD_CELLS = 22
+_DASHBOARD_PLACES = {0: "Expiration Date", 1: "Calls", 11: "Strike", 12: "Puts"} | {
+    first + place: name
+    for first in (1, 12)
+    for place, name in ((3, "Bid"), (4, "Ask"), (5, "Volume"), (6, "IV"), (7, "Delta"), (9, "Open Interest"))
+}
 _LAST = re.compile(r"Last:\s*\"?([-0-9.,]+?)\"?\s*(?:,\s*(?:Change|Net)|$|\")")
 _DATE = re.compile(r"Date:\s*([A-Za-z]+ \d{1,2},? \d{4})(?:,?\s+at\s+(\d{1,2}):(\d{2})\s*([AP]M))?")
 
@@ -49,13 +54,11 @@ def read_dashboard(path: Path, text: str) -> ChainTable:
         as_of_ns = ny_ns(date, hour, int(stamp[3]))
     underlying = ""
     contracts: list[Contract] = []
-    reader = csv.reader(lines[header + 1 :])
-    for cells in reader:
-        line = header + 1 + reader.line_num
-        if not any(cells):
-            continue
-        if len(cells) < 22:
-            raise ChainFileError(path, f"the row ends after {len(cells)} of 22 cells", line, "Puts")
+    rows = cells_of(path, lines, header + 1)
+    _check_dashboard_header(path, *next(rows))
+    for line, cells in rows:
+        if len(cells) < _DASHBOARD_CELLS:
+            raise ChainFileError(path, f"the row ends after {len(cells)} of {_DASHBOARD_CELLS} cells", line, "Puts")
         for right, first in ((1, 1), (-1, 12)):
             side = dict(zip(_SIDE, cells[first : first + 10], strict=True))
             row = Row(path, line, {**side, "Strike": cells[11], "Expiration Date": cells[0]})
@@ -76,6 +79,14 @@ def read_dashboard(path: Path, text: str) -> ChainTable:
             )
     last = float(spot[1].replace(",", ""))
     return table_of(path, "cboe-dashboard", _family(underlying), last, date, contracts, as_of_ns=as_of_ns)
+
+
+def _check_dashboard_header(path: Path, line: int, names: list[str]) -> None:
+    """Both sides share their names, so cells are taken by place: every place in use must be what it should."""
+    for place, name in _DASHBOARD_PLACES.items():
+        found = names[place].strip() if place < len(names) else "nothing"
+        if found != name:
+            raise ChainFileError(path, f"has {found!r} in place {place + 1} of the header", line=line, column=name)
 
 
 def _line_of(lines: list[str], mark: str) -> int:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from services.chain.table import ChainFileError
 
-__all__ = ["Row", "csv_rows", "parse_date", "read_text"]
+__all__ = ["Row", "cells_of", "csv_rows", "parse_date", "read_text"]
 
 # The widest real file here (all SPX expiries, five-cent strikes) is 12 MB unpacked; more than this is not a chain.
 _BYTES_MAX = 512 * 1024 * 1024
@@ -124,17 +124,29 @@ def parse_date(text: str) -> dt.date | None:
 
 def csv_rows(path: Path, text: str, needed: frozenset[str], first_line: int = 1) -> Iterator[Row]:
     """Rows below a header that starts at `first_line`; names every column that is missing."""
-    lines = text.splitlines()[first_line - 1 :]
-    reader = csv.reader(lines)
-    header = [name.strip() for name in next(reader, [])]
+    lines = cells_of(path, text.splitlines(), first_line)
+    _, found = next(lines, (first_line, []))
+    header = [name.strip() for name in found]
     missing = sorted(needed - set(header))
     if missing:
         raise ChainFileError(path, f"lacks the column {', '.join(missing)}", line=first_line)
-    for cells in reader:
-        line = first_line + reader.line_num - 1
-        if not any(cell.strip() for cell in cells):
-            continue
+    for line, cells in lines:
         if len(cells) < len(header):
             column = header[len(cells)]
             raise ChainFileError(path, f"the row ends after {len(cells)} of {len(header)} cells", line, column)
         yield Row(path, line, dict(zip(header, cells, strict=False)))
+
+
+def cells_of(path: Path, lines: list[str], first_line: int) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of a comma-separated table from `first_line` on; blank lines are left out."""
+    reader = csv.reader(lines[first_line - 1 :])
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            line = first_line - 1 + reader.line_num
+            raise ChainFileError(path, f"is not comma-separated text ({error})", line=line) from None
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield first_line - 1 + reader.line_num, cells

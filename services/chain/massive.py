@@ -23,10 +23,7 @@ _ROOTS_AM = frozenset({"SPX", "NDX", "RUT", "VIX", "DJX"})
 
 def read_massive(path: Path, text: str) -> ChainTable:
     """A snapshot; pages concatenated into one list are fine. Entries that are no options are left out."""
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ChainFileError(path, f"is not JSON ({error.msg})", line=error.lineno) from None
+    document = _document(path, text)
     results = document.get("results") if isinstance(document, dict) else document
     if isinstance(results, dict):
         results = [results]
@@ -52,7 +49,7 @@ def read_massive(path: Path, text: str) -> ChainTable:
             Contract(
                 expiry=Expiry(details.date("expiration_date"), _root(ticker) in _ROOTS_AM),
                 right=details.right("contract_type"),
-                strike=details.number("strike_price"),
+                strike=details.strike("strike_price"),
                 bid=quote.number("bid", 0.0),
                 ask=quote.number("ask", 0.0),
                 open_interest=field.number("open_interest", 0.0),
@@ -81,6 +78,26 @@ def read_massive(path: Path, text: str) -> ChainTable:
     )
 
 
+def _document(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except json.JSONDecodeError as error:
+        raise ChainFileError(path, f"is not JSON ({error.msg})", line=error.lineno) from None
+    except _NotANumberError as error:
+        line = next((at for at, line in enumerate(text.splitlines(), 1) if str(error) in line), None)
+        raise ChainFileError(path, f"is not JSON ({error} is no number there)", line=line) from None
+    except (RecursionError, ValueError) as error:
+        raise ChainFileError(path, f"is not JSON to be read ({error})") from None
+
+
+class _NotANumberError(Exception):
+    """NaN or Infinity, which Python would read and JSON does not have."""
+
+
+def _refused(constant: str) -> Any:
+    raise _NotANumberError(constant)
+
+
 def _root(ticker: str) -> str:
     """SPXW of O:SPXW250903C02800000."""
     return ticker.removeprefix("O:")[:-15]
@@ -107,7 +124,16 @@ class _Entry:
             return missing
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._error(key, f"{value!r} is not a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise self._error(key, "is too large for a number") from None
+
+    def strike(self, key: str) -> float:
+        value = self.number(key)
+        if not value > 0.0:
+            raise self._error(key, f"{value:g} is not a strike")
+        return value
 
     def integer(self, key: str, missing: int) -> int:
         value = self.entry.get(key, missing)

@@ -15,6 +15,12 @@ from services.chain.table import ChainFileError, ChainTable
 __all__ = ["FORMATS", "read_chain"]
 
 FORMATS = ("cboe-dashboard", "cboe-wide", "cboe-daily", "optionsdx", "massive", "deribit")
+_COLUMNS = {
+    "cboe-wide": cboe.WIDE_COLUMNS,
+    "cboe-daily": cboe.DAILY_COLUMNS,
+    "optionsdx": optionsdx.COLUMNS,
+    "deribit": deribit.COLUMNS,
+}
 # The dashboard's table starts after a block of three or four lines; more are looked at for blank ones.
 _HEAD_LINES = 12
 
@@ -22,6 +28,8 @@ _HEAD_LINES = 12
 def read_chain(path: Path, format_name: str | None = None, underlying: str | None = None) -> ChainTable:
     """The chain in `path`; raises ChainFileError with file, line and column."""
     text = read_text(path)
+    if not text.strip():
+        raise ChainFileError(path, "is empty")
     chosen = format_name or _recognise(path, text)
     if chosen == "massive":
         return read_massive(path, text)
@@ -38,22 +46,23 @@ def read_chain(path: Path, format_name: str | None = None, underlying: str | Non
 
 def _recognise(path: Path, text: str) -> str:
     head = text.lstrip()[:4096].splitlines()[:_HEAD_LINES]
-    if not head:
-        raise ChainFileError(path, "is empty")
     if head[0].startswith(("{", "[{")) or head[0] in ("[", "{"):
         return "massive"
     names = {cell.strip() for cell in head[0].split(",")}
-    if names >= cboe.WIDE_COLUMNS:
-        return "cboe-wide"
-    if names >= cboe.DAILY_COLUMNS:
-        return "cboe-daily"
-    if names >= optionsdx.COLUMNS:
-        return "optionsdx"
-    if names >= deribit.COLUMNS:
-        return "deribit"
+    for format_name, columns in _COLUMNS.items():
+        if names >= columns:
+            return format_name
     if any(line.startswith("Expiration Date,Calls,") for line in head):
         return "cboe-dashboard"
-    separator = " (semicolons where commas are expected?)" if head[0].count(";") > head[0].count(",") else ""
-    raise ChainFileError(
-        path, f"is none of the known chain formats: {', '.join(FORMATS)}{separator}", line=1, column=head[0][:40]
-    )
+    raise _unknown(path, head[0], names)
+
+
+def _unknown(path: Path, first: str, names: set[str]) -> ChainFileError:
+    """What a file without a format says: which format it nearly is, or how it begins."""
+    nearest = max(_COLUMNS, key=lambda name: len(_COLUMNS[name] & names) / len(_COLUMNS[name]))
+    missing = sorted(_COLUMNS[nearest] - names)
+    if 2 * len(missing) < len(_COLUMNS[nearest]):
+        return ChainFileError(path, f"looks like {nearest}, but lacks the column {', '.join(missing)}", line=1)
+    separator = " (semicolons where commas are expected?)" if first.count(";") > first.count(",") else ""
+    begins = f"begins {first[:40]!r} and is none of the known chain formats: {', '.join(FORMATS)}{separator}"
+    return ChainFileError(path, begins, line=1)

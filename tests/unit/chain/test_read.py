@@ -8,7 +8,7 @@ import lzma
 import numpy as np
 import pytest
 
-from services.chain.read import read_chain
+from services.chain.read import FORMATS, read_chain
 from services.chain.table import ChainFileError, Expiry
 from services.core.calendar import ny_ns
 
@@ -153,11 +153,21 @@ def test_packed_files_and_byte_order_marks(tmp_path):
         (DASHBOARD.replace(",410", ""), ["line 5", "21 of 22"]),
         (OPTIONSDX.replace("1693940400", ""), ["line 2", "[QUOTE_UNIXTIME]", "is empty"]),
         (DERIBIT.replace("+00:00,BTC-16JAN26-82000-P", ",BTC-16JAN26-82000-P"), ["line 3", "'timestamp'", "time zone"]),
+        (WIDE.replace("Strike", "Strk"), ["line 1", "looks like cboe-wide, but lacks the column Strike"]),
+        (
+            DERIBIT.replace("strike", "K").replace("delta", "d"),
+            ["line 1", "looks like deribit", "column delta, strike"],
+        ),
+        (DASHBOARD.replace("Strike", "Strk"), ["line 4", "'Strike'", "'Strk' in place 12 of the header"]),
+        (WIDE + "9" * 200_000, ["line 4", "not comma-separated text"]),
+        (DASHBOARD + "9" * 200_000, ["line 7", "not comma-separated text"]),
         (WIDE.splitlines()[0], ["no option contracts"]),
         ("", ["is empty"]),
         ("hello\nworld\n", ["none of the known chain formats"]),
         ('{"results": 5}', ["'results'"]),
         ('{"results": [', ["line 1", "not JSON"]),
+        ('{"results": [\n{"open_interest": NaN}]}', ["line 2", "NaN is no number there"]),
+        ('{"results":' + 100_000 * "[", ["not JSON"]),
     ],
 )
 def test_an_error_names_file_line_and_column(chain, text, says):
@@ -174,6 +184,8 @@ def test_an_error_names_file_line_and_column(chain, text, says):
         ({"underlying_asset": None}, ["results[0].underlying_asset", "is missing"]),
         ({"open_interest": "many"}, ["results[0].open_interest", "'many' is not a number"]),
         ({"last_quote": {}}, ["last_quote.last_updated"]),
+        ({"open_interest": 10**400}, ["results[0].open_interest", "too large"]),
+        ({"details": massive_entry()["details"] | {"strike_price": -150}}, ["details.strike_price", "-150 is not a"]),
     ],
 )
 def test_a_broken_snapshot_names_the_key(chain, change, says):
@@ -188,6 +200,20 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path):
         read_chain(tmp_path / "nowhere.csv")
     with pytest.raises(ChainFileError, match="is a folder"):
         read_chain(tmp_path)
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path):
+    path = tmp_path / "a.csv"
+    for content in (WIDE.encode("utf-16"), bytes(range(256)) * 8):
+        path.write_bytes(content)
+        with pytest.raises(ChainFileError, match=r"a\.csv, line \d: is not UTF-8 text"):
+            read_chain(path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_empty_file_is_empty_in_every_format(chain, name):
+    with pytest.raises(ChainFileError, match="is empty"):
+        chain(" \n", format_name=name)
 
 
 def test_damaged_archives_are_told(tmp_path):
