@@ -7,11 +7,10 @@ Nothing in it is later than the market's clock.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.standin.listing import Listing
 from services.standin.source import Bars, Batch, Prints, Quotes, Values, joined, taken
@@ -71,13 +70,28 @@ class Archive:
         )
 
 
+class _Block(Generic[Columns]):
+    """Rows of one day in time order, and where each symbol's are."""
+
+    def __init__(self, listing: Listing, columns: Columns) -> None:
+        self.listing = listing
+        self.columns: Columns = columns
+        self._order = np.argsort(columns[0], kind="stable")
+        self._symbols = columns[0][self._order]
+
+    def of(self, symbol: int) -> Columns:
+        """The symbol's rows in time order."""
+        begin, end = np.searchsorted(self._symbols, [symbol, symbol + 1])
+        return cast(Columns, taken(cast(Any, self.columns), self._order[begin:end]))
+
+
 class _Shelf(Generic[Columns]):
-    """Columns of one kind in blocks, each of one day."""
+    """Columns of one kind in blocks. The first column says whose a row is."""
 
     def __init__(self, empty: Columns, rows_max: int) -> None:
         self._empty: Columns = empty
         self._rows_max = rows_max
-        self._blocks: deque[tuple[Listing, Columns]] = deque()
+        self._blocks: deque[_Block[Columns]] = deque()
         self._open: list[Columns] = []
         self._open_listing: Listing | None = None
         self._open_rows = self._rows = 0
@@ -93,34 +107,33 @@ class _Shelf(Generic[Columns]):
         self._open_rows += count
         self._rows += count
         while self._rows > self._rows_max and self._blocks:
-            self._rows -= len(self._blocks.popleft()[1][0])
+            self._rows -= len(self._blocks.popleft().columns[0])
 
-    def of(self, key: Any) -> Columns:
-        """Rows whose first column is what `key(listing)` says; none where it says None."""
+    def of(self, symbol_on: Callable[[Listing], int | None]) -> Columns:
+        """Rows of whom `symbol_on` names on each day; none of a day on which it is None."""
         parts: list[Columns] = []
-        for listing, block in self._all():
-            wanted = key(listing)
-            if wanted is not None:
-                parts.append(_where(block, block[0] == wanted))
+        for block in self._blocks:
+            symbol = symbol_on(block.listing)
+            if symbol is not None:
+                parts.append(block.of(symbol))
+        if self._open_listing is not None and (symbol := symbol_on(self._open_listing)) is not None:
+            latest = self._latest()
+            parts.append(cast(Columns, taken(cast(Any, latest), latest[0] == symbol)))
         return joined(parts) if parts else self._empty
 
     def on(self, listing: Listing) -> Columns:
-        parts = [block for each, block in self._all() if each is listing]
+        """All rows of a day in time order."""
+        parts = [block.columns for block in self._blocks if block.listing is listing]
+        if listing is self._open_listing:
+            parts.append(self._latest())
         return joined(parts) if parts else self._empty
 
-    def _all(self) -> Iterator[tuple[Listing, Columns]]:
-        if self._open:
-            self._open = [joined(self._open)]
-        yield from self._blocks
-        if self._open:
-            assert self._open_listing is not None
-            yield self._open_listing, self._open[0]
+    def _latest(self) -> Columns:
+        """The rows of the block that is still open; there must be some."""
+        self._open = [joined(self._open)]
+        return self._open[0]
 
     def _close(self) -> None:
         assert self._open_listing is not None
-        self._blocks.append((self._open_listing, joined(self._open)))
+        self._blocks.append(_Block(self._open_listing, self._latest()))
         self._open, self._open_rows = [], 0
-
-
-def _where(columns: Columns, mask: NDArray[np.bool_]) -> Columns:
-    return cast(Columns, taken(cast(Any, columns), mask))
