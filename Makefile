@@ -65,6 +65,10 @@ kafka: .venv/ready ## a Kafka broker on 127.0.0.1:9092, in the foreground (ARGS=
 torture: .venv/ready ## kill -9 the whole chain N times under load, then count what is lost or doubled (N=20)
 	@$(BIN)/python -m tests.torture $(if $(N),--kills $(N)) $(ARGS)
 
+.PHONY: campaign
+campaign: .venv/ready ## N sessions with bad days drawn from a seed; every event accounted for, replay equal (N=200)
+	@$(BIN)/python -m tests.simulation.campaign $(if $(N),--sessions $(N)) $(ARGS)
+
 .PHONY: up
 up: setup ## Kafka, warehouse, Redis, gateway on the stand-in, agents, sink: ARGS="--speed 5 --agents 4"
 	@$(BIN)/python deploy/local.py up $(ARGS)

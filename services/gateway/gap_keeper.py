@@ -65,6 +65,11 @@ class GapKeeper:
         if entries:
             await self._tell(entries)
 
+    async def end(self, market_ns: int, now_ns: int) -> None:
+        """The epoch ends, at `market_ns` of the market."""
+        for cluster in self._settings.clusters:
+            await self._tell(self._ledger.ended(cluster, market_ns, now_ns))
+
     def found(self, item: RefillPage) -> Trades | None:
         """The prints of a page that are new; None when that can no longer be known."""
         mark = self._marks.get(item.number)
@@ -79,6 +84,7 @@ class GapKeeper:
     async def ended(self, item: RefillEnd) -> None:
         """A gap was asked for to the end."""
         self._marks.pop(item.number, None)
+        self._stats.refilling -= 1
         refill = item.refill
         if item.number in self._forgotten:
             self._forgotten.discard(item.number)
@@ -110,6 +116,7 @@ class GapKeeper:
             return
         tickers = self._interest.ranked(self._settings.refill_contracts_max, frozenset(), gap.to_ns)
         self._ledger.fill(gap)
+        self._stats.refilling += 1
         if not self.refiller.order(RefillOrder(gap.number, from_ns, gap.to_ns + EDGE_NS, tickers)):
             await self.ended(RefillEnd(gap.number, Refill(0, 0, TOO_MANY)))
 

@@ -96,6 +96,13 @@ class GapLedger:
         gap = replace(gap, state="restored", to_ns=max(last_ns, gap.from_ns), restored_ns=now_ns)
         return [gap]
 
+    def ended(self, cluster: str, market_ns: int, now_ns: int) -> list[Gap]:
+        """The epoch ends, at `market_ns` of the market: a silence that nobody has called one yet is a gap."""
+        before_ns = self._last_ns.get(cluster, 0)
+        if CHANNELS[cluster] in self.open or market_ns - before_ns < SILENCE_NOTED_NS:
+            return []
+        return self.lost(cluster, "silence", now_ns) if self._within_session(before_ns, market_ns) else []
+
     def fill(self, gap: Gap) -> None:
         """A restored gap is going to be refilled: prints found are counted for it until `filled`."""
         self._filling[gap.number] = gap

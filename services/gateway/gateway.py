@@ -60,6 +60,7 @@ WATCH_NS = NS
 # tape leaps from a Thursday's close to a Tuesday's open.
 LEAP_NS_MAX = 7 * 86_400 * NS
 POLL_CHECK_S = 1.0
+SILENCE = "silence"
 # How long an ended feed waits for what is being refilled.
 REFILL_GRACE_S = 5.0
 # The first choice of quoted contracts waits until the first chains are in.
@@ -75,7 +76,8 @@ class Gateway:
 
     `on_frames` is awaited with every batch of frames, in order; `on_dead_letter` with each thing that was not
     understood, `on_gap` with each entry of the gap ledger (these may be plain functions); `on_metric` is told (name,
-    value) pairs: `lag_s`, `inbox_frames`. Without a calendar no silence is an alarm. `sleep` waits between connections.
+    value) pairs: `lag_s`, `inbox_frames`. Without a calendar no silence is an alarm. `sleep` waits between connections
+    and between tries of a request.
     """
 
     def __init__(
@@ -137,7 +139,8 @@ class Gateway:
             )  # fmt: skip
             socket.pairs = (WILDCARDS[cluster],)
             self._sockets[cluster] = socket
-        async with RestClient(settings.rest_url, settings.api_key, random.Random(settings.seed)) as rest:
+        dice = random.Random(settings.seed)
+        async with RestClient(settings.rest_url, settings.api_key, dice, sleep=self._sleep) as rest:
             poller = ChainPoller(
                 rest, self._table.contracts, self._schedule, settings.poll_concurrency, self._table.vendor_name
             )
@@ -249,6 +252,7 @@ class Gateway:
             # When the inbox is never empty nothing above waits, and the readers' answers to pings would.
             await asyncio.sleep(0)
         await self._emit(self._writer.finish(time.time_ns()))
+        await self._gaps.end(self._now_ns(), time.time_ns())
 
     async def _arrived(self, item: Arrived) -> None:
         socket, session, data, now_ns = item
@@ -335,7 +339,9 @@ class Gateway:
             self._table.quotes.clear()
         if self._silence is not None:
             self._silence.lost(cluster)
-        await self._gaps.lost(cluster, cause_of(item.session.last_status, item.code), time.time_ns())
+        cause = cause_of(item.session.last_status, item.code)
+        if cause != SILENCE:  # that was noted when the connection was given up
+            await self._gaps.lost(cluster, cause, time.time_ns())
         if not item.decided.done():
             item.decided.set_result(retry)
 
@@ -354,21 +360,22 @@ class Gateway:
                 self.stats.subscriptions[socket.cluster] = socket.session.subscriptions.coverage
         if self._silence is not None:
             for silence in self._silence.look(self._now_ns()):
-                self._judge(silence)
+                await self._judge(silence)
         for kind, code in self._table.codes.take_unknown():
             self.stats.unknown_ids[f"{kind} {code}"] += 1
             log.warning("unknown %s id %d; its prints pass", kind, code)
         if self._now_ns() >= self._next_rank_ns:
             await self._rank(wall_ns)
 
-    def _judge(self, silence: Silence) -> None:
+    async def _judge(self, silence: Silence) -> None:
         cluster, seconds = silence.cluster, silence.silent_ns / NS
         if silence.verdict is Verdict.HALTED:
             log.warning("/%s silent for %.0f s, and so is its witness: the market seems to be halted", cluster, seconds)
             return
         self.stats.silences += 1
         log.warning("/%s silent for %.0f s of a session; connecting anew", cluster, seconds)
-        self._sockets[cluster].give_up(f"silence: {seconds:.0f} s without an event")
+        self._sockets[cluster].give_up(f"{SILENCE}: {seconds:.0f} s without an event")
+        await self._gaps.lost(cluster, SILENCE, time.time_ns())
 
     async def _rank(self, wall_ns: int) -> None:
         """Choose the contracts to quote."""

@@ -124,9 +124,10 @@ class Session:
 
     def closed(self, code: int | None, reason: str = "") -> Retry:
         """The socket is gone, with a close code or without. Afterwards wait as the answer says, then start anew."""
-        if code == POLICY_VIOLATION and self.retry is Retry.SOON:
+        # Other closing statuses may come with the same code; what was said counts, the code only where nothing was.
+        if code == POLICY_VIOLATION and not self.last_status:
             self.retry = Retry.CONTENDED
-            self.last_status = self.last_status or f"close 1008 {reason}".strip()
+            self.last_status = f"close 1008 {reason}".strip()
         self.state = State.CLOSED
         self.subscriptions.stop()
         return self.retry

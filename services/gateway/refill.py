@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from services.gateway.errors import RestRefusedError, RestUnavailableError
@@ -49,6 +50,17 @@ class RefillEnd(NamedTuple):
 
     number: int
     refill: Refill
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a gap has been asked for; `refused` counts refusals in a row."""
+
+    left: deque[str]
+    asked: int = 0
+    failed: int = 0
+    refused: int = 0
+    note: str = ""
 
 
 class Refiller:
@@ -96,29 +108,29 @@ class Refiller:
                 self._idle.set()
 
     async def _refill(self, order: RefillOrder) -> Refill:
-        asked = failed = refused = 0
-        note = ""
-        waiting = deque(order.tickers)
-        running: deque[asyncio.Task[None]] = deque()
+        course = _Course(deque(order.tickers))
+        workers = [asyncio.ensure_future(self._work(order, course)) for _ in range(self._concurrency)]
         try:
-            while waiting or running:
-                while waiting and len(running) < self._concurrency:
-                    running.append(asyncio.ensure_future(self._ask(order, waiting.popleft())))
-                    asked += 1
-                try:
-                    await running.popleft()
-                    refused = 0
-                except (RestRefusedError, RestUnavailableError) as error:
-                    failed, note = failed + 1, str(error)
-                    refused += isinstance(error, RestRefusedError)
-                if refused >= REFUSALS_MAX or failed >= FAILURES_MAX:
-                    asked -= len(running)
-                    break
+            await asyncio.gather(*workers)
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        return Refill(asked, failed, note)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        return Refill(course.asked, course.failed, course.note)
+
+    async def _work(self, order: RefillOrder, course: _Course) -> None:
+        """Ask for one contract after the other, beside others who do the same, until none is left or it is hopeless."""
+        while course.left and course.refused < REFUSALS_MAX and course.failed < FAILURES_MAX:
+            ticker = course.left.popleft()
+            course.asked += 1
+            try:
+                await self._ask(order, ticker)
+            except (RestRefusedError, RestUnavailableError) as error:
+                course.failed += 1
+                course.note = str(error)
+                course.refused += isinstance(error, RestRefusedError)
+            else:
+                course.refused = 0
 
     async def _ask(self, order: RefillOrder, ticker: str) -> None:
         body = await self._rest.get(trades_path(ticker), trades_query(order.from_ns, order.to_ns))

@@ -5,13 +5,14 @@ kind have been seen to repeat prints, and to send one with an older `q` behind a
 same as another only if contract, `q`, time, price, size and exchange are; so it is looked for only when its `q` does
 not rise, which a healthy feed never shows: the test is a few array operations a frame, whatever its length.
 
-The same memory answers which of the prints that REST returns for a gap have been heard already. There some rows have no
-`q` (0), and equal ones may be different prints: those are counted, row against row.
+The same memory answers which of the prints that REST returns for a gap have been heard already. There equal rows may be
+different prints (massive.md 7.6): they are counted, row against row.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,6 +23,8 @@ from schemas.frames import Int64, TradeRows
 __all__ = ["MEMORY_PRINTS", "Judged", "Repeats"]
 
 Index: TypeAlias = npt.NDArray[np.intp]
+# What socket and REST say alike of a print: contract, time in ms, price, size.
+Sight: TypeAlias = tuple[int, int, float, int]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 # Twelve minutes of an average day (350 prints a second), half a minute of the busiest second: far longer than a refill
@@ -106,19 +109,25 @@ class Repeats:
         return Judged(new, len(new) - len(kept), backward)
 
     def missing(self, contracts: Index, rows: TradeRows) -> Mask:
-        """Which of the prints that REST returned were never heard, `(n,)`; those are remembered from now on."""
+        """Which of the prints that REST returned were never heard, `(n,)`; those are remembered from now on.
+
+        Prints are compared by contract, time, price and size, and counted: where REST has three and two were heard, one
+        is missing. What else the socket may have said differently (`q`, the exchange) then makes no print of two.
+        """
         new = np.ones(len(contracts), np.bool_)
         if not len(contracts):
             return new
         self._reserve(int(contracts.max()))
-        held = self._held(np.unique(contracts))
-        for row in range(len(contracts)):
-            key = _key(contracts, rows, row)
-            new[row] = not held[key]
-            if key[1] > 0:
-                held[key] = 1  # equal prints with a number are one print
-            elif held[key]:
-                held[key] -= 1  # without, each of ours answers for one of theirs
+        heard = self._heard(np.unique(contracts))
+        numbers: set[tuple[int, int]] = set()
+        for row, key in enumerate(_sights(contracts, rows.event_ns, rows.price_usd, rows.size_contracts)):
+            q = int(rows.vendor_seq[row])
+            if q > 0 and (key[0], q) in numbers:
+                new[row] = False  # REST itself repeats it
+            elif heard[key]:
+                heard[key] -= 1
+                new[row] = False
+            numbers.add((key[0], q))
         kept = np.flatnonzero(new)
         found = _taken(rows, kept)
         np.maximum.at(self._last_q, contracts[kept], found.vendor_seq)
@@ -145,13 +154,12 @@ class Repeats:
     def _oldest(self) -> int:
         return max(0, self.heard - self._capacity)
 
-    def _held(self, contracts: Index) -> Counter[tuple[int | float, ...]]:
+    def _heard(self, contracts: Index) -> Counter[Sight]:
         """How often each remembered print of these contracts was heard."""
         # A page of REST is of one contract; the search for one costs a thirtieth of the search for any of a set.
         mine = self._contract == contracts[0] if len(contracts) == 1 else np.isin(self._contract, contracts)
         at = np.flatnonzero(mine)
-        columns = (self._contract[at], self._q[at], self._event_ns[at] // MS, *(one[at] for one in self._memory[3:]))
-        return Counter(zip(*(column.tolist() for column in columns), strict=True))
+        return Counter(_sights(self._contract[at], self._event_ns[at], self._price_usd[at], self._size[at]))
 
     def _known(self, key: tuple[int | float, ...], since: int) -> bool:
         return self._count(key, since) > 0
@@ -212,6 +220,13 @@ def _key(contracts: Index, rows: TradeRows, row: int) -> tuple[int | float, ...]
         int(rows.size_contracts[row]),
         int(rows.exchange[row]),
     )
+
+
+def _sights(
+    contracts: Index, event_ns: Int64, price_usd: npt.NDArray[Any], size: npt.NDArray[Any]
+) -> Iterator[Sight]:  # fmt: skip
+    columns = (contracts, event_ns // MS, price_usd, size)
+    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def _taken(rows: TradeRows, at: Index) -> TradeRows:

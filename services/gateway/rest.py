@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 
 import aiohttp
@@ -32,7 +32,14 @@ class RestClient:
     `backoff_s` is the first wait after a failure; each further one doubles, with up to half again as jitter.
     """
 
-    def __init__(self, base_url: str, api_key: str, dice: random.Random, backoff_s: float = BACKOFF_S) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        dice: random.Random,
+        backoff_s: float = BACKOFF_S,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.bytes_read = 0
         self._base = URL(base_url)
         # A chain page shrinks tenfold, which is worth its CPU on a network and nowhere else.
@@ -40,6 +47,7 @@ class RestClient:
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept-Encoding": encoding}
         self._dice = dice
         self._backoff_s = backoff_s
+        self._sleep = sleep
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> RestClient:
@@ -70,7 +78,7 @@ class RestClient:
         reason = ""
         for attempt in range(TRIES):
             if attempt:
-                await asyncio.sleep(self._backoff_s * 2 ** (attempt - 1) * (1.0 + 0.5 * self._dice.random()))
+                await self._sleep(self._backoff_s * 2 ** (attempt - 1) * (1.0 + 0.5 * self._dice.random()))
             try:
                 status, body = await self._once(url)
             except (aiohttp.ClientError, TimeoutError) as error:

@@ -31,6 +31,7 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024  # bursts of `T.*` pass the library's default
 PING_INTERVAL_S, PING_TIMEOUT_S = 20.0, 60.0  # a burst must not make us drop a healthy socket
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
+FAREWELL_S = 1.0
 # A greeting, a key and an answer take a second; a closing status is followed by the close at once.
 SETTLE_TIMEOUT_NS = 15_000_000_000
 NORMAL_CLOSURE = 1000
@@ -175,7 +176,7 @@ class FeedSocket:
         if self.session is not None and self._connection is not None and self._closing is None:
             self._given_up = True
             self.session.last_status = why
-            self._closing = asyncio.create_task(self._connection.close())
+            self._closing = asyncio.create_task(_farewell(self._connection))
 
     async def _one_session(self, session: Session) -> tuple[int | None, str]:
         """Read until the connection ends; its close code, if there was one, and why."""
@@ -211,3 +212,10 @@ class FeedSocket:
         decided: asyncio.Future[Retry] = asyncio.get_running_loop().create_future()
         await self._enqueue(Lost(self, session, code, reason, decided), 0)
         return await decided
+
+
+async def _farewell(connection: ClientConnection) -> None:
+    """A close frame frees the slot at the vendor; who is dead does not answer it, and is not waited for."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(connection.close(), FAREWELL_S)
+    connection.transport.abort()

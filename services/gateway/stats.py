@@ -34,6 +34,8 @@ class GatewayStats(msgspec.Struct):
     gaps: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     """By (channel, cause)."""
     open_gaps: int = 0
+    refilling: int = 0
+    """Gaps that are over and not yet asked for to the end."""
     subscriptions: dict[str, Coverage] = msgspec.field(default_factory=dict)
     """By cluster: what is desired, granted, refused, and neither."""
     dead_letters: Counter[str] = msgspec.field(default_factory=Counter)

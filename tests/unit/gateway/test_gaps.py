@@ -71,6 +71,14 @@ def test_nothing_is_missed_between_sessions(next_day_ns: int) -> None:
     assert started().heard("options", next_day_ns, next_day_ns) == []
 
 
+def test_a_silence_that_lasts_to_the_end_is_a_gap_without_an_end() -> None:
+    ledger = started()
+    assert ledger.ended("options", NOON + SILENCE_NOTED_NS - 1, NOON) == []
+    (gap,) = ledger.ended("options", NOON + SILENCE_NOTED_NS, NOON + 5 * S)
+    assert (gap.cause, gap.from_ns, gap.to_ns, gap.state) == ("silence", NOON, None, "open")
+    assert ledger.ended("options", NOON + 60 * S, NOON) == [], "it is open already"
+
+
 def test_without_a_calendar_no_silence_is_noted() -> None:
     ledger = GapLedger(1)
     ledger.heard("options", NOON, NOON)

@@ -165,6 +165,12 @@ class TestEnds:
     def test_a_close_with_1008_and_no_word_is_a_contended_key(self) -> None:
         assert live("T.*").closed(1008, "") is Retry.CONTENDED
 
+    @pytest.mark.parametrize("status", ["slow_consumer", "force_disconnect"])
+    def test_a_close_with_1008_after_another_reason_is_no_contended_key(self, status: str) -> None:
+        session = live("T.*")
+        said(session, v.status(status))
+        assert session.closed(1008, "") is Retry.SOON
+
     @pytest.mark.parametrize("code", [None, 1000, 1001, 1006, 1011])
     def test_any_other_loss_is_retried_soon(self, code: int | None) -> None:
         assert live("T.*").closed(code) is Retry.SOON
