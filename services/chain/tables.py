@@ -31,9 +31,10 @@ def print_report(report: ChainReport, written: list[Path], console: Console | No
     out = console or Console(highlight=False)
     if not out.is_terminal:
         out = Console(highlight=False, width=_PIPE_WIDTH)
+    how = report.as_of_method.replace("_", " ")
     out.print(
         f"[bold]{report.underlying}[/bold] {_price(report.spot)} ({report.spot_method.replace('_', ' ')})"
-        f"  as of {report.as_of}  rate {100 * report.rate:.2f} % ({report.rate_method})"
+        f"  as of {report.as_of} ({how})  rate {100 * report.rate:.2f} % ({report.rate_method})"
         f"  {report.contracts:,} contracts  [dim]{report.format}[/dim]",
         soft_wrap=True,
     )
