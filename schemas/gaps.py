@@ -15,7 +15,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """One gap; written anew, under the same (epoch, number), with each thing that becomes known of it.
 
     Times are nanoseconds since 1970 UTC. `from_ns` and `to_ns` are exchange times: the last event before the gap and
-    the first after it; whatever the channel is missing lies between them. `lost_ns` and `restored_ns` are the log's.
+    the first after it; whatever the channel is missing lies between them. `lost_ns` and `restored_ns` are the
+    gateway's own clock when it noticed.
     """
 
     epoch: int

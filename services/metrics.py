@@ -16,6 +16,13 @@ Name: TypeAlias = Literal[
     "strikewire_gateway_events_total",
     "strikewire_gateway_bytes_total",
     "strikewire_gateway_reconnects_total",
+    "strikewire_gateway_repeated_total",
+    "strikewire_gateway_backward_total",
+    "strikewire_gateway_silences_total",
+    "strikewire_gateway_gaps_total",
+    "strikewire_gateway_open_gaps",
+    "strikewire_gateway_refilling_gaps",
+    "strikewire_gateway_subscriptions",
     "strikewire_dead_letters_total",
     "strikewire_log_frames_total",
     "strikewire_log_rows_total",
@@ -64,6 +71,29 @@ CATALOGUE: dict[Name, Definition] = {
     "strikewire_gateway_bytes_total": Definition(Counter, "bytes read from the feed", (), "as events"),
     "strikewire_gateway_reconnects_total": Definition(
         Counter, "connections made anew", (), "rising: another program uses the key, or this one is too slow"
+    ),
+    "strikewire_gateway_repeated_total": Definition(
+        Counter, "prints that came twice and were dropped", (), "rising: the feed repeats itself; nothing is doubled"
+    ),
+    "strikewire_gateway_backward_total": Definition(
+        Counter, "prints whose number ran backward, kept", (), "rising: the feed is out of order; nothing is lost"
+    ),
+    "strikewire_gateway_silences_total": Definition(
+        Counter, "connections given up for their silence", (), "rising: half-open sockets, or a halt without a witness"
+    ),
+    "strikewire_gateway_gaps_total": Definition(
+        Counter, "stretches of a channel that were not heard", ("cluster", "reason"),
+        "rising: `strikewire tail feed.gaps` shows from when to when, and what was refilled",
+    ),
+    "strikewire_gateway_open_gaps": Definition(
+        Gauge, "channels that are not heard at present", (), "above 0 for minutes: see what the gateway says of it"
+    ),
+    "strikewire_gateway_refilling_gaps": Definition(
+        Gauge, "gaps that REST is being asked for", (), "staying above 0: REST is slow or refuses"
+    ),
+    "strikewire_gateway_subscriptions": Definition(
+        Gauge, "pairs desired, acknowledged, refused, open", ("cluster", "state"),
+        "acknowledged below desired: the plan or the vendor's limit of quotes",
     ),
     "strikewire_dead_letters_total": Definition(
         Counter, "elements not understood", ("reason",), "rising: `strikewire tail dead.letters` shows them"

@@ -18,10 +18,12 @@ from rich.live import Live
 from rich.table import Table
 
 from schemas.decisions import Alert
+from services.commands._gateway_metrics import count_forever, count_gateway
 from services.commands._output import alert_row, alerts_table, console, market_time, print_json
 from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
+from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
 from services.gateway.settings import GatewaySettings
 from services.health import serve_health
@@ -77,7 +79,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
             clock = feed.settings.frame_clock
             epoch = host.open_epoch(feed.name, clock, feed.now_ns)
             settings = msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=last_ns or 0)
-            gateway = Gateway(settings, host.on_frames, host.on_dead_letter)
+            gateway = Gateway(settings, host.on_frames, host.on_dead_letter, on_gap=host.on_gap, calendar=calendar)
 
             def not_ready() -> str | None:
                 return None if host.first_frame_at is not None else "no frame with rows was seen yet"
@@ -106,7 +108,7 @@ async def _until_ended(gateway: Gateway, until_closed: bool, host: Embedded, scr
         loop.add_signal_handler(number, stop.set)
     tasks = {
         asyncio.create_task(gateway.run(until_closed), name="gateway"),
-        asyncio.create_task(_count(gateway, metrics), name="metrics"),
+        asyncio.create_task(count_forever(gateway.stats, metrics), name="metrics"),
         asyncio.create_task(host.run(), name="committer"),
         asyncio.create_task(stop.wait(), name="signal"),
         asyncio.create_task(screen.refresh(), name="screen"),
@@ -121,21 +123,11 @@ async def _until_ended(gateway: Gateway, until_closed: bool, host: Embedded, scr
             if task.get_name() != "committer":
                 task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
+        count_gateway(gateway.stats, metrics)
     for result in results:
         if isinstance(result, Exception):
             raise result
     return stop.is_set() and all(task.get_name() == "signal" for task in done)
-
-
-async def _count(gateway: Gateway, metrics: Metrics) -> None:
-    """Carry the gateway's running totals over into the metrics, once a second, for ever."""
-    while True:
-        stats = gateway.stats
-        for event in ("trades", "quotes", "ticks", "greeks"):
-            metrics.total("strikewire_gateway_events_total", getattr(stats, event), event=event)
-        metrics.total("strikewire_gateway_bytes_total", stats.socket_bytes + stats.rest_bytes)
-        metrics.total("strikewire_gateway_reconnects_total", stats.reconnects)
-        await asyncio.sleep(1.0)
 
 
 def _say(options: argparse.Namespace, sentence: str) -> None:
@@ -220,4 +212,5 @@ class _Screen:
 async def remote_feed(config: Config) -> AsyncIterator[Feed]:
     """The vendor's feed under the user's own key."""
     settings = msgspec.structs.replace(config.gateway, api_key=os.environ["MASSIVE_API_KEY"])
-    yield Feed(config.gateway.ws_url, settings, time.time_ns(), until_closed=False)
+    with own_account(settings.ws_url, settings.api_key):
+        yield Feed(config.gateway.ws_url, settings, time.time_ns(), until_closed=False)

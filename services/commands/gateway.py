@@ -22,12 +22,15 @@ from schemas.decisions import DeadLetter
 from schemas.frames import Frame
 from services.commands._arguments import day, duration, speed
 from services.commands._faults import add_fault_arguments
+from services.commands._gateway_metrics import count_forever
 from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
 from services.commands._output import console, print_json
 from services.commands._running import Feed
 from services.commands.demo import standin_feed
 from services.config import Config
+from services.core.calendar import Calendar
 from services.errors import InputError
+from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
 from services.health import serve_health
 from services.kafka.epochs import epoch_header
@@ -92,6 +95,7 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
                     asyncio.create_task(service.run(), name="gateway"),
                     asyncio.create_task(stop.wait(), name="signal"),
                     asyncio.create_task(lease.lost(), name="lease"),
+                    asyncio.create_task(count_forever(service.gateway.stats, service.metrics), name="metrics"),
                     asyncio.create_task(service.tell_when_ready(port, options.json), name="teller"),
                 ]
                 await _first_of(tasks)
@@ -133,7 +137,8 @@ async def _open_feed(options: argparse.Namespace, config: Config, last_ns: int |
         raise InputError("MASSIVE_API_KEY", "is not set; the feed wants a key (--standin needs none)")
     settings = msgspec.structs.replace(settings, api_key=key)
     now_ns = time.time_ns() if settings.clock == "wall" else last_ns or time.time_ns()
-    yield Feed(settings.ws_url, settings, now_ns, until_closed=False)
+    with own_account(settings.ws_url, key):
+        yield Feed(settings.ws_url, settings, now_ns, until_closed=False)
 
 
 class _Service:
@@ -143,7 +148,12 @@ class _Service:
         self.metrics = Metrics()
         self.epoch = epoch
         self.gateway = Gateway(
-            msgspec.structs.replace(feed.settings, epoch=epoch), self._on_frames, self._on_dead_letter, self._on_metric
+            msgspec.structs.replace(feed.settings, epoch=epoch),
+            self._on_frames,
+            self._on_dead_letter,
+            self._on_metric,
+            on_gap=writer.write_gap,
+            calendar=Calendar.around(feed.now_ns),
         )
         self._feed = feed
         self._writer = writer
@@ -198,7 +208,7 @@ class _Service:
         await self._writer.write_dead_letter(letter)
 
     def _on_metric(self, name: str, value: float) -> None:
-        """The gateway's own gauges are in its statistics; what operators watch is counted as frames are written."""
+        """What operators watch is counted from the gateway's statistics, and as frames are written."""
 
 
 def _say_goodbye(options: argparse.Namespace, service: _Service, tail: LogTail) -> None:

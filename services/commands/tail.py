@@ -105,7 +105,8 @@ def _plain(value: Any) -> Any:
 
 
 def _table(documents: list[dict[str, Any]]) -> Table:
-    hidden = {"parameters", "inputs", "factors", "evidence", "values", "partition", "epoch", "position", "seq", "data"}
+    hidden = {"parameters", "inputs", "factors", "evidence", "values", "partition", "epoch", "position", "seq", "data",
+              "lost_ns", "restored_ns", "losses", "contracts_failed", "prints_known"}  # fmt: skip
     names = [name for name in documents[0] if name not in hidden][:14]
     table = Table(border_style="dim")
     for name in names:

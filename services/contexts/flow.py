@@ -188,7 +188,8 @@ class Flow(Context):
 
     Watches prints (side from the joined quote, else the chain snapshot moved by delta, else the tick rule, else
     unknown), chain rows (open interest, delta, quotes) and ticks (spot). Multi-leg, stock-tied, late, refilled and
-    extended-hours prints count as volume and carry no direction; cancels take an earlier print back, in the minute they arrive.
+    extended-hours prints count as volume and carry no direction; cancels take an earlier print back, in the minute they
+    arrive.
 
     Raises `flow.sweep`, `flow.block` or `flow.split` when a cluster of at least `cluster_premium_usd` has closed, half
     a second of log time after its last print, and `flow.contract_minute` at the end of each minute for contracts past

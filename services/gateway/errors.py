@@ -1,6 +1,7 @@
 """What can go wrong on the way to the feed, and what the shell then does.
 
     FeedError (services.errors)
+    ├── AccountBusyError       another program on this machine uses this key: it would be thrown off
     ├── FeedRefusedError       the vendor refuses this key or plan on a cluster: no retry helps
     ├── RestRefusedError       401 or 403 (or another 4xx) on a REST feature: the feature is switched off
     └── RestUnavailableError   the vendor's REST stayed away through every retry: this answer is missing
@@ -12,7 +13,21 @@ from __future__ import annotations
 
 from services.errors import FeedError
 
-__all__ = ["FeedRefusedError", "RestRefusedError", "RestUnavailableError"]
+__all__ = ["AccountBusyError", "FeedRefusedError", "RestRefusedError", "RestUnavailableError"]
+
+
+class AccountBusyError(FeedError):
+    """Another program on this machine uses this feed account."""
+
+    def __init__(self, ws_url: str, owner: str) -> None:
+        super().__init__(ws_url, owner)
+        self.ws_url, self.owner = ws_url, owner
+
+    def __str__(self) -> str:
+        return (
+            f"this key is in use by {self.owner or 'another process'}; the vendor allows one connection an account, and"
+            f" a second to {self.ws_url} would throw the first one off"
+        )
 
 
 class FeedRefusedError(FeedError):

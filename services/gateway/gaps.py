@@ -19,7 +19,6 @@ CHANNELS = {"options": "options.T", "indices": "indices.V", "stocks": "stocks.A"
 # A whole market's prints, its indices' values and its stocks' bars come several times a second. Five seconds without
 # one are too short to hang up for, and too long to believe that nothing happened.
 SILENCE_NOTED_NS = 5 * NS
-NORMAL_CLOSURE = 1000
 
 
 class Refill(NamedTuple):

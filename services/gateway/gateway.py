@@ -38,7 +38,7 @@ from services.gateway.rest import RestClient
 from services.gateway.schedule import Schedule
 from services.gateway.settings import GatewaySettings
 from services.gateway.silence import Silence, SilenceWatch, Verdict
-from services.gateway.sockets import Arrived, FeedSocket, Lost
+from services.gateway.sockets import NORMAL_CLOSURE, Arrived, FeedSocket, Lost
 from services.gateway.stats import GatewayStats
 from services.gateway.subscriptions import Note
 from services.gateway.tabulate import Tabulator, Ticks, Trades
@@ -119,6 +119,7 @@ class Gateway:
         self._sockets: dict[str, FeedSocket] = {}
         self._started_ns = 0
         self._stopping = False
+        self._until_closed = False
         self._next_poll_ns = 0
         self._next_rank_ns = 0
         self._next_watch_ns = 0
@@ -130,6 +131,7 @@ class Gateway:
         let this key in (without the others it goes on), and whatever `on_frames` raises.
         """
         settings = self.settings
+        self._until_closed = until_closed
         inbox: Inbox[Item] = Inbox(LOCKSTEP_FRAMES_MAX if settings.lockstep else INBOX_FRAMES_MAX, INBOX_BYTES_MAX)
         for cluster in settings.clusters:
             ladder = Ladder(random.Random(f"{settings.seed} {cluster}"))
@@ -340,7 +342,8 @@ class Gateway:
         if self._silence is not None:
             self._silence.lost(cluster)
         cause = cause_of(item.session.last_status, item.code)
-        if cause != SILENCE:  # that was noted when the connection was given up
+        ended = self._until_closed and item.code == NORMAL_CLOSURE
+        if cause != SILENCE and not ended:  # a silence was noted when the connection was given up
             await self._gaps.lost(cluster, cause, time.time_ns())
         if not item.decided.done():
             item.decided.set_result(retry)

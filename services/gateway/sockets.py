@@ -23,7 +23,7 @@ from services.gateway.errors import FeedRefusedError
 from services.gateway.protocol import Retry, Session, State
 from services.gateway.reconnect import Ladder
 
-__all__ = ["Arrived", "FeedSocket", "LockstepConnection", "Lost"]
+__all__ = ["NORMAL_CLOSURE", "Arrived", "FeedSocket", "LockstepConnection", "Lost"]
 
 log = logging.getLogger("strikewire.gateway")
 

@@ -49,7 +49,10 @@ async def hold_lease(config: Config, name: str) -> AsyncIterator[Held]:
     client = open_redis(config.redis)
     lease = Lease(client, config.kafka.prefix + name)
     try:
-        number = await lease.acquire(wait=True)
+        number = await lease.acquire(wait=False)
+        if number is None:
+            log.warning("another gateway holds the lease %s; this one waits for it to end", config.kafka.prefix + name)
+            number = await lease.acquire(wait=True)
     except Exception as error:  # whatever Redis has: it is not worth standing still for
         log.warning("no lease (%s): two gateways would not know of each other", error)
         yield Held()

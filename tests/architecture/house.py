@@ -43,6 +43,7 @@ ROOMS: dict[str, Room] = {
     "services.scanner": Room(DECISIONS, pure=True),
     "services.gateway": Room(DECISIONS, pure=True),  # the vendor's protocol and the sequencing writer
     "services.gateway.gateway": Room(PROGRAMS),
+    "services.gateway.account": Room(STORES),  # a lock file
     "services.gateway.gap_keeper": Room(PROGRAMS),
     "services.gateway.inbox": Room(PROGRAMS),
     "services.gateway.poller": Room(PROGRAMS),
@@ -53,6 +54,8 @@ ROOMS: dict[str, Room] = {
     "services.standin.connection": Room(PROGRAMS),
     "services.standin.door": Room(PROGRAMS),
     "services.standin.lean": Room(STORES),  # reads the zip files of a tape
+    "services.standin.recorded": Room(STORES),
+    "services.standin.report": Room(STORES),
     "services.standin.rest": Room(PROGRAMS),
     "services.standin.rest_answers": Room(PROGRAMS),
     "services.standin.rest_past": Room(PROGRAMS),

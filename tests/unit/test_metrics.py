@@ -12,7 +12,7 @@ from services.metrics import CATALOGUE, Metrics, document
 
 ROOT = Path(__file__).resolve().parents[2]
 # Few values each, so that a busy day does not become a million series.
-LABELS = {"topic", "lane", "table", "detector", "reason", "event", "cluster"}
+LABELS = {"topic", "lane", "table", "detector", "reason", "event", "cluster", "state"}
 
 
 def test_the_page_is_the_catalogue():

@@ -73,6 +73,7 @@ async def test_a_tape_arrives_whole_and_in_order_however_slow_the_reader(standin
     assert sizes == [12, 700, 3]
     assert gateway.stats.trades == 3
     assert log.letters == []
+    assert gateway.stats.gaps == {}, "a feed that ends is no gap"
 
 
 async def test_chains_come_before_the_first_print_and_prints_carry_the_quote_before_them(standin: StandIn) -> None:
