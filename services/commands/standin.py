@@ -15,6 +15,7 @@ from services.commands._arguments import day, duration, speed
 from services.commands._faults import Asked, add_fault_arguments, asked_faults, print_faults
 from services.commands._making import add_making_arguments, make_history
 from services.commands._output import console, print_json
+from services.commands._reporting import add_reporting_arguments, report
 from services.errors import FeedError, InputError
 from services.standin.asked import written
 from services.standin.errors import StandInError
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
     add_making_arguments(parser)
+    add_reporting_arguments(parser)
     add_fault_arguments(parser)
     parser.add_argument("--list-faults", action="store_true", help="print every fault and switch, and end")
     parser.add_argument("--delayed", action="store_true", help="a second WebSocket, 15 minutes late and without quotes")
@@ -53,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.make_history is not None:
         return make_history(options)
+    if options.report is not None:
+        return report(options)
     asked = asked_faults(options)
     if not 0 <= options.port <= PORT_MAX:
         raise InputError(f"--port {options.port}", f"between 0 and {PORT_MAX}")

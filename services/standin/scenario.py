@@ -90,7 +90,7 @@ class Scenario:
     vol_scale: float = 1.0
     realised_share: float = 0.92
     long_ratio: float = 1.4
-    vol_of_vol_daily: float = 0.035
+    vol_of_vol_daily: float = 0.05
     jump_share: float = 0.1
     level_decay: float = 0.99
     bursts: BurstRules = field(default_factory=BurstRules)

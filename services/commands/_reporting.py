@@ -1,0 +1,43 @@
+"""`strikewire standin --report DIR`: the made-up market's stylised facts on a page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from services.commands._output import console, print_json
+from services.errors import InputError
+from services.standin.errors import StandInError
+from services.standin.recorded import recorded_of
+from services.standin.report import write_report
+from services.standin.scenario import PLAIN, scenario_of
+from services.standin.seen import seen_of
+
+__all__ = ["add_reporting_arguments", "report"]
+
+
+def add_reporting_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the page goes, and what it compares with."""
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write a page of the market's stylised facts instead of serving"
+    )
+    parser.add_argument(
+        "--compare", type=Path, metavar="DIR", help="recorded data to put beside them (chains, lean, vix_history ...)"
+    )
+
+
+def report(options: argparse.Namespace) -> int:
+    """0 when the page is written."""
+    try:
+        recorded = None if options.compare is None else recorded_of(options.compare)
+        page = write_report(options.report, seen_of(options.seed, scenario_of(options.scenario or PLAIN)), recorded)
+    except LookupError as error:
+        raise InputError("--scenario", error.args[0]) from None
+    except StandInError as error:
+        what, separator, problem = str(error).partition(": ")
+        raise InputError(*((what, problem) if separator else ("--report", str(error)))) from None
+    if options.json:
+        print_json({"page": str(page), "facts": str(page.with_name("facts.json"))})
+    else:
+        console.print(f"see {page}", soft_wrap=True)
+    return 0
