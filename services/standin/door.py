@@ -31,12 +31,14 @@ NEWCOMER_S = 1.0
 
 class Door:
     """Lets clients in. `connections` holds those with a slot, in the order of connecting, so that nothing depends on
-    how a set iterates; `changed` is set whenever they or their subscriptions change.
+    how a set iterates; `changed` is set whenever they or their subscriptions change. Once the market is `over`, who
+    still comes is acknowledged and sent home with 1000, or they would wait for ever.
     """
 
     def __init__(self, keys: frozenset[str], manners: Manners, faults: Sequence[Fault], seed: int) -> None:
         self.connections: dict[Connection, None] = {}
         self.changed = asyncio.Event()
+        self.over = False
         self._keys, self._manners, self._faults, self._seed = keys, manners, faults, seed
         self._late = found(faults, LateStatuses)
         absent = found(faults, AbsentIndices)
@@ -97,6 +99,9 @@ class Door:
                 self._admit(connection)
             elif connection.unwelcome and reply.statuses:
                 connection.dismiss()
+            if self.over and session.subscribed:
+                await connection.finish()
+                return
             self.changed.set()
 
     def _admit(self, connection: Connection) -> None:

@@ -203,6 +203,7 @@ class StandIn:
         else:
             await self._run_paced(self._speed, deadline)
         if self._at_end == "close":
+            self._door.over = True
             await asyncio.gather(*(connection.finish() for connection in self._door.connections))
         self.finished.set()
 

@@ -193,3 +193,15 @@ async def test_a_client_that_leaves_does_not_hold_up_the_others(tape: Tape) -> N
 def test_start_when_refuses_what_is_no_channel(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(ValueError, match=r"cluster\.channel"):
         StandIn(Tape.open(write_tape(tmp_path), DAY, "XYZ"), speed=1, start_when=frozenset({wrong}))
+
+
+async def test_who_comes_after_the_end_is_sent_home_too(tape: Tape) -> None:
+    async with StandIn(tape, speed=None, at_end="close", start_when=frozenset({"options.T"})) as standin:
+        async with client(standin, "/options", "T.*") as first:
+            await to_the_end(first)
+        await asyncio.wait_for(standin.finished.wait(), 5)
+        async with client(standin, "/stocks", "A.*") as late:
+            events, closed = await asyncio.wait_for(to_the_end(late), 5)
+    assert [event["status"] for event in events] == ["success"]
+    assert closed.rcvd is not None
+    assert closed.rcvd.code == 1000
