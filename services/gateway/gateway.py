@@ -22,6 +22,7 @@ from typing import TypeAlias
 from schemas.decisions import DeadLetter
 from schemas.frames import Frame, Lane
 from services.core.calendar import NS, Calendar
+from services.gateway.chains import Chains
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
 from services.gateway.gap_keeper import GapKeeper, OnGap
 from services.gateway.gaps import cause_of
@@ -30,12 +31,10 @@ from services.gateway.interest import Interest
 from services.gateway.massive import BROKEN, Decoded, Reject, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
 from services.gateway.partition import Partitioner
-from services.gateway.poller import ChainPoller
 from services.gateway.quoting import TRADES, Quoting
 from services.gateway.reconnect import Ladder
 from services.gateway.refill import RefillEnd, Refiller, RefillPage, Sleep
 from services.gateway.rest import RestClient
-from services.gateway.schedule import Schedule
 from services.gateway.settings import GatewaySettings
 from services.gateway.silence import Silence, SilenceWatch, Verdict
 from services.gateway.sockets import NORMAL_CLOSURE, Arrived, FeedSocket, Lost
@@ -59,7 +58,6 @@ WATCH_NS = NS
 # An exchange time further ahead of the market's than this is an error of the feed: a long weekend with room, because a
 # tape leaps from a Thursday's close to a Tuesday's open.
 LEAP_NS_MAX = 7 * 86_400 * NS
-POLL_CHECK_S = 1.0
 SILENCE = "silence"
 # How long an ended feed waits for what is being refilled.
 REFILL_GRACE_S = 5.0
@@ -107,8 +105,6 @@ class Gateway:
             settings.flush_ms,
             settings.start_ns,
         )
-        self._schedule = Schedule(settings.poll_near_s, settings.poll_far_s, settings.underlyings_max)
-        self._schedule.follow(settings.watch if settings.underlyings is None else settings.underlyings)
         self._quoting = Quoting(self._table, self._interest, settings.quote_contracts_max)
         self._gaps = GapKeeper(settings, calendar, self._table, self._interest, self.stats, on_gap)
         # In lockstep the market waits for us; what is silent there is we.
@@ -120,7 +116,6 @@ class Gateway:
         self._started_ns = 0
         self._stopping = False
         self._until_closed = False
-        self._next_poll_ns = 0
         self._next_rank_ns = 0
         self._next_watch_ns = 0
 
@@ -143,18 +138,16 @@ class Gateway:
             self._sockets[cluster] = socket
         dice = random.Random(settings.seed)
         async with RestClient(settings.rest_url, settings.api_key, dice, sleep=self._sleep) as rest:
-            poller = ChainPoller(
-                rest, self._table.contracts, self._schedule, settings.poll_concurrency, self._table.vendor_name
-            )
+            chains = Chains(settings, rest, self._table, self.stats, self._now_ns)
             refiller = Refiller(rest, settings.poll_concurrency, inbox.put, self._sleep)
             self._gaps.refiller = refiller if settings.refill else None
             try:
-                await self._start(rest, poller)
-                await self._run_tasks(inbox, poller, refiller)
+                await self._start(rest, chains)
+                await self._run_tasks(inbox, chains, refiller)
             finally:
                 self.stats.rest_bytes = rest.bytes_read
 
-    async def _start(self, rest: RestClient, poller: ChainPoller) -> None:
+    async def _start(self, rest: RestClient, chains: Chains) -> None:
         """What is known before the first trade: the market's time, index values and, where it waits for us, chains."""
         self._started_ns = time.time_ns()
         if self.settings.clock == "feed":
@@ -175,7 +168,7 @@ class Gateway:
         self._next_rank_ns = self._started_ns
         if self.settings.clock == "feed" and self.settings.poll:
             # A tape or a made-up market starts when it is subscribed to: let it find open interest and greeks known.
-            await self._poll_now(poller)
+            await self._poll_now(chains)
             await self._rank(self._now_ns())
         else:
             self._next_rank_ns += FIRST_RANK_NS
@@ -189,12 +182,12 @@ class Gateway:
             log.warning("%s", error)
             return b""
 
-    async def _run_tasks(self, inbox: Inbox[Item], poller: ChainPoller, refiller: Refiller) -> None:
-        consumer = asyncio.create_task(self._consume(inbox, poller), name="gateway-consumer")
+    async def _run_tasks(self, inbox: Inbox[Item], chains: Chains, refiller: Refiller) -> None:
+        consumer = asyncio.create_task(self._consume(inbox, chains), name="gateway-consumer")
         feeds = [asyncio.create_task(self._feed(socket)) for socket in self._sockets.values()]
         polls = [asyncio.create_task(refiller.run(), name="gateway-refill")]
         if self._polls_by_itself():
-            polls.append(asyncio.create_task(self._poll_forever(inbox, poller)))
+            polls.append(asyncio.create_task(chains.poll_forever(lambda page: inbox.put(page, PAGE_BYTES))))
         try:
             pending = {consumer, *feeds, *polls}
             while pending.intersection(feeds):
@@ -224,7 +217,7 @@ class Gateway:
             self.stats.disabled[f"/{socket.cluster}"] = str(error)
             log.error("%s; going on without it", error)
 
-    async def _consume(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
+    async def _consume(self, inbox: Inbox[Item], chains: Chains) -> None:
         """The only task that writes and publishes."""
         wait_s = self.settings.flush_ms / 1000.0
         while True:
@@ -233,8 +226,8 @@ class Gateway:
                 break
             if type(item) is Arrived:
                 await self._arrived(item)
-                if self.settings.lockstep and self.settings.poll and self._now_ns() >= self._next_poll_ns:
-                    await self._poll_now(poller)
+                if self.settings.lockstep and self.settings.poll and chains.due:
+                    await self._poll_now(chains)
                 item.socket.handled(item.session)
             elif type(item) is ChainPage:
                 await self._write_page(item)
@@ -393,36 +386,13 @@ class Gateway:
             socket.session.want(socket.pairs, wall_ns)
             await socket.send(socket.session.data_to_send())
 
-    async def _poll_forever(self, inbox: Inbox[Item], poller: ChainPoller) -> None:
-        while not poller.disabled:
-            self._follow_what_trades()
-            async with aclosing(poller.poll(self._now_ns())) as pages:
-                async for page in pages:
-                    await inbox.put(page, PAGE_BYTES)
-            await asyncio.sleep(POLL_CHECK_S)
-        self._without_chains(poller)
-
-    async def _poll_now(self, poller: ChainPoller) -> None:
-        """Everything that is due, while the market waits."""
-        self._follow_what_trades()
-        now_ns = self._now_ns()
-        async with aclosing(poller.poll(now_ns)) as pages:
+    async def _poll_now(self, chains: Chains) -> None:
+        """Every chain that is due, while the market waits."""
+        async with aclosing(chains.pages()) as pages:
             async for page in pages:
                 await self._write_page(page)
                 if self._stopping:
                     break
-        self._next_poll_ns = now_ns + int(POLL_CHECK_S * NS)
-        if poller.disabled:
-            self._next_poll_ns = 2**63
-            self._without_chains(poller)
-
-    def _without_chains(self, poller: ChainPoller) -> None:
-        self.stats.disabled["chains"] = poller.disabled
-        log.error("%s; going on without chain snapshots", poller.disabled)
-
-    def _follow_what_trades(self) -> None:
-        if self.settings.underlyings is None:
-            self._schedule.follow(self._table.contracts.underlyings)
 
     def _now_ns(self) -> int:
         """The market's time: the wall's, or on the feed's clock the largest exchange time seen."""

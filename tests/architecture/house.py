@@ -44,6 +44,7 @@ ROOMS: dict[str, Room] = {
     "services.gateway": Room(DECISIONS, pure=True),  # the vendor's protocol and the sequencing writer
     "services.gateway.gateway": Room(PROGRAMS),
     "services.gateway.account": Room(STORES),  # a lock file
+    "services.gateway.chains": Room(PROGRAMS),
     "services.gateway.gap_keeper": Room(PROGRAMS),
     "services.gateway.inbox": Room(PROGRAMS),
     "services.gateway.poller": Room(PROGRAMS),
