@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -114,3 +117,30 @@ def test_without_silence_every_event_is_told_once_in_order(sizes: list[int], lag
 def test_a_repeated_event_is_the_same_event() -> None:
     events = told(Outlet([RepeatedQ(share=1.0)]).frames(trades(7), 0))
     assert events[0] == events[1]
+
+
+SCRIPT = """
+import hashlib
+from services.standin.asked import draw_faults, written
+from services.standin.outlet import Outlet
+from services.standin.wire import OptionTrade
+digest = hashlib.sha256()
+for seed in range(20):
+    faults = draw_faults(seed)
+    digest.update("".join(map(written, faults)).encode())
+    outlet = Outlet(faults, seed)
+    for q in range(200):
+        for frame in outlet.frames([OptionTrade("O:SPY251219C00650000", 302, 12.41, 25, [219], q, q)], q):
+            digest.update(frame)
+print(digest.hexdigest())
+"""
+
+
+def test_chance_does_not_depend_on_how_python_hashes() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(digests) == 1
