@@ -23,7 +23,9 @@ from services.contexts._table import (
     contract_hash,
     doubled,
     inlined,
+    line_record,
     new_table,
+    records,
     refill,
     symbol_hash,
 )
@@ -46,20 +48,19 @@ COUNTS = np.dtype(
     ],
     align=True,
 )  # fmt: skip
-CONTRACT = np.dtype(
-    [
-        ("mixed", "u8"), ("root", "u8"), ("expiry_day", "i4"), ("strike_mills", "i4"), ("right", "i1"),
-        ("single_venue", "i1"), ("underlying", "i4"), ("next", "i4"), ("traded", "i4"), ("multiplier", "i4"),
-        ("bid_usd", "f8"), ("ask_usd", "f8"), ("iv_annual", "f8"), ("delta", "f8"), ("gamma", "f8"),
-        ("open_interest", "i8"), ("spot_usd", "f8"), ("chain_ns", "i8"), ("event_ns", "i8"),
-    ],
-    align=True,
+CONTRACT = line_record(
+    {
+        "mixed": "u8", "root": "u8", "expiry_day": "i4", "strike_mills": "i4", "right": "i1", "single_venue": "i1",
+        "underlying": "i4", "traded": "i4", "multiplier": "i4", "delta": "f8", "bid_usd": "f8", "ask_usd": "f8",
+        "chain_ns": "i8", "spot_usd": "f8", "iv_annual": "f8", "gamma": "f8", "open_interest": "i8", "event_ns": "i8",
+        "next": "i4",
+    }
 )  # fmt: skip
 UNDERLYING = np.dtype(
     [
         ("mixed", "u8"), ("code", "u8"), ("first", "i4"), ("contracts", "i4"), ("spot_usd", "f8"), ("spot_ns", "i8"),
         ("seen_ns", "i8"), ("chain_ns", "i8"), ("event_ns", "i8"), ("position", "i8"), ("touched", "i1"),
-        ("leg_head", "i4"),
+        ("leg_head", "i4"), ("leg_ns", "i8"),
     ],
     align=True,
 )  # fmt: skip
@@ -87,9 +88,9 @@ def new_chain(
     """Empty, with room for so many."""
     chain = Chain(
         counts=np.zeros(1, COUNTS),
-        contracts=np.zeros(contracts, CONTRACT),
+        contracts=records(contracts, CONTRACT),
         contract_table=new_table(contracts),
-        underlyings=np.zeros(underlyings, UNDERLYING),
+        underlyings=records(underlyings, UNDERLYING),
         underlying_table=new_table(underlyings),
         single_venue=np.array(sorted(single_venue), np.uint64),
     )
@@ -113,9 +114,9 @@ def grow(chain: Chain) -> Chain:
     return chain._replace(underlyings=underlyings, underlying_table=_table(underlyings, count))
 
 
-def _table(records: Records, count: int) -> npt.NDArray[np.int32]:
-    table = new_table(len(records))
-    refill(np.ascontiguousarray(records["mixed"][:count]), table)
+def _table(held: Records, count: int) -> npt.NDArray[np.int32]:
+    table = new_table(len(held))
+    refill(np.ascontiguousarray(held["mixed"][:count]), table)
     return table
 
 

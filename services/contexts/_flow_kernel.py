@@ -1,72 +1,46 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # (compiled functions state their types in the decorator, where numba checks them)
-"""The flow context's compiled loops: one pass over a frame's columns, state in records, no object per trade.
+"""The flow context's compiled loop: one pass over a frame's columns, state in records, no object per trade.
 
-Times in clusters are exchange times (`event_ns`): what belongs together happened together. Times at which something
-ends are log times (`received_ns`), which never decrease. Sums are made in row order without reassociation, and no
-function of the platform's libm is called, so equal rows give equal bits on every processor.
+Sums are made in row order without reassociation, and no function of the platform's libm is called, so equal rows give
+equal bits on every processor.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numba import types
 
-from schemas.frames import CONDITION_REFILLED
 from services.contexts._chain import CHAIN, find, is_contract, new_contract
-from services.contexts._flow_state import (
-    CLUSTER_INPUTS,
-    FAR,
-    LEGS,
-    NEED_CLUSTERS,
-    NEED_TRADED,
-    RING,
-    new_state,
+from services.contexts._conditions import (
+    AUCTION,
+    CANCELLED,
+    CANCELS_FIRST,
+    EXTENDED,
+    ISO,
+    LATE,
+    MULTI_LEG,
+    NEGOTIATED,
+    NONE,
+    REFILLED,
 )
-from services.contexts._table import EMPTY, I16_IN, I32_IN, I32_OUT, U64_IN, contract_hash, inlined
+from services.contexts._flow_clusters import cluster_of, free_cluster, join_cluster, joins, start_cluster
+from services.contexts._flow_sides import PRICE_MAX_USD, side_of
+from services.contexts._flow_state import CLUSTER_INPUTS, LEGS, NEED_TRADED, RING, STATE
+from services.contexts._flow_sums import add_direction, add_volume, start_minute, undirect
+from services.contexts._table import EMPTY, I16_IN, I32_IN, U64_IN, contract_hash, inlined
 from services.core.windows import MINUTE_NS, MINUTES
-from services.quant.jit import F64_IN, I8_IN, I64_IN, kernel
+from services.quant.jit import F64_IN, I8_IN, I64_IN, kernel, prefetch
 
-__all__ = ["BLOCK", "KINDS", "SPLIT", "SWEEP", "close_clusters", "take_spots", "take_trades"]
+__all__ = ["take_spots", "take_trades"]
 
-STATE = numba.typeof(new_state(1, 1, 1))
-
-SWEEP, BLOCK, SPLIT = 1, 2, 3
-KINDS = ("", "SWEEP", "BLOCK", "SPLIT")
-
-
-def _mask(*ids: int) -> np.uint64:
-    """Bits of condition ids, as the gateway sets them: bit (id - 200)."""
-    return np.uint64(sum(1 << (condition - 200) for condition in ids))
-
-
-# The vendor's condition ids, grouped by what they mean for flow; what is in no group is a normal print.
-CANCELLED = _mask(201, 203, 205, 207)
-CANCELS_LAST, CANCELS_FIRST = _mask(203), _mask(205, 207)
-LATE = _mask(202, 204, 206, 208)
-ISO = _mask(219, 228, 230)
-AUCTION = _mask(227, 228)
-NEGOTIATED = _mask(229, 230, 231)
-# Complex orders, those against single legs, compression, and orders tied to stock: no direction of their own.
-MULTI_LEG = _mask(232, 233, 234, 235, 236, 238, 239, 246, 247, 237, 240, 241, 242, 243, 244, 245)
-EXTENDED = _mask(248)
-REFILLED = np.uint64(CONDITION_REFILLED)
-NONE = np.uint64(0)
 ONE = np.uint64(1)
-
 # Vendor exchange ids are 300 + the OPRA participant's place in the alphabet (capitals, then small letters).
 FIRST_EXCHANGE = 300
 VENUE_BITS = 63
-# Places tried for a free cluster before asking for more of them: nearly all die within a second of their making.
-CLUSTER_PROBES = 32
 # More than five single-leg prints within 100 ms are one repeated hit (a vendor's public rule; spec B.14).
 HIT_PRINTS = 6
 HIT_SPAN_NS = 100_000_000
-# The least price step: a nickel from three dollars up, a penny below. Penny-pilot classes are finer; this is cautious.
-TICK_HIGH_USD, TICK_LOW_USD, TICK_FROM_USD = 0.05, 0.01, 3.0
-# Prices a US option cannot have; a feed that says so is wrong.
-PRICE_MAX_USD = 1e7
 
 
 @inlined
@@ -84,136 +58,7 @@ def _new_traded(scalars, traded, contract, contract_at):
 
 
 @inlined
-def _free_cluster(scalars, clusters, now):
-    """A cluster nobody needs any more; -1 when there is no room now, -2 when never."""
-    room = clusters.shape[0]
-    at = scalars.cluster_head
-    for _ in range(min(CLUSTER_PROBES, room)):
-        if at >= room:
-            at = 0
-        if clusters[at].close_ns <= now:
-            scalars.cluster_head = at
-            return at
-        at += 1
-    if room >= scalars.clusters_max:
-        return -2
-    scalars.cluster_head = room
-    scalars.need = NEED_CLUSTERS
-    return -1
-
-
-@inlined
-def _beside(price, bid, ask, dead_zone):
-    """+1 above, -1 below, 0 within `dead_zone` spreads of the middle of the quote."""
-    middle = 0.5 * (bid + ask)
-    dead = dead_zone * (ask - bid)
-    if price > middle + dead:
-        return 1
-    if price < middle - dead:
-        return -1
-    return 0
-
-
-@inlined
-def _tick_side(scalars, traded, price, now):
-    """The tick rule: above the last price a buy, below it a sell, equal as the last move was."""
-    if traded.last_price_ns == 0 or now - traded.last_price_ns > scalars.tick_age_ns:
-        return 0
-    if price > traded.last_price_usd:
-        return 1
-    if price < traded.last_price_usd:
-        return -1
-    return traded.tick
-
-
-@inlined
-def _side(scalars, contract, traded, spot, price, bid, ask, quote_age, now, negotiated):
-    """(side, p): +1 bought, -1 sold, 0 unknown, and how likely that is right. Tiers of the spec's table C.4."""
-    if ask > bid and bid >= 0.0 and 0 <= quote_age <= scalars.quote_age_ns:
-        tick = TICK_HIGH_USD if price >= TICK_FROM_USD else TICK_LOW_USD
-        if negotiated and abs(price - 0.5 * (bid + ask)) < tick - 1e-9:
-            scalars.tier_u += 1
-            return 0, 0.5
-        side = _beside(price, bid, ask, scalars.quote_dead_zone)
-        if side != 0:
-            scalars.tier_a += 1
-            return side, scalars.p_outside if price > ask or price < bid else scalars.p_quote
-    elif contract.ask_usd > contract.bid_usd and now - contract.chain_ns <= scalars.chain_old_ns:
-        moved = (spot - contract.spot_usd) * contract.delta
-        if not abs(moved) < PRICE_MAX_USD:
-            moved = 0.0
-        side = _beside(price - moved, contract.bid_usd, contract.ask_usd, scalars.chain_dead_zone)
-        if side != 0 and not negotiated:
-            scalars.tier_c += 1
-            return side, scalars.p_chain if now - contract.chain_ns <= scalars.chain_age_ns else scalars.p_chain_old
-    side = 0 if negotiated else _tick_side(scalars, traded, price, now)
-    if side != 0:
-        scalars.tier_d += 1
-        return side, scalars.p_tick
-    scalars.tier_u += 1
-    return 0, 0.5
-
-
-@inlined
-def _start_minute(bucket, minute):
-    """Clear a bucket that still holds an older minute."""
-    if bucket.minute != minute:
-        bucket.minute = minute
-        bucket.prints = 0.0
-        bucket.premium_usd = 0.0
-        bucket.single_usd = 0.0
-        bucket.net_premium_usd = 0.0
-        bucket.delta_usd = 0.0
-        bucket.delta_sq = 0.0
-        bucket.bought_call_usd = 0.0
-        bucket.bought_put_usd = 0.0
-        bucket.sure_usd = 0.0
-        bucket.sweep_usd = 0.0
-
-
-@inlined
-def _add_volume(bucket, times, premium, single):
-    bucket.prints += times
-    bucket.premium_usd += times * premium
-    if single:
-        bucket.single_usd += times * premium
-
-
-@inlined
-def _add_direction(bucket, times, premium, right, side, sure, delta_usd):
-    """Count a print's direction, or take it back with times = -1."""
-    bucket.net_premium_usd += times * side * right * sure * premium
-    bucket.delta_usd += times * delta_usd
-    bucket.delta_sq += times * delta_usd * delta_usd
-    bucket.sure_usd += times * sure * premium
-    if side > 0:
-        if right > 0:
-            bucket.bought_call_usd += times * sure * premium
-        else:
-            bucket.bought_put_usd += times * sure * premium
-
-
-@inlined
-def _undirect(contract, traded, printed, bucket, day):
-    """Take a counted print's direction back: it was cancelled, or turned out to be a leg."""
-    _add_direction(bucket, -1.0, printed.premium_usd, contract.right, printed.side, printed.sure, printed.delta_usd)
-    _add_direction(day, -1.0, printed.premium_usd, contract.right, printed.side, printed.sure, printed.delta_usd)
-    traded.weight -= printed.sure * printed.size
-    traded.signed -= printed.side * printed.sure * printed.size
-    traded.delta_usd -= printed.delta_usd
-
-
-@inlined
-def _cluster_of(clusters, printed):
-    """The cluster a print went into, if that still is the same one; -1 otherwise."""
-    at = printed.cluster
-    if at >= 0 and clusters[at].first_position == printed.cluster_first and clusters[at].epoch == printed.epoch:
-        return at
-    return -1
-
-
-@inlined
-def _cancel(clusters, prints, contract, traded, traded_at, bits, price, size, exchange, bucket, day):
+def _cancel(clusters, prints, contract, traded, traded_at, epoch, bits, price, size, exchange, bucket, day):
     """Find the print a cancel means and take it back; False when it is not among the last ones."""
     last = traded.prints - 1
     oldest = max(last - RING + 1, 0)
@@ -223,133 +68,22 @@ def _cancel(clusters, prints, contract, traded, traded_at, bits, price, size, ex
         printed = prints[traded_at * RING + number % RING]
         if printed.live and printed.price_usd == price and printed.size == size and printed.exchange == exchange:
             printed.live = 0
-            _add_volume(bucket, -1.0, printed.premium_usd, printed.single)
-            _add_volume(day, -1.0, printed.premium_usd, printed.single)
-            _undirect(contract, traded, printed, bucket, day)
+            add_volume(bucket, -1.0, printed.premium_usd, printed.single)
+            add_volume(day, -1.0, printed.premium_usd, printed.single)
+            undirect(contract, traded, printed, bucket, day)
             traded.volume -= printed.size
             traded.premium_usd -= printed.premium_usd
             if printed.single:
                 traded.single_volume -= printed.size
-            at = _cluster_of(clusters, printed)
+            at = cluster_of(clusters, printed) if printed.epoch == epoch else -1
             if at >= 0:
                 cluster = clusters[at]
                 cluster.prints -= 1
                 cluster.contracts -= printed.size
                 cluster.premium_usd -= printed.premium_usd
+                cluster.p_usd -= (0.5 + 0.5 * printed.sure) * printed.premium_usd
                 cluster.delta_usd -= printed.delta_usd
             return True
-    return False
-
-
-@inlined
-def _popcount(bits):
-    count = 0
-    while bits != NONE:
-        bits &= bits - ONE
-        count += 1
-    return count
-
-
-@inlined
-def _kind(scalars, cluster, single_venue):
-    """SWEEP, BLOCK or SPLIT by table C.4, 0 for an ordinary one."""
-    if cluster.prints <= 0 or cluster.premium_usd < scalars.cluster_premium_usd:
-        return 0
-    if cluster.negotiated:
-        return BLOCK if cluster.premium_usd >= scalars.negotiated_premium_usd else 0
-    if cluster.iso and cluster.contracts >= scalars.sweep_contracts_min:
-        return SWEEP
-    venues = _popcount(cluster.venues)
-    if cluster.prints >= scalars.sweep_prints_min and venues >= scalars.sweep_venues_min:
-        return SWEEP
-    if (
-        single_venue
-        and cluster.walking
-        and cluster.prints >= scalars.book_walk_prints_min
-        and cluster.last_ns - cluster.first_ns <= scalars.book_walk_span_ns
-        and cluster.price_max_usd > cluster.price_min_usd
-    ):
-        return SWEEP
-    if cluster.prints == 1:
-        big = cluster.contracts >= scalars.block_contracts_min and cluster.premium_usd >= scalars.block_premium_usd
-        return BLOCK if big else 0
-    if cluster.prints >= scalars.sweep_prints_min and venues == 1 and cluster.price_min_usd == cluster.price_max_usd:
-        return SPLIT
-    return 0
-
-
-@inlined
-def _told(scalars, kind):
-    """Whether a cluster of that kind is told. A sweep always is: its premium is summed when it closes."""
-    return kind == SWEEP or (kind == BLOCK and scalars.tell_block != 0) or (kind == SPLIT and scalars.tell_split != 0)
-
-
-@inlined
-def _joins(scalars, cluster, traded_at, side, event, now):
-    return (
-        cluster.traded == traded_at
-        and cluster.side == side
-        and now < cluster.close_ns
-        and abs(event - cluster.last_ns) <= scalars.sweep_gap_ns
-        and max(event, cluster.last_ns) - min(event, cluster.first_ns) <= scalars.sweep_span_ns
-    )
-
-
-@inlined
-def _start_cluster(cluster, epoch, traded_at, contract, side, negotiated, event, position, price, spot):
-    cluster.traded = traded_at
-    cluster.underlying = contract.underlying
-    cluster.side = side
-    cluster.iso = 0
-    cluster.negotiated = negotiated
-    cluster.multi_leg = 0
-    cluster.pending = 0
-    cluster.kind = 0
-    cluster.walking = 1
-    cluster.epoch = epoch
-    cluster.venues = NONE
-    cluster.prints = 0
-    cluster.contracts = 0
-    cluster.premium_usd = 0.0
-    cluster.delta_usd = 0.0
-    cluster.p_usd = 0.0
-    cluster.weight = 0.0
-    cluster.first_ns = event
-    cluster.last_ns = event
-    cluster.first_position = position
-    cluster.last_price_usd = price
-    cluster.price_min_usd = price
-    cluster.price_max_usd = price
-    cluster.delta = contract.delta
-    cluster.spot_usd = spot
-    cluster.inputs = 0
-
-
-@inlined
-def _join_cluster(scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd):
-    """Count a print into its cluster; True when the cluster has just become worth telling."""
-    if iso:
-        cluster.iso = 1
-    cluster.venues |= ONE << np.uint64(venue)
-    cluster.prints += 1
-    cluster.contracts += size
-    cluster.premium_usd += premium
-    cluster.delta_usd += delta_usd
-    cluster.p_usd += p * premium
-    cluster.weight += premium
-    # Walking the book: bought at the same price or higher each time, sold at the same or lower.
-    if (price - cluster.last_price_usd) * cluster.side < 0.0 or cluster.side == 0:
-        cluster.walking = 0
-    cluster.last_price_usd = price
-    cluster.price_min_usd = min(cluster.price_min_usd, price)
-    cluster.price_max_usd = max(cluster.price_max_usd, price)
-    cluster.first_ns = min(cluster.first_ns, event)
-    cluster.last_ns = max(cluster.last_ns, event)
-    cluster.close_ns = now + scalars.close_ns
-    if cluster.pending == 0 and _told(scalars, _kind(scalars, cluster, contract.single_venue)):
-        cluster.pending = 1
-        scalars.close_due_ns = min(scalars.close_due_ns, cluster.close_ns)
-        return True
     return False
 
 
@@ -377,18 +111,20 @@ def _legs(
     Two contracts of one underlying on one exchange within 5 ms, sizes equal or one twice the other.
     """
     found = False
-    for step in range(LEGS):
+    # Mostly the last leg is too long ago, and then all are.
+    for step in range(LEGS if event - held.leg_ns <= scalars.leg_gap_ns else 0):
         leg = legs[owner * LEGS + step]
+        if leg.exchange != exchange or abs(leg.event_ns - event) > scalars.leg_gap_ns:
+            continue
         alike = leg.size == size or leg.size == 2 * size or 2 * leg.size == size
-        near = abs(leg.event_ns - event) <= scalars.leg_gap_ns
-        if alike and near and leg.exchange == exchange and leg.traded != traded_at:
+        if alike and leg.traded != traded_at:
             found = True
             if not leg.flagged:
                 leg.flagged = 1
                 other = traded[leg.traded]
                 printed = prints[leg.traded * RING + leg.ring]
                 if printed.live and printed.position == leg.position:
-                    _undirect(contracts[other.contract], other, printed, bucket, day)
+                    undirect(contracts[other.contract], other, printed, bucket, day)
                     printed.side = 0
                     printed.sure = 0.0
                     printed.delta_usd = 0.0
@@ -396,7 +132,7 @@ def _legs(
                     other.single_volume -= printed.size
                     bucket.single_usd -= printed.premium_usd
                     day.single_usd -= printed.premium_usd
-                    at = _cluster_of(clusters, printed)
+                    at = cluster_of(clusters, printed) if printed.epoch == scalars.epoch else -1
                     if at >= 0:
                         clusters[at].multi_leg = 1
     head = held.leg_head
@@ -409,7 +145,27 @@ def _legs(
     leg.position = position
     leg.flagged = 1 if found else 0
     held.leg_head = (head + 1) % LEGS
+    held.leg_ns = max(held.leg_ns, event)
     return found
+
+
+@inlined
+def _look_ahead(hashes, at, table, contracts, traded, open_cluster):
+    """Have what the next prints will touch fetched meanwhile: contracts are met at random, and memory is far away."""
+    mask = np.uint64(table.shape[0] - 1)
+    last = hashes.shape[0] - 1
+    prefetch(table, np.int64(hashes[min(at + 8, last)] & mask), 0)
+    later = table[np.int64(hashes[min(at + 4, last)] & mask)]
+    if later != EMPTY:
+        prefetch(contracts, later, 0)
+        prefetch(contracts, later, 1)
+    later = table[np.int64(hashes[min(at + 2, last)] & mask)]
+    if later != EMPTY:
+        later = contracts[later].traded
+        if later != EMPTY:
+            prefetch(traded, later, 0)
+            prefetch(traded, later, 1)
+            prefetch(open_cluster, later * 3, 0)
 
 
 @kernel(
@@ -429,18 +185,23 @@ def take_trades(
     buckets, days, legs, clusters, inputs = state.buckets, state.days, state.legs, state.clusters, state.inputs
     open_cluster, pending, active = state.open_cluster, state.pending, state.active
     mask = np.uint64(contract_table.shape[0] - 1)
+    minute = minute_ns = ring_minute = np.int64(0)
+    hashes = np.empty(stop - start, np.uint64)
+    for row in range(start, stop):
+        hashes[row - start] = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
     for row in range(start, stop):
         now = received_ns[row]
         if now >= scalars.close_due_ns or now >= scalars.minute_due_ns:
             return row
         counts.now_ns = now
+        _look_ahead(hashes, row - start, contract_table, contracts, traded_all, open_cluster)
         price = price_usd[row]
         size = size_contracts[row]
         if not (0.0 < price < PRICE_MAX_USD and size > 0):
             scalars.bad += 1
             continue
         # Written out here and not a helper: handing arrays over costs two reference counts each, atomic ones.
-        mixed = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
+        mixed = hashes[row - start]
         place = mixed & mask
         contract_at = contract_table[place]
         while contract_at != EMPTY and not is_contract(
@@ -466,7 +227,7 @@ def take_trades(
                 return row
         fresh = scalars.cluster_head
         if fresh >= clusters.shape[0] or clusters[fresh].close_ns > now:
-            fresh = _free_cluster(scalars, clusters, now)
+            fresh = free_cluster(scalars, clusters, now)
             if fresh == -1:
                 return row
         traded = traded_all[traded_at]
@@ -476,14 +237,28 @@ def take_trades(
         held.seen_ns = now
         event = event_ns[row]
         bits = condition_bits[row]
-        minute = now // MINUTE_NS
-        bucket = buckets[owner * MINUTES + minute % MINUTES]
+        if not minute_ns <= now < minute_ns + MINUTE_NS:
+            minute = now // MINUTE_NS
+            minute_ns = minute * MINUTE_NS
+            ring_minute = minute % MINUTES
+        bucket = buckets[owner * MINUTES + ring_minute]
         day = days[owner]
-        _start_minute(bucket, minute)
+        start_minute(bucket, minute)
         if (bits & CANCELLED) != NONE:
             scalars.cancels += 1
             if not _cancel(
-                clusters, prints, contract, traded, traded_at, bits, price, size, exchange[row], bucket, day
+                clusters,
+                prints,
+                contract,
+                traded,
+                traded_at,
+                scalars.epoch,
+                bits,
+                price,
+                size,
+                exchange[row],
+                bucket,
+                day,
             ):
                 scalars.cancels_unmatched += 1
             continue
@@ -511,7 +286,7 @@ def take_trades(
         side = 0
         p = 0.5
         if single:
-            side, p = _side(
+            side, p = side_of(
                 scalars, contract, traded, spot, price, bid_usd[row], ask_usd[row], quote_age_ns[row], now, negotiated
             )
             if (bits & AUCTION) != NONE:
@@ -521,10 +296,10 @@ def take_trades(
         if not abs(delta_usd) < np.inf:
             delta_usd = 0.0
 
-        _add_volume(bucket, 1.0, premium, single)
-        _add_volume(day, 1.0, premium, single)
-        _add_direction(bucket, 1.0, premium, contract.right, side, sure, delta_usd)
-        _add_direction(day, 1.0, premium, contract.right, side, sure, delta_usd)
+        add_volume(bucket, 1.0, premium, single)
+        add_volume(day, 1.0, premium, single)
+        add_direction(bucket, 1.0, premium, contract.right, side, sure, delta_usd)
+        add_direction(day, 1.0, premium, contract.right, side, sure, delta_usd)
         traded.volume += size
         traded.premium_usd += premium
         traded.weight += sure * size
@@ -532,16 +307,15 @@ def take_trades(
         traded.delta_usd += delta_usd
         if single:
             traded.single_volume += size
-            if event - traded.run_start_ns > HIT_SPAN_NS:
-                traded.run_start_ns = event
-                traded.run_prints = 0
-            traded.run_prints += 1
-            if traded.run_prints == HIT_PRINTS:
-                traded.repeat_hits += 1
-            if price != traded.last_price_usd:
-                traded.tick = 1 if price > traded.last_price_usd else -1
-                if traded.last_price_ns == 0:
-                    traded.tick = 0
+            # Values chosen and always stored, in place of branches that are taken every other time.
+            anew = event - traded.run_start_ns > HIT_SPAN_NS
+            traded.run_start_ns = event if anew else traded.run_start_ns
+            traded.run_prints = 1 if anew else traded.run_prints + 1
+            traded.repeat_hits += traded.run_prints == HIT_PRINTS
+            last_usd = traded.last_price_usd
+            moved = np.int64(price > last_usd) - np.int64(price < last_usd)
+            tick = moved if moved != 0 else traded.tick
+            traded.tick = tick if traded.last_price_ns != 0 else 0
             traded.last_price_usd = price
             traded.last_price_ns = now
 
@@ -554,7 +328,6 @@ def take_trades(
         printed.sure = sure
         printed.premium_usd = premium
         printed.delta_usd = delta_usd
-        printed.event_ns = event
         printed.epoch = scalars.epoch
         printed.position = position
         printed.cluster = -1
@@ -566,33 +339,28 @@ def take_trades(
             place = traded_at * 3 + side + 1
             if not negotiated:
                 at = open_cluster[place]
-                if at >= 0 and not _joins(scalars, clusters[at], traded_at, side, event, now):
+                if at >= 0 and not joins(scalars, clusters[at], traded_at, side, event, now):
                     at = -1
             if at < 0 and fresh >= 0:
                 at = fresh
                 scalars.cluster_head = fresh + 1
-                _start_cluster(
-                    clusters[at], scalars.epoch, traded_at, contract, side, negotiated, event, position, price, spot
-                )
+                start_cluster(clusters[at], traded_at, contract, side, negotiated, event, position, price, spot)
                 if not negotiated:
                     open_cluster[place] = at
             if at < 0:
                 counts.overflow += 1
             else:
                 printed.cluster = at
-                printed.cluster_first = clusters[at].first_position
                 venue = exchange[row] - FIRST_EXCHANGE
                 if venue < 0 or venue > VENUE_BITS:
                     venue = VENUE_BITS
                 iso = (bits & ISO) != NONE
                 cluster = clusters[at]
-                if _join_cluster(
-                    scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd
-                ):
+                if join_cluster(scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd):
                     pending[scalars.pending] = at
                     scalars.pending += 1
                 if cluster.inputs < CLUSTER_INPUTS:
-                    inputs[at * CLUSTER_INPUTS + cluster.inputs] = position
+                    inputs[at * CLUSTER_INPUTS + cluster.inputs] = position - cluster.first_position
                     cluster.inputs += 1
 
         if traded.minute != minute and traded.volume >= scalars.minute_volume_min:
@@ -613,46 +381,3 @@ def take_spots(received_ns, symbol, price_usd, chain, start, stop):
         if owner >= 0 and 0.0 < price_usd[row] < np.inf:
             underlyings[owner].spot_usd = price_usd[row]
             underlyings[owner].spot_ns = received_ns[row]
-
-
-@kernel(CHAIN, STATE, types.int64, types.int64, I32_OUT, returns=types.int64)
-def close_clusters(chain, state, until, now, closed):
-    """Put the told clusters that end at or before `until` into `closed`, in the order of their end; how many.
-
-    `now` is the log's time, in whose minute a sweep's premium is counted.
-    """
-    scalars = state.scalars[0]
-    count = 0
-    kept = 0
-    scalars.close_due_ns = FAR
-    for index in range(scalars.pending):
-        at = state.pending[index]
-        cluster = state.clusters[at]
-        if cluster.close_ns > until:
-            state.pending[kept] = at
-            kept += 1
-            scalars.close_due_ns = min(scalars.close_due_ns, cluster.close_ns)
-            continue
-        contract = chain.contracts[state.traded[cluster.traded].contract]
-        cluster.kind = _kind(scalars, cluster, contract.single_venue)
-        if cluster.kind == SWEEP and not cluster.multi_leg:
-            bucket = state.buckets[cluster.underlying * MINUTES + (now // MINUTE_NS) % MINUTES]
-            _start_minute(bucket, now // MINUTE_NS)
-            bucket.sweep_usd += cluster.premium_usd
-            state.days[cluster.underlying].sweep_usd += cluster.premium_usd
-        place = count
-        while place > 0 and _later(state, closed[place - 1], at):
-            closed[place] = closed[place - 1]
-            place -= 1
-        closed[place] = at
-        count += 1
-    scalars.pending = kept
-    return count
-
-
-@inlined
-def _later(state, a, b):
-    first, second = state.clusters[a], state.clusters[b]
-    if first.close_ns != second.close_ns:
-        return first.close_ns > second.close_ns
-    return first.first_position > second.first_position

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-from services.contexts._table import EMPTY, doubled
+from services.contexts._table import EMPTY, doubled, line_record, records
 from services.core.windows import MINUTES
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "NEED_CLUSTERS",
     "NEED_TRADED",
     "RING",
+    "STATE",
     "Cluster",
     "State",
     "Traded",
@@ -53,23 +55,28 @@ SCALARS = _record(
     block_premium_usd="f8", negotiated_premium_usd="f8", cluster_premium_usd="f8", quote_age_ns="i8",
     chain_age_ns="i8", chain_old_ns="i8", tick_age_ns="i8", quote_dead_zone="f8", chain_dead_zone="f8",
     p_quote="f8", p_outside="f8", p_chain="f8", p_chain_old="f8", p_tick="f8", auction_factor="f8", leg_gap_ns="i8",
-    leg_contracts_min="i8", minute_volume_min="i8", tell_block="i8", tell_split="i8",
-    clusters_max="i8",
+    leg_contracts_min="i8", minute_volume_min="i8", sweep_least_usd="f8", block_least_usd="f8",
+    split_least_usd="f8", clusters_max="i8",
     now_ns="i8", close_due_ns="i8", minute_due_ns="i8", epoch="i8", traded="i8",
     cluster_head="i8", pending="i8", active="i8", need="i8", overflow="i8", bad="i8", cancels="i8",
     cancels_unmatched="i8", late="i8", multi_leg="i8", inferred_multi_leg="i8", tier_a="i8", tier_c="i8", tier_d="i8",
     tier_u="i8",
 )  # fmt: skip
 
-TRADED = _record(
-    contract="i4", tick="i1", prints="i8", volume="i8", single_volume="i8", premium_usd="f8", weight="f8",
-    signed="f8", delta_usd="f8", last_price_usd="f8", last_price_ns="i8", event_ns="i8", run_start_ns="i8",
-    run_prints="i4", repeat_hits="i4", minute="i8",
+# What is looked up at random has whole cache lines, what is looked at first in front.
+TRADED = line_record(
+    {
+        "contract": "i4", "tick": "i1", "prints": "i8", "volume": "i8", "single_volume": "i8", "premium_usd": "f8",
+        "weight": "f8", "signed": "f8", "delta_usd": "f8", "last_price_usd": "f8", "last_price_ns": "i8",
+        "event_ns": "i8", "run_start_ns": "i8", "run_prints": "i4", "repeat_hits": "i4", "minute": "i8",
+    }
 )  # fmt: skip
 
-PRINT = _record(
-    price_usd="f8", size="i4", exchange="i2", side="i1", single="i1", sure="f8", premium_usd="f8", delta_usd="f8",
-    event_ns="i8", epoch="i8", position="i8", cluster="i4", cluster_first="i8", live="i1",
+PRINT = line_record(
+    {
+        "price_usd": "f8", "premium_usd": "f8", "sure": "f8", "delta_usd": "f8", "epoch": "i8", "position": "i8",
+        "size": "i4", "cluster": "i4", "exchange": "i2", "side": "i1", "single": "i1", "live": "i1",
+    }
 )  # fmt: skip
 
 
@@ -100,21 +107,22 @@ SUMS = {
 }  # fmt: skip
 BUCKET = _record(minute="i8", **SUMS)
 
-LEG = _record(event_ns="i8", exchange="i2", size="i4", traded="i4", ring="i4", position="i8", flagged="i1")
+LEG = _record(event_ns="i8", position="i8", size="i4", traded="i4", exchange="i2", ring="i1", flagged="i1")
 
-CLUSTER = _record(
-    traded="i4", underlying="i4", side="i1", iso="i1", negotiated="i1", multi_leg="i1", pending="i1", kind="i1",
-    walking="i1", epoch="i8", venues="u8", prints="i8", contracts="i8", premium_usd="f8", delta_usd="f8",
-    p_usd="f8", weight="f8", first_ns="i8", last_ns="i8", close_ns="i8", first_position="i8", last_price_usd="f8",
-    price_min_usd="f8", price_max_usd="f8", delta="f8", spot_usd="f8", inputs="i4",
-)  # fmt: skip
+CLUSTER_FIELDS = {
+    "traded": "i4", "prints": "i4", "side": "i1", "iso": "i1", "negotiated": "i1", "multi_leg": "i1", "pending": "i1",
+    "kind": "i1", "walking": "i1", "inputs": "i1", "close_ns": "i8", "first_ns": "i8", "last_ns": "i8", "venues": "u8",
+    "contracts": "i8", "premium_usd": "f8", "delta_usd": "f8", "p_usd": "f8", "last_price_usd": "f8",
+    "price_min_usd": "f8", "price_max_usd": "f8", "first_position": "i8", "delta": "f8", "spot_usd": "f8",
+}  # fmt: skip
+CLUSTER = line_record(CLUSTER_FIELDS)
 
 
 class Cluster(NamedTuple):
     """A record of `clusters` as Python values."""
 
     traded: int
-    underlying: int
+    prints: int
     side: int
     iso: int
     negotiated: int
@@ -122,24 +130,21 @@ class Cluster(NamedTuple):
     pending: int
     kind: int
     walking: int
-    epoch: int
+    inputs: int
+    close_ns: int
+    first_ns: int
+    last_ns: int
     venues: int
-    prints: int
     contracts: int
     premium_usd: float
     delta_usd: float
     p_usd: float
-    weight: float
-    first_ns: int
-    last_ns: int
-    close_ns: int
-    first_position: int
     last_price_usd: float
     price_min_usd: float
     price_max_usd: float
+    first_position: int
     delta: float
     spot_usd: float
-    inputs: int
 
 
 NEED_TRADED, NEED_CLUSTERS = 1, 2
@@ -155,7 +160,7 @@ class State(NamedTuple):
     days: Records
     legs: Records
     clusters: Records
-    inputs: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.int32]  # of each cluster, how far behind its first print
     open_cluster: npt.NDArray[np.int32]
     pending: npt.NDArray[np.int32]
     active: npt.NDArray[np.int32]
@@ -165,19 +170,22 @@ def new_state(traded: int, underlyings: int, clusters: int) -> State:
     """Empty state with room for so many of each."""
     state = State(
         scalars=np.zeros(1, SCALARS),
-        traded=np.zeros(traded, TRADED),
-        prints=np.zeros(traded * RING, PRINT),
-        buckets=np.zeros(underlyings * MINUTES, BUCKET),
-        days=np.zeros(underlyings, BUCKET),
-        legs=np.zeros(underlyings * LEGS, LEG),
-        clusters=np.zeros(clusters, CLUSTER),
-        inputs=np.zeros(clusters * CLUSTER_INPUTS, np.int64),
+        traded=records(traded, TRADED),
+        prints=records(traded * RING, PRINT),
+        buckets=records(underlyings * MINUTES, BUCKET),
+        days=records(underlyings, BUCKET),
+        legs=records(underlyings * LEGS, LEG),
+        clusters=records(clusters, CLUSTER),
+        inputs=records(clusters * CLUSTER_INPUTS, np.int32),
         open_cluster=np.full(traded * 3, EMPTY, np.int32),
         pending=np.zeros(clusters, np.int32),
         active=np.zeros(traded, np.int32),
     )
     state.scalars["close_due_ns"] = state.scalars["minute_due_ns"] = FAR
     return state
+
+
+STATE = numba.typeof(new_state(1, 1, 1))  # type: ignore[no-untyped-call]
 
 
 def grow(state: State) -> State:

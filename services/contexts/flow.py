@@ -15,7 +15,8 @@ from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
 from services.contexts import _chain
 from services.contexts._chain import NEED_NOTHING, Chain
-from services.contexts._flow_kernel import BLOCK, KINDS, close_clusters, take_spots, take_trades
+from services.contexts._flow_clusters import BLOCK, KINDS, close_clusters
+from services.contexts._flow_kernel import take_spots, take_trades
 from services.contexts._flow_state import (
     CLUSTER_INPUTS,
     FAR,
@@ -27,19 +28,21 @@ from services.contexts._flow_state import (
     new_state,
     widen,
 )  # fmt: skip
+from services.contexts._table import taken
 from services.core.calendar import NS, Session
 from services.core.contract import Context, ContextView, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS, grouped_sums, window_sums
-from services.quant.black import greeks, implied_vol
+from services.quant.black import iv_greeks
 
 __all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"]
 
 MS = 1_000_000
+IDENTITY = ("root", "expiry_day", "strike_mills", "right")
 # By the number of a cluster's kind.
 TRIGGERS = ("", "flow.sweep", "flow.block", "flow.split")
-# Room at the start; arrays double from here. Small, because tests make many of these.
-CONTRACTS_AT_START = 4096
-TRADED_AT_START = 2048
+# Room at the start, for a partition of a quiet day; arrays double from here. Untouched room costs nothing.
+CONTRACTS_AT_START = 16_384
+TRADED_AT_START = 8192
 UNDERLYINGS_AT_START = 64
 CLUSTERS_AT_START = 2048
 
@@ -280,7 +283,7 @@ class Flow(Context):
         if at < 0 or not self.chain.underlyings["seen_ns"][at]:
             return None
         minute = int(self.chain.counts["now_ns"][0]) // MINUTE_NS
-        five, quarter, hour = (window_sums(state.buckets, at, minute, minutes) for minutes in (5, 15, 60))
+        five, quarter, hour = window_sums(state.buckets, at, minute, (5, 15, 60))
         day = {name: float(state.days[name][at]) for name in quarter}
         deltas = grouped_sums(state.buckets, at, minute, 15, "delta_usd", 3)
         z = _ratio(quarter["delta_usd"], math.sqrt(max(quarter["delta_sq"], 0.0)))
@@ -351,7 +354,7 @@ class Flow(Context):
     def _start(self) -> None:
         p = self.parameters
         underlyings = min(UNDERLYINGS_AT_START, p.underlyings_max)
-        self._contracts: dict[int, Contract] = {}  # those told about: at most what trades
+        self._names: dict[int, tuple[Contract, str]] = {}  # of those told about: at most what trades
         self.chain = _chain.new_chain(
             min(CONTRACTS_AT_START, p.contracts_max),
             underlyings,
@@ -365,7 +368,8 @@ class Flow(Context):
             "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
             "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "chain_old_ns": p.chain_old_s * NS,
             "tick_age_ns": p.tick_age_s * NS,
-            "epoch": self._epoch, "tell_block": self.hears("flow.block"), "tell_split": self.hears("flow.split"),
+            "epoch": self._epoch, "sweep_least_usd": self.least_usd("flow.sweep"),
+            "block_least_usd": self.least_usd("flow.block"), "split_least_usd": self.least_usd("flow.split"),
         }  # fmt: skip
         names = state.scalars.dtype.names or ()
         rules |= {name: value for name, value in msgspec.structs.asdict(p).items() if name in names}
@@ -393,19 +397,21 @@ class Flow(Context):
         # A closing for a new epoch has no time of its own; its sums belong to the last minute there was.
         closed = np.empty(int(state.scalars["pending"][0]), np.int32)
         count = close_clusters(self.chain, state, now_ns, int(self.chain.counts["now_ns"][0]), closed)
-        for at in closed[:count].tolist():
-            cluster = Cluster._make(state.clusters[at].item())
-            if cluster.kind and self.hears(TRIGGERS[cluster.kind]):
-                self.triggers.append(self._cluster_trigger(at, cluster))
+        told = closed[:count]
+        for at, held in zip(told.tolist(), taken(state.clusters, told).tolist(), strict=True):
+            cluster = Cluster._make(held)
+            self.triggers.append(self._cluster_trigger(at, cluster))
 
     def _cluster_trigger(self, at: int, cluster: Cluster) -> Trigger:
-        contract = self._contract(int(self.state.traded["contract"][cluster.traded]))
-        first = at * CLUSTER_INPUTS
-        positions = self.state.inputs[first : first + cluster.inputs].tolist()
+        contract, underlying = self._named(cluster.traded)
+        first, epoch, position = at * CLUSTER_INPUTS, self._epoch, cluster.first_position
+        behind = self.state.inputs[first : first + cluster.inputs].tolist()
         venues = cluster.venues.bit_count()
         delta, delta_usd = cluster.delta, cluster.delta_usd
+        # Rounded, because a mean of equal numbers may come out a last bit below them.
+        p_side = rounded(_ratio(cluster.p_usd, cluster.premium_usd, 0.5))
         if delta != delta and cluster.side and not cluster.multi_leg:  # without a side it has no delta-notional anyway
-            delta, delta_usd = self._own_delta(cluster, contract)
+            delta, delta_usd = self._own_delta(cluster, contract, p_side)
         facts = FlowCluster(
             kind=KINDS[cluster.kind],
             contract=contract,
@@ -415,8 +421,7 @@ class Flow(Context):
             contracts=cluster.contracts,
             premium_usd=cluster.premium_usd,
             delta_usd=delta_usd,
-            # Rounded, because a mean of equal numbers may come out a last bit below them.
-            p_side=rounded(_ratio(cluster.p_usd, cluster.weight, 0.5)),
+            p_side=p_side,
             first_ns=cluster.first_ns,
             last_ns=cluster.last_ns,
             dte_days=contract.expiry_day - self._today,
@@ -429,48 +434,50 @@ class Flow(Context):
         )
         return Trigger(
             kind=TRIGGERS[cluster.kind],
-            underlying=symbol_text(int(self.chain.underlyings["code"][cluster.underlying])),
+            underlying=underlying,
             event_ns=cluster.last_ns,
-            inputs=tuple((cluster.epoch, position) for position in positions),
+            inputs=tuple([(epoch, position + steps) for steps in behind]),
             facts=facts,
         )
 
-    def _own_delta(self, cluster: Cluster, contract: Contract) -> tuple[float, float]:
+    def _own_delta(self, cluster: Cluster, contract: Contract, p_side: float) -> tuple[float, float]:
         """(delta, delta-notional) from the price paid, where no chain row came yet; NaN and 0 when it has none.
 
         Black's formula at zero carry and calendar days to the expiry's close. Rounded, because it decides.
         """
         days = contract.expiry_day - self._today
-        price = cluster.last_price_usd
-        if not (cluster.spot_usd > 0.0 and days >= 0 and cluster.contracts > 0):
+        price, spot = cluster.last_price_usd, cluster.spot_usd
+        if not (spot > 0.0 and days >= 0 and cluster.contracts > 0):
             return math.nan, 0.0
-        strike, years = contract.strike_usd, max(days, 0.5) / 365.0
-        vol, status = implied_vol(price, cluster.spot_usd, strike, years, 1.0, contract.right)
+        # As columns of one row, which the room of arithmetic takes as they are.
+        row = np.array([[price], [spot], [contract.strike_usd], [max(days, 0.5) / 365.0], [1.0], [0.0]])
+        _, status, greeks = iv_greeks(
+            row[0], row[1], row[2], row[3], row[4], row[5], np.array([contract.right], np.int8)
+        )
         if status[0]:
             return math.nan, 0.0
-        delta = rounded(float(greeks(cluster.spot_usd, strike, years, 1.0, 0.0, contract.right, vol).delta[0]))
-        sure = 2.0 * _ratio(cluster.p_usd, cluster.weight, 0.5) - 1.0
-        return delta, cluster.side * sure * delta * (cluster.premium_usd / price) * cluster.spot_usd
+        delta = rounded(float(greeks.delta[0]))
+        sure = 2.0 * p_side - 1.0
+        return delta, cluster.side * sure * delta * (cluster.premium_usd / price) * spot
 
     def _tell_minutes(self) -> None:
         scalars = self.state.scalars
         active = self.state.active[: int(scalars["active"][0])]
         scalars["active"] = 0
         scalars["minute_due_ns"] = FAR
-        traded = self.state.traded[active]
+        traded = taken(self.state.traded, active)
         open_interest = self.chain.contracts["open_interest"][traded["contract"]]
         telling = (
-            (traded["premium_usd"] >= self.parameters.minute_premium_usd)
+            (traded["premium_usd"] >= max(self.parameters.minute_premium_usd, self.least_usd("flow.contract_minute")))
             & (open_interest >= 0)
             & (traded["volume"] >= np.maximum(self.parameters.minute_over_oi_min * open_interest, 1))
         )
-        for at in active[telling].tolist():
-            self.triggers.append(self._minute_trigger(at, Traded._make(self.state.traded[at].item())))
+        for at, held in zip(active[telling].tolist(), taken(traded, telling).tolist(), strict=True):
+            self.triggers.append(self._minute_trigger(at, Traded._make(held)))
 
     def _minute_trigger(self, at: int, traded: Traded) -> Trigger:
         held = self.chain.contracts[traded.contract]
-        owner = self.chain.underlyings[int(held["underlying"])]
-        contract = self._contract(traded.contract)
+        contract, underlying = self._named(at)
         volume, open_interest = traded.volume, int(held["open_interest"])
         ring = self.state.prints[at * RING : at * RING + min(traded.prints, RING)]
         best = 2.0 * self.parameters.p_quote - 1.0
@@ -486,23 +493,26 @@ class Flow(Context):
             repeat_hits=traded.repeat_hits,
             delta_usd=traded.delta_usd,
             delta=float(held["delta"]),
-            spot_usd=float(owner["spot_usd"]),
+            spot_usd=float(self.chain.underlyings["spot_usd"][held["underlying"]]),
             dte_days=contract.expiry_day - self._today,
             last_price_usd=traded.last_price_usd,
         )
         return Trigger(
             kind="flow.contract_minute",
-            underlying=symbol_text(int(owner["code"])),
+            underlying=underlying,
             event_ns=traded.event_ns,
             inputs=tuple(sorted(zip(ring["epoch"].tolist(), ring["position"].tolist(), strict=True))),
             facts=facts,
         )
 
-    def _contract(self, at: int) -> Contract:
-        if at not in self._contracts:
-            _, root, expiry_day, strike_mills, right, *_ = self.chain.contracts[at].item()
-            self._contracts[at] = Contract(symbol_text(root), expiry_day, strike_mills, right)
-        return self._contracts[at]
+    def _named(self, traded_at: int) -> tuple[Contract, str]:
+        """The contract of a record of `traded`, and its underlying's symbol."""
+        if traded_at not in self._names:
+            held = self.chain.contracts[int(self.state.traded["contract"][traded_at])]
+            root, expiry_day, strike_mills, right = (int(held[name]) for name in IDENTITY)
+            owner = int(self.chain.underlyings["code"][int(held["underlying"])])
+            self._names[traded_at] = Contract(symbol_text(root), expiry_day, strike_mills, right), symbol_text(owner)
+        return self._names[traded_at]
 
 
 def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:

@@ -16,6 +16,7 @@ from schemas.symbols import EPOCH_ORDINAL, symbol_code, symbol_text
 from services.contexts import _chain
 from services.contexts._chain import Chain
 from services.contexts._gamma_levels import ChainArrays, Flip, Levels, at_the_money, flip, levels
+from services.contexts._table import taken
 from services.contexts.price import PriceView
 from services.core.calendar import NS, Session, ny_ns
 from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views
@@ -145,6 +146,8 @@ class Gamma(Context):
         )
         self._books: dict[int, _Book] = {}
         self._settles: dict[tuple[int, bool], int] = {}
+        self._by_owner = np.empty(0, np.int64)
+        self._owners = np.empty(0, np.int32)
         self._touched: list[int] = []
         # Always due while the session lasts, for the reason that the price context gives.
         self._levels_ns = self._mark_ns = FAR_FUTURE_NS
@@ -289,15 +292,14 @@ class Gamma(Context):
         """The rows of one underlying with open interest and at most `dte_max` days, in the order they were met."""
         chain, book, count = self.chain, self._books[at], int(self.chain.underlyings["contracts"][at])
         if len(book.slots) != count:
-            last = int(chain.counts["contracts"][0])
-            book.slots = np.flatnonzero(chain.contracts["underlying"][:last] == at)
-            book.settle_ns = self._settle_ns(chain.contracts[book.slots])
-        held = chain.contracts[book.slots]
+            book.slots = self._slots(at)
+            book.settle_ns = self._settle_ns(taken(chain.contracts, book.slots))
+        held = taken(chain.contracts, book.slots)
         days = held["expiry_day"] - self._today
         near = (days >= 0) & (days <= self.parameters.dte_max) & (held["open_interest"] > 0)
         years = calendar_years(now_ns, book.settle_ns, floor_s=300.0).years
         alive = near & np.isfinite(years)
-        held, years = held[alive], years[alive]
+        held, years = taken(held, alive), years[alive]
         return ChainArrays(
             strike=held["strike_mills"] / 1000.0,
             right=held["right"].astype(np.int8),
@@ -309,10 +311,21 @@ class Gamma(Context):
             expires_today=held["expiry_day"] == self._today,
         )
 
+    def _slots(self, at: int) -> npt.NDArray[np.int64]:
+        """The records of one underlying's contracts, in the order they were met; all are sorted out at once."""
+        count = int(self.chain.counts["contracts"][0])
+        if len(self._by_owner) != count:
+            owners = self.chain.contracts["underlying"][:count]
+            self._by_owner = np.argsort(owners, kind="stable")
+            self._owners = owners[self._by_owner]
+        first, last = np.searchsorted(self._owners, [at, at + 1])
+        return self._by_owner[first:last]
+
     def _settle_ns(self, held: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
-        morning = np.isin(held["root"], AM_ROOTS).tolist()
-        pairs = zip(held["expiry_day"].tolist(), morning, strict=True)
-        return np.array([self._settlement_ns(days, am_settled) for days, am_settled in pairs], np.int64)
+        morning = (held["root"][:, None] == AM_ROOTS).any(axis=1)
+        kinds, which = np.unique(2 * held["expiry_day"].astype(np.int64) + morning, return_inverse=True)
+        settle_ns = [self._settlement_ns(kind // 2, bool(kind % 2)) for kind in kinds.tolist()]
+        return np.array(settle_ns, np.int64)[which]
 
     def _settlement_ns(self, days: int, am_settled: bool) -> int:
         """When contracts of an expiry settle; looked up once a day and expiry."""

@@ -13,8 +13,9 @@ stamped before T, before every row stamped at or after T, however the log was cu
 from __future__ import annotations
 
 import datetime as dt
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import msgspec
@@ -102,17 +103,18 @@ class Context(ABC):
     points_max: ClassVar[float] = 0.0
     half_life_s: ClassVar[float] = 900.0
     Parameters: ClassVar[type[Parameters]]
-    # The kinds of trigger that somebody listens to, as the pipeline says before the first session; None: all. What
-    # nobody listens to need not be raised. Nothing else may depend on it.
-    listened: frozenset[str] | None = None
+    # The kinds of trigger that somebody listens to, and about how much premium it must at least be for any of them to
+    # act, as the pipeline says before the first session; None: all. What nobody listens to need not be raised. Nothing
+    # else may depend on it.
+    listened: Mapping[str, float] | None = None
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.triggers: list[Trigger] = []
 
-    def hears(self, kind: str) -> bool:
-        """Whether anybody listens to this kind of trigger."""
-        return self.listened is None or kind in self.listened
+    def least_usd(self, kind: str) -> float:
+        """The least premium of a trigger of this kind that anybody acts on; infinite when nobody listens."""
+        return 0.0 if self.listened is None else self.listened.get(kind, math.inf)
 
     @abstractmethod
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -226,6 +228,10 @@ class Detector(ABC):
     @abstractmethod
     def open_session(self, day: dt.date, session: Session | None) -> None:
         """Start a trading day afresh. Called before the first trigger too."""
+
+    def least_usd(self, kind: str) -> float:
+        """Triggers of this kind about less premium lead to nothing here, so that nobody need raise them."""
+        return 0.0
 
     @abstractmethod
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:

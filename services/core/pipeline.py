@@ -87,8 +87,9 @@ class Pipeline:
         for detector in self.detectors:
             for kind in sorted(detector.triggers):
                 self._by_trigger.setdefault(kind, []).append(detector)
+        least_usd = {kind: min(one.least_usd(kind) for one in heard) for kind, heard in self._by_trigger.items()}
         for context in self.contexts:
-            context.listened = frozenset(self._by_trigger)
+            context.listened = least_usd
         self._parameters = {detector.name: parameters_digest(detector.parameters) for detector in self.detectors}
         self._epoch = -1
         self._position = 0
@@ -157,7 +158,10 @@ class Pipeline:
             start = stop
 
     def _due_ns(self) -> int:
-        return min(self._day_ends_ns, self._sample_ns, *[context.due_ns for context in self.contexts])
+        due_ns = min(self._day_ends_ns, self._sample_ns)
+        for context in self.contexts:
+            due_ns = min(due_ns, context.due_ns)
+        return due_ns
 
     def _pass(self, now_ns: int) -> int:
         """Let the log's time reach `now_ns`: everything due up to then happens, in the order of its time.

@@ -8,6 +8,7 @@ instead of one a print.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,17 @@ def bucket_of(key: int, minute: int) -> int:
     return key * MINUTES + minute % MINUTES
 
 
-def window_sums(buckets: Records, key: int, minute: int, minutes: int) -> dict[str, float]:
-    """The sum of every field but the first, `minute`, over a window, added up oldest first. The others are float64."""
-    held, values = _recent(buckets, key, minute, minutes)
-    # Rows are added one after the other: along the first axis numpy keeps their order.
-    sums = np.add.reduce(values, axis=0) if len(held) else np.zeros(values.shape[1])
-    return dict(zip((buckets.dtype.names or ())[1:], sums.tolist(), strict=True))
+def window_sums(buckets: Records, key: int, minute: int, windows: Sequence[int]) -> list[dict[str, float]]:
+    """The sum of every field but the first, `minute`, over each window, oldest first. The others are float64."""
+    held, values = _recent(buckets, key, minute, max(windows))
+    names = (buckets.dtype.names or ())[1:]
+    sums = []
+    for minutes in windows:
+        within = values[int(np.searchsorted(held, minute - minutes, side="right")) :]
+        # Rows are added one after the other: along the first axis numpy keeps their order.
+        total = np.add.reduce(within, axis=0) if len(within) else np.zeros(values.shape[1])
+        sums.append(dict(zip(names, total.tolist(), strict=True)))
+    return sums
 
 
 def grouped_sums(buckets: Records, key: int, minute: int, minutes: int, field: str, group: int) -> list[float]:

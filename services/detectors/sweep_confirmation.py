@@ -94,6 +94,9 @@ class SweepConfirmation(Detector):
         self._sweeps.clear()
         self._fired_ns.clear()
 
+    def least_usd(self, kind: str) -> float:
+        return min(self.parameters.premium_usd, self.parameters.premium_mega_usd)
+
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters
         if not self._counts(trigger.underlying, facts):

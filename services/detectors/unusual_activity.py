@@ -89,16 +89,19 @@ class UnusualActivity(Detector):
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self._told_usd.clear()
 
+    def least_usd(self, kind: str) -> float:
+        return self.parameters.premium_usd
+
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters
         if not self._passes(facts) or facts.premium_usd < 2 * self._told_usd.get(facts.contract, 0.0):
             return ()
-        flow = views.get(FlowView, trigger.underlying)
-        if flow is None or flow.prints_day < p.prints_min:
-            return ()
         factors = self._factors(facts)
         base = sum(factors.values())
         if base < p.score_min:
+            return ()
+        flow = views.get(FlowView, trigger.underlying)  # asked for last: it sums an hour of minutes
+        if flow is None or flow.prints_day < p.prints_min:
             return ()
         self._told_usd[facts.contract] = facts.premium_usd
         return (self._finding(trigger, factors, base, views),)

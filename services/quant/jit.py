@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Bytes the processor fetches at once.
+LINE = 64
 
 # Inputs may be views into Arrow buffers, which numpy marks read-only; a writable array converts to this for free.
 F64_IN = types.Array(types.float64, 1, "C", readonly=True)
@@ -39,11 +44,12 @@ def called(function: Function) -> Function:
 
 
 @functools.cache
-def _sources_digest() -> str:
-    """What this room's kernels are made of: its source text, shortened to 48 bits."""
+def _sources_digest(room: pathlib.Path) -> str:
+    """What a room's kernels are made of: its source text and that of this one, shortened to 48 bits."""
     digest = hashlib.sha256()
-    for source in sorted(pathlib.Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for directory in sorted({room, pathlib.Path(__file__).parent}):
+        for source in sorted(directory.glob("*.py")):
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -63,6 +69,31 @@ def _without_blas() -> Iterator[None]:
         yield
     finally:
         linalg.ensure_blas = asked
+
+
+@intrinsic
+def _prefetch(_: Any, array: Any, at: Any, line: Any) -> Any:
+    """Ask the processor for cache line `line` of record `at`, without waiting for it (LLVM's `llvm.prefetch`)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        held = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        record = builder.gep(held.data, [arguments[1]])
+        byte = builder.gep(
+            builder.bitcast(record, pointer), [builder.mul(arguments[2], ir.Constant(arguments[2].type, LINE))]
+        )
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", (pointer,), ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+        )
+        # To be read, to be kept in every cache, and data.
+        builder.call(function, [byte, *(ir.Constant(word, number) for number in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp), generate
+
+
+# Called by kernels only, where numba fills the first argument in.
+prefetch: Any = _prefetch
 
 
 class kernel:  # noqa: N801 - reads as the decorator it is
@@ -92,7 +123,8 @@ class kernel:  # noqa: N801 - reads as the decorator it is
             assert self._function is not None, "a kernel decorates a function"
             # numba names the cached machine code after the function and looks only at the function's own file; the
             # digest makes a change in a helper's file a new name, so stale code is never run.
-            self._function.__qualname__ = f"{self._function.__name__}_{_sources_digest()}"
+            room = pathlib.Path(self._function.__code__.co_filename).parent
+            self._function.__qualname__ = f"{self._function.__name__}_{_sources_digest(room)}"
             with _without_blas():
                 decorate: Any = numba.njit(self._signature, error_model="numpy", nogil=True, cache=True)
                 self._compiled = decorate(self._function)

@@ -104,6 +104,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "numpy": EVERYWHERE,
     "pyarrow": ("schemas.frames", "services.history", "services.sinks"),
     "numba": ("services.quant", "services.contexts"),
+    "llvmlite": ("services.quant.jit",),
     "scipy": ("services.quant",),
     "exchange_calendars": ("services.core.calendar",),
     "aiohttp": (

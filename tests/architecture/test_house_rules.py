@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LINES_MAX = 600  # what one can keep in mind, with room; most files have a quarter of it
 LONGER: dict[str, str] = {  # file: why it is better whole
-    "services/contexts/_flow_kernel.py": "one pass over prints and the helpers compiled into it, one algorithm",
 }
 
 # Addresses of package indexes, mirrors and proxies: pins are hashes, and where packages come from is the user's choice.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from schemas.frames import CONDITION_REFILLED
@@ -15,7 +17,7 @@ PUT = option("ABC", 20, 95, "P")
 QUOTE = {"bid": 2.0, "ask": 2.1}
 
 
-def flow_after(*rows: Row, **parameters: float) -> Flow:
+def flow_after(*rows: Row, listened: Mapping[str, float] | None = None, **parameters: float) -> Flow:
     """The context after a log, every due time kept, its triggers left in place."""
     small: dict[str, float] = {
         "cluster_premium_usd": 25_000.0,
@@ -23,6 +25,7 @@ def flow_after(*rows: Row, **parameters: float) -> Flow:
         "minute_premium_usd": 10_000.0,
     }
     flow = Flow(FlowParameters(**{**small, **parameters}))  # type: ignore[arg-type]
+    flow.listened = listened
     flow.open_session(DAY, CALENDAR.session_on(DAY))
     for frame in frames(rows):
         times, start = frame.rows.received_ns, 0
@@ -210,3 +213,25 @@ def test_flipping_every_side_negates_the_bias() -> None:
 
     assert bias(2.1) > 0.25
     assert bias(2.1) == -bias(2.0)
+
+
+@pytest.mark.parametrize(
+    ("listened", "raised"),
+    [
+        (None, {"flow.sweep"}),
+        ({"flow.sweep": 100_000.0}, {"flow.sweep"}),
+        ({"flow.sweep": 209_999.9}, {"flow.sweep"}),
+        ({"flow.sweep": 210_001.0}, set()),
+        ({"flow.contract_minute": 0.0}, {"flow.contract_minute"}),
+        ({}, set()),
+    ],
+)
+def test_nobody_is_woken_for_less_than_anybody_acts_on(listened: Mapping[str, float] | None, raised: set[str]) -> None:
+    chain = chain_row(0, CALL, bid_usd=2.0, ask_usd=2.1, delta=0.5, open_interest=10, spot_usd=100.0)
+    flow = flow_after(chain, *sweep(1, CALL), listened=listened)
+    kinds = {trigger.kind for trigger in flow.triggers}
+    assert kinds - {"flow.contract_minute"} == raised - {"flow.contract_minute"}
+    assert listened is None or ("flow.contract_minute" in kinds) == ("flow.contract_minute" in raised)
+    view = flow.view("ABC")
+    assert view is not None
+    assert view.sweep_share_15m > 0.0, "what is not told is counted all the same"

@@ -33,13 +33,16 @@ def test_a_window_is_the_sum_of_its_minutes(adds: list[tuple[int, int]], minutes
     adds = sorted(adds)
     now = (adds[-1][0] if adds else 1_200) + later
     inside = [dollars for minute, dollars in adds if now - minutes < minute <= now]
-    sums = window_sums(filled(adds), 1, now, minutes)
+    (sums,) = window_sums(filled(adds), 1, now, [minutes])
     assert sums == {"premium": sum(inside), "prints": len(inside)}
-    assert sum(grouped_sums(filled(adds), 1, now, 15, "premium", 3)) == window_sums(filled(adds), 1, now, 15)["premium"]
+    assert (
+        sum(grouped_sums(filled(adds), 1, now, 15, "premium", 3))
+        == window_sums(filled(adds), 1, now, [15])[0]["premium"]
+    )
 
 
 def test_keys_do_not_mix() -> None:
-    assert window_sums(filled([(1_000, 5)]), 0, 1_000, 5)["premium"] == 0.0
+    assert window_sums(filled([(1_000, 5)]), 0, 1_000, [5])[0]["premium"] == 0.0
 
 
 def test_groups_are_oldest_first() -> None:
@@ -48,4 +51,4 @@ def test_groups_are_oldest_first() -> None:
 
 def test_a_window_longer_than_the_ring_is_a_mistake() -> None:
     with pytest.raises(AssertionError, match="does not fit"):
-        window_sums(filled([]), 1, 1_000, MINUTES + 1)
+        window_sums(filled([]), 1, 1_000, [MINUTES + 1])
