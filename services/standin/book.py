@@ -16,7 +16,7 @@ from services.core.calendar import Calendar
 from services.quant import black
 from services.standin.events import VOLS, Schedule
 from services.standin.listing import AM_SETTLED_ROOTS, Listing
-from services.standin.noise import uniform
+from services.standin.noise import uniforms
 from services.standin.paths import Day
 from services.standin.scenario import Scenario
 from services.standin.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
@@ -66,8 +66,8 @@ OPENING_SECONDS = 240.0
 # What is a year out is quoted a quarter wider than what is near, and what expires today in its last minutes wider too.
 WIDER_A_YEAR = 0.25
 ENDING_SECONDS = 300.0
-# Salts of the hashed parts of a quote.
-_SHIFT, _BID_SIZE, _ASK_SIZE, _BID_VENUE, _ASK_VENUE = range(5)
+# Salt of the hashed parts of a quote.
+_QUOTE = 0
 
 
 class TwoSided(NamedTuple):
@@ -178,12 +178,13 @@ class Book:
         away = (1.0 + WIDER_A_YEAR * np.minimum(years, 2.0)) * ending
         width = tick + _WIDTH[of] * opening * away * 0.9 * np.maximum(value, 0.01) ** 0.7
         position = rows.astype(np.int64) * 86_400 + self.second // 2
-        shift = (uniform(self._seed, _SHIFT, position) - 0.5) * 0.3 * width
+        place, bids, asks, venues = uniforms(self._seed, _QUOTE, position)
+        shift = (place - 0.5) * 0.3 * width
         bid = np.maximum(np.floor((cents + shift - 0.5 * width) / tick), 0.0) * tick
         ask = bid + np.maximum(np.ceil(width / tick), 1.0) * tick
         depth = _DEPTH[of]
-        bid_size = 1 + np.floor(depth * uniform(self._seed, _BID_SIZE, position) ** 3)
-        ask_size = 1 + np.floor(depth * uniform(self._seed, _ASK_SIZE, position) ** 3)
+        bid_size = 1 + np.floor(depth * bids**3)
+        ask_size = 1 + np.floor(depth * asks**3)
         if self.halted is not None:
             # Nobody quotes while the underlying does not trade.
             trading = ~self.halted[of]
@@ -194,8 +195,8 @@ class Book:
             tick.astype(np.int64),
             np.where(bid > 0, bid_size, 0).astype(np.int64),
             ask_size.astype(np.int64),
-            venue_of(of, uniform(self._seed, _BID_VENUE, position)),
-            venue_of(of, uniform(self._seed, _ASK_VENUE, position)),
+            venue_of(of, venues),
+            venue_of(of, np.modf(venues * 256.0)[0]),
         )
 
     def greeks(self, rows: Rows) -> Shown:

@@ -367,7 +367,9 @@ class SeededMarket:
         if not len(quoted):
             return taken(before_prints, slice(0, 0))
         own = self._own_quotes(quoted, second)
-        leading = taken(before_prints, np.isin(before_prints.contract, quoted))
+        wanted = np.zeros(len(self._today.listing), bool)
+        wanted[quoted] = True
+        leading = taken(before_prints, wanted[before_prints.contract])
         both = joined([own, leading])
         return taken(both, np.argsort(both.q, kind="stable"))
 
