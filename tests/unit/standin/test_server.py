@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket as kernel
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
+from services.standin.asked import manners_of, read_fault
 from services.standin.manners import Manners
 from services.standin.server import StandIn
 from services.standin.tape import Tape
@@ -205,3 +207,43 @@ async def test_who_comes_after_the_end_is_sent_home_too(tape: Tape) -> None:
     assert [event["status"] for event in events] == ["success"]
     assert closed.rcvd is not None
     assert closed.rcvd.code == 1000
+
+
+@pytest.mark.parametrize(("switched", "offered"), [(True, True), (False, False)])
+async def test_compression_is_offered_only_when_switched_on(tape: Tape, switched: bool, offered: bool) -> None:
+    async with (
+        StandIn(tape, speed=1, manners=Manners(compression=switched)) as standin,
+        connect(standin.ws_url + "/options") as socket,
+    ):
+        assert socket.response is not None
+        assert ("Sec-WebSocket-Extensions" in socket.response.headers) == offered
+        assert json.loads(await socket.recv())[0]["status"] == "connected"
+
+
+@pytest.mark.parametrize(
+    ("fault", "switch"),
+    [("slow_consumer", "slow_consumer_code=4001"), ("force_disconnect", "force_disconnect_code=4001")],
+)
+async def test_close_codes_nobody_knows_are_switches(tape: Tape, fault: str, switch: str) -> None:
+    async with (
+        StandIn(tape, speed=None, faults=[read_fault(fault)], manners=manners_of([switch])) as standin,
+        client(standin, "/options", "T.*") as socket,
+    ):
+        events, closed = await to_the_end(socket)
+    assert closed.rcvd is not None
+    assert closed.rcvd.code == 4001
+    assert events[-1]["status"] == fault
+
+
+async def test_faults_that_struck_are_listed(tape: Tape) -> None:
+    faults = [read_fault("truncated_json:after=60s,times=2,every=60s"), read_fault("disconnect:after=180s,code=1001")]
+    async with (
+        StandIn(tape, speed=None, faults=faults, start_when=frozenset({"options.T"})) as standin,
+        client(standin, "/options", "T.*") as socket,
+    ):
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await socket.recv()
+        struck = [(each.clock_ns - tape.session.open_ns) // 1_000_000_000 for each in standin.struck]
+    assert struck == [60, 120, 180]
+    assert socket.close_code == 1001

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.standin.session import Cluster, Hangup, Manners, Reply, Session, State
+from services.standin.tape import Tape
 
 
 def statuses(reply: Reply) -> list[tuple[str, str]]:
@@ -121,3 +124,72 @@ def test_unsubscribing_answers_only_for_what_was_held() -> None:
 def test_no_odd_frame_raises_or_gets_an_answer(frame: bytes | str) -> None:
     session = live()
     assert session.receive(frame).statuses == ()
+
+
+# What the vendor's documents leave open
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "hangup"),
+    [
+        ("refuse", [("auth_failed", "authentication failed")], Hangup.ABORT),
+        ("drop", [], Hangup.ABORT),
+        ("ignore", [], None),
+    ],
+)
+def test_subscribing_before_auth_can_be_refused_cut_or_ignored(
+    answer: Any, told: list[tuple[str, str]], hangup: Hangup | None
+) -> None:
+    session = Session("options", frozenset({"key"}), Manners(early_subscribe=answer))
+    reply = session.receive(b'{"action":"subscribe","params":"T.*"}')
+    assert (statuses(reply), reply.hangup) == (told, hangup)
+    assert (session.state is State.CLOSED) == (hangup is not None)
+
+
+def test_quotes_of_everything_can_be_allowed(tape: Tape) -> None:
+    session = live(manners=Manners(quote_wildcard="allow"))
+    assert say(session, "subscribe", "Q.*") == [("success", "subscribed to: Q.*")]
+    assert session.rows(tape.listing, "Q").tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("switched", "rows"), [(True, [0, 1]), (False, [])])
+def test_a_prefix_wildcard_is_an_unknown_ticker_unless_switched_on(tape: Tape, switched: bool, rows: list[int]) -> None:
+    session = live(manners=Manners(prefix_wildcards=switched))
+    assert say(session, "subscribe", "T.O:XYZ140620C*") == [("success", "subscribed to: T.O:XYZ140620C*")]
+    assert session.rows(tape.listing, "T").tolist() == rows
+
+
+def test_other_channels_can_count_toward_the_limit() -> None:
+    some_of_each = "T.O:A,T.O:B," + quotes(1, 2)
+    assert len(say(live(manners=Manners(quoted_contracts_max=3)), "subscribe", some_of_each)) == 4
+    strict = live(manners=Manners(quoted_contracts_max=3, limit_counts="all", limit_errors=2))
+    assert [status for status, _ in say(strict, "subscribe", some_of_each)] == ["error", "error"]
+
+
+def test_fair_values_have_a_limit_of_their_own_and_no_wildcard() -> None:
+    session = live(manners=Manners(business=True, quoted_contracts_max=2, limit_errors=1))
+    assert len(say(session, "subscribe", "FMV.O:A,FMV.O:B," + quotes(1, 2))) == 4
+    assert [status for status, _ in say(session, "subscribe", "FMV.O:C")] == ["error"]
+    assert say(session, "subscribe", "FMV.*") == [("error", "not authorized")]
+    assert say(live(), "subscribe", "FMV.O:A") == [("error", "not authorized")]
+
+
+def test_the_word_of_unsubscribing_can_be_another() -> None:
+    session = live(manners=Manners(unsubscribed="from"))
+    say(session, "subscribe", "T.*")
+    assert say(session, "unsubscribe", "T.*") == [("success", "unsubscribed from: T.*")]
+
+
+def test_a_key_can_be_refused_or_not_heard() -> None:
+    refused = Session("options", frozenset({"key"}), reception="refused")
+    assert say(refused, "auth", "key") == [("auth_failed", "authentication failed")]
+    deaf = Session("options", frozenset({"key"}), reception="deaf")
+    assert say(deaf, "auth", "key") == []
+    assert deaf.state is State.GREETED
+
+
+def test_an_absent_ticker_is_acknowledged_and_silent() -> None:
+    session = Session("indices", frozenset({"key"}), absent=frozenset({"I:VIX6M"}))
+    say(session, "auth", "key")
+    assert len(say(session, "subscribe", "V.*,V.I:VIX6M")) == 2
+    assert [session.wants("V", ticker) for ticker in ("I:VIX", "I:VIX6M")] == [True, False]
