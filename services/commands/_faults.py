@@ -81,7 +81,7 @@ def print_faults(*, as_json: bool) -> None:
         "fault", "what happens", "keys", "massive.md", title="--fault NAME:KEY=VALUE,...", title_justify="left"
     )
     for name, kind in FAULTS.items():
-        keys = "\n".join(f"{key.name}={key.default}" for key in keys_of(kind))
+        keys = "\n".join(_told(key) for key in keys_of(kind))
         faults.add_row(name, summary(kind), keys, kind.row)
     switches = Table("switch", "what it decides", "takes", "default", title="--switch NAME=VALUE", title_justify="left")
     for key in keys_of(Manners):
@@ -89,11 +89,17 @@ def print_faults(*, as_json: bool) -> None:
     console.print(faults, switches)
 
 
+def _told(key: Key) -> str:
+    """A key and its default; what else it takes where that cannot be guessed from the default."""
+    choices = key.takes.removeprefix("any of ") if "|" in key.takes or key.takes.startswith("any of ") else ""
+    return f"{key.name}={key.default}" + (f" ({choices})" if choices else "")
+
+
 def faults_markdown() -> str:
     """The tables of the documentation."""
     lines = ["| fault | what happens | keys | massive.md |", "|---|---|---|---|"]
     for name, kind in FAULTS.items():
-        keys = " ".join(f"`{key.name}={key.default}`" for key in keys_of(kind))
+        keys = "<br>".join(f"`{_told(key).replace('|', ', ')}`" for key in keys_of(kind))
         lines.append(f"| `{name}` | {summary(kind)} | {keys} | {kind.row} |")
     lines += ["", "| switch | what it decides | takes | default |", "|---|---|---|---|"]
     for key in keys_of(Manners):

@@ -139,7 +139,11 @@ def _converted(field: str, annotation: Any, text: str) -> Any:
     if get_origin(bare) is Literal:
         return _chosen(text, {str(choice): choice for choice in get_args(bare)})
     if get_origin(bare) in (tuple, frozenset):
-        return get_origin(bare)(part for part in text.split("+") if part)
+        names = [part for part in text.split("+") if part]
+        choices = get_args(get_args(bare)[0])
+        if not names or (choices and not set(names) <= set(choices)):
+            raise ValueError(text)
+        return get_origin(bare)(names)
     if bare is bool:
         return _chosen(text, {"yes": True, "no": False})
     if field.endswith("_s"):
@@ -172,7 +176,7 @@ def _takes(field: str, annotation: Any) -> str:
     if get_origin(bare) is Literal:
         return "|".join(str(choice) for choice in get_args(bare))
     if get_origin(bare) in (tuple, frozenset):
-        return "NAME+NAME"
+        return f"any of {', '.join(get_args(get_args(bare)[0])) or 'NAME'}, joined by +"
     if bare is bool:
         return "yes|no"
     if field.endswith("_s"):

@@ -23,6 +23,7 @@ __all__ = [
     "AuthTimeout",
     "BackwardQ",
     "BigFrames",
+    "Channel",
     "Cluster",
     "Disconnect",
     "Drop",
@@ -58,6 +59,8 @@ __all__ = [
 ]
 
 Cluster = Literal["options", "indices", "stocks"]
+Channel = Literal["T", "Q", "A", "AM", "V"]
+Document = Literal["chain", "contracts", "universal", "indices", "aggregates", "trades", "quotes"]
 Where = Literal["options", "indices", "stocks", "all"]
 
 # Just past the 1 MiB at which a client with its library's defaults hangs up.
@@ -225,7 +228,7 @@ class Unentitled(Rule, frozen=True, kw_only=True):
 
     row = "2.4, 11.1/7"
     drawn = False
-    channels: Annotated[tuple[str, ...], "joined by +"] = ("Q",)
+    channels: Annotated[tuple[Channel, ...], "which of them"] = ("Q",)
 
 
 class NoPlan(Rule, frozen=True, kw_only=True):
@@ -290,9 +293,7 @@ class NotEntitled(Rule, frozen=True, kw_only=True):
 
     row = "7.1, 11.2"
     drawn = False
-    documents: Annotated[tuple[str, ...], "chain, contracts, universal, indices, aggregates, trades, quotes"] = (
-        "quotes",
-    )
+    documents: Annotated[tuple[Document, ...], "which of them"] = ("quotes",)
 
 
 class SlowHttp(Stain, frozen=True, kw_only=True):
@@ -331,7 +332,7 @@ class AbsentIndices(Rule, frozen=True, kw_only=True):
     """Indices the vendor is not sure to have are not there: acknowledged and silent, NOT_FOUND in REST."""
 
     row = "6.4, 13"
-    tickers: Annotated[tuple[str, ...], "joined by +"] = ("I:VIX6M", "I:VIX1Y")
+    tickers: Annotated[tuple[str, ...], "which of them"] = ("I:VIX6M", "I:VIX1Y")
 
 
 def _leaves(kind: type[Fault]) -> list[type[Fault]]:

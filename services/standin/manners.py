@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from services.standin.faults import Channel
+
 __all__ = ["FRAME_EVENTS_MAX", "QUOTED_CONTRACTS_MAX", "Manners"]
 
 # The vendor's limit of option contracts with streaming quotes on one connection.
@@ -28,7 +30,7 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
         Literal["refuse", "drop", "ignore"], "subscribing before auth_success (2.2): auth_failed, a cut, no answer"
     ] = "refuse"
     auth_timeout_s: Annotated[float, "how long a client may take to send its key (2.4)"] = 10.0
-    entitled: Annotated[frozenset[str], "channels of the plan, joined by + (1)"] = frozenset({"T", "Q", "A", "AM", "V"})
+    entitled: Annotated[frozenset[Channel], "channels of the plan (1)"] = frozenset({"T", "Q", "A", "AM", "V"})
     plan_includes_websocket: Annotated[bool, "whether the plan has the WebSocket (2.4)"] = True
     business: Annotated[bool, "a business host: FMV is served (3.4)"] = False
     quote_wildcard: Annotated[Literal["refuse", "allow"], "Q.* on options (2.3)"] = "refuse"

@@ -30,6 +30,10 @@ def test_a_fault_is_a_name_and_keys_with_units() -> None:
         ("drop:after=soon", "after of the fault drop is a duration such as 30s, not 'soon'"),
         ("drop:times=0", "times of the fault drop is a whole number from 1, not '0'"),
         ("unknown_event:share=1.5", "share of the fault unknown_event is a number from 0 to 1, not '1.5'"),
+        (
+            "unentitled:channels=Q+X",
+            "channels of the fault unentitled is any of T, Q, A, AM, V, joined by +, not 'Q+X'",
+        ),
         ("slow_consumer:close=politely", "close of the fault slow_consumer is frame|abort, not 'politely'"),
     ],
 )
