@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_date
 
-__all__ = ["CHANNELS", "SILENCE_NOTED_NS", "GapLedger", "Refill", "cause_of"]
+__all__ = ["CHANNELS", "LAST_SILENCE_NS", "SILENCE_NOTED_NS", "GapLedger", "Refill", "cause_of"]
 
 CHANNELS = {"options": "options.T", "indices": "indices.V", "stocks": "stocks.A"}
 # A whole market's prints, its indices' values and its stocks' bars come several times a second. Five seconds without
 # one are too short to hang up for, and too long to believe that nothing happened.
 SILENCE_NOTED_NS = 5 * NS
+# At an epoch's end nobody waits for the next event to see how long it was, so a second counts.
+LAST_SILENCE_NS = NS
 
 
 class Refill(NamedTuple):
@@ -98,7 +100,7 @@ class GapLedger:
     def ended(self, cluster: str, market_ns: int, now_ns: int) -> list[Gap]:
         """The epoch ends, at `market_ns` of the market: a silence that nobody has called one yet is a gap."""
         before_ns = self._last_ns.get(cluster, 0)
-        if CHANNELS[cluster] in self.open or market_ns - before_ns < SILENCE_NOTED_NS:
+        if CHANNELS[cluster] in self.open or market_ns - before_ns < LAST_SILENCE_NS:
             return []
         return self.lost(cluster, "silence", now_ns) if self._within_session(before_ns, market_ns) else []
 

@@ -37,7 +37,7 @@ from services.history.warehouse import Warehouse
 from services.metrics import Metrics
 from services.replay.runner import recorded_rules, verify
 from services.standin.asked import draw_faults, written
-from services.standin.faults import AbsentIndices, Fault
+from services.standin.faults import AbsentIndices, Fault, Lag
 from services.standin.manners import Manners
 from services.standin.market import SeededMarket
 from services.standin.server import StandIn
@@ -52,6 +52,8 @@ MARKET_S = SPEED * WALL_S
 FAULTS_S = 120.0  # whatever strikes does so early enough for its end to be seen
 INTENSITY = 0.25
 # A client that is not heard is told so in a moment, not after ten seconds of wall time, which would be a whole session.
+# What a session's end cuts off was on its way: a batch, a second whose values were not out, what a lag held.
+UNDER_WAY_S = 2.0
 MANNERS = Manners(auth_timeout_s=0.3)
 CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
 SETTLE_S_MAX = 20.0
@@ -106,7 +108,8 @@ def play_session(seed: int, data_dir: Path) -> Books:
         stats = asyncio.run(asyncio.wait_for(_play(witness, faults, seed, client, calendar), PLAY_S_MAX))
         absent = {ticker for fault in faults if isinstance(fault, AbsentIndices) for ticker in fault.tickers}
         never_sent = frozenset(ticker.removeprefix("I:") for ticker in absent)
-        wrong = list(_differences(witness, warehouse, stats, never_sent))
+        held_s = max((fault.by_s for fault in faults if isinstance(fault, Lag)), default=0.0)
+        wrong = list(_differences(witness, warehouse, stats, never_sent, UNDER_WAY_S + held_s))
         if not verify(warehouse, calendar, recorded_rules()).equal:
             wrong.append("replay decides otherwise than live did")
         gaps = warehouse.gaps()
@@ -172,7 +175,7 @@ async def _settled(gateway: Gateway) -> None:
 
 
 def _differences(
-    witness: Witness, warehouse: Warehouse, stats: GatewayStats, never_sent: frozenset[str]
+    witness: Witness, warehouse: Warehouse, stats: GatewayStats, never_sent: frozenset[str], under_way_s: float
 ) -> Iterator[str]:  # fmt: skip
     """What the ledger does not explain, a sentence each."""
     gaps = warehouse.gaps()
@@ -182,7 +185,9 @@ def _differences(
     if invented:
         yield f"{invented.total()} prints recorded too often or never made, such as {next(iter(invented))}"
     missing = witness.prints - recorded
-    unexplained = [one for one in missing if not _within(gaps, "options.T", one[1])]
+    cut_ms = max((one[1] for one in recorded), default=0)
+    cut_ms = max(cut_ms, witness.clock_ns // MS - int(1000 * under_way_s))
+    unexplained = [one for one in missing if one[1] < cut_ms and not _within(gaps, "options.T", one[1])]
     if unexplained:
         yield f"{len(unexplained)} prints missing outside every gap, such as {min(unexplained, key=lambda it: it[1])}"
     if live.total() != stats.trades or refilled.total() != stats.refilled:

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_ns
-from services.gateway.gaps import SILENCE_NOTED_NS, GapLedger, Refill
+from services.gateway.gaps import LAST_SILENCE_NS, SILENCE_NOTED_NS, GapLedger, Refill
 
 DAY = dt.date(2025, 12, 17)
 CALENDAR = Calendar.load(dt.date(2025, 12, 15), dt.date(2025, 12, 31))
@@ -73,8 +73,8 @@ def test_nothing_is_missed_between_sessions(next_day_ns: int) -> None:
 
 def test_a_silence_that_lasts_to_the_end_is_a_gap_without_an_end() -> None:
     ledger = started()
-    assert ledger.ended("options", NOON + SILENCE_NOTED_NS - 1, NOON) == []
-    (gap,) = ledger.ended("options", NOON + SILENCE_NOTED_NS, NOON + 5 * S)
+    assert ledger.ended("options", NOON + LAST_SILENCE_NS - 1, NOON) == []
+    (gap,) = ledger.ended("options", NOON + LAST_SILENCE_NS, NOON + 5 * S)
     assert (gap.cause, gap.from_ns, gap.to_ns, gap.state) == ("silence", NOON, None, "open")
     assert ledger.ended("options", NOON + 60 * S, NOON) == [], "it is open already"
 
