@@ -29,13 +29,17 @@ def add_reporting_arguments(parser: argparse.ArgumentParser) -> None:
 def report(options: argparse.Namespace) -> int:
     """0 when the page is written."""
     try:
-        recorded = None if options.compare is None else recorded_of(options.compare)
-        page = write_report(options.report, seen_of(options.seed, scenario_of(options.scenario or PLAIN)), recorded)
+        scenario = scenario_of(options.scenario or PLAIN)
     except LookupError as error:
         raise InputError("--scenario", error.args[0]) from None
+    try:
+        recorded = None if options.compare is None else recorded_of(options.compare)
     except StandInError as error:
-        what, separator, problem = str(error).partition(": ")
-        raise InputError(*((what, problem) if separator else ("--report", str(error)))) from None
+        raise InputError("--compare", str(error)) from None
+    try:
+        page = write_report(options.report, seen_of(options.seed, scenario), recorded)
+    except StandInError as error:
+        raise InputError("--report", str(error)) from None
     if options.json:
         print_json({"page": str(page), "facts": str(page.with_name("facts.json"))})
     else:

@@ -56,7 +56,7 @@ _TICK_LOW = np.array([5 if m.is_index and m.ticker != "VIX" else 1 for m in CAST
 _TICK_HIGH = np.array([1 if m.ticker in _PENNY else 10 if m.is_index and m.ticker != "VIX" else 5 for m in CAST])
 # How wide makers quote relative to the middle of the field.
 _WIDTH = np.array(
-    [0.35 if m.ticker in _PENNY else 1.2 if m.is_index else 1.0 if m.weight >= LIQUID_WEIGHT else 2.0 for m in CAST]
+    [0.35 if m.ticker in _PENNY else 2.5 if m.is_index else 1.0 if m.weight >= LIQUID_WEIGHT else 2.0 for m in CAST]
 )
 _DEPTH = np.array([120.0 if m.ticker in _PENNY else 40.0 if m.weight >= LIQUID_WEIGHT else 15.0 for m in CAST])
 PENNY_BELOW_CENTS = 300

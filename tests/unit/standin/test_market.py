@@ -65,7 +65,7 @@ def test_equal_seeds_give_equal_bytes_and_others_others() -> None:
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     program = (
         "from services.standin.market import SeededMarket; from tests.unit.standin.test_market import digest;"
-        "print(digest(SeededMarket(3), 5))"
+        "print(digest(SeededMarket(3), 5), digest(SeededMarket(3, scenario='crash'), 5))"
     )
     digests = {
         subprocess.run(
@@ -75,7 +75,7 @@ def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
             text=True,
             check=True,
         ).stdout
-        for seed in ("1", "77")
+        for seed in ("0", "1", "77")
     }
     assert len(digests) == 1
 
