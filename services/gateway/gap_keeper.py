@@ -59,9 +59,9 @@ class GapKeeper:
         """A connection is gone, or a frame of it was broken."""
         await self._tell(self._ledger.lost(cluster, cause, now_ns))
 
-    async def heard(self, cluster: str, last_ns: int, now_ns: int) -> None:
-        """Events came, the latest of exchange time `last_ns`."""
-        entries = self._ledger.heard(cluster, last_ns, now_ns)
+    async def heard(self, cluster: str, last_ns: int, now_ns: int, events: int = 1) -> None:
+        """Events came, so many, the latest of exchange time `last_ns`."""
+        entries = self._ledger.heard(cluster, last_ns, now_ns, events)
         if entries:
             await self._tell(entries)
 

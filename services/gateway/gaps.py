@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_date
+from services.gateway.spacing import Spacing
 
 __all__ = ["CHANNELS", "LAST_SILENCE_NS", "SILENCE_NOTED_NS", "GapLedger", "Refill", "cause_of"]
 
 CHANNELS = {"options": "options.T", "indices": "indices.V", "stocks": "stocks.A"}
 # A whole market's prints, its indices' values and its stocks' bars come several times a second. Five seconds without
-# one are too short to hang up for, and too long to believe that nothing happened.
+# one are too short to hang up for, and too long to believe that nothing happened. A slower channel's are more.
 SILENCE_NOTED_NS = 5 * NS
 # At an epoch's end nobody waits for the next event to see how long it was, so a second counts.
 LAST_SILENCE_NS = NS
@@ -54,6 +55,7 @@ class GapLedger:
         self._epoch = epoch
         self._calendar = calendar
         self._last_ns: dict[str, int] = {}
+        self._spacing: dict[str, Spacing] = {}
         self._next = 1
         self._filling: dict[int, Gap] = {}
 
@@ -84,14 +86,14 @@ class GapLedger:
         self.open[channel] = gap
         return [gap]
 
-    def heard(self, cluster: str, last_ns: int, now_ns: int) -> list[Gap]:
-        """Events of a cluster came; the largest of their exchange times is `last_ns`."""
+    def heard(self, cluster: str, last_ns: int, now_ns: int, events: int = 1) -> list[Gap]:
+        """Events of a cluster came, so many; the largest of their exchange times is `last_ns`."""
         channel = CHANNELS[cluster]
         before_ns = self._last_ns.get(cluster, 0)
         self._last_ns[cluster] = max(last_ns, before_ns)
         gap = self.open.pop(channel, None)
         if gap is None:
-            if last_ns - before_ns < SILENCE_NOTED_NS or not self._within_session(before_ns, last_ns):
+            if not self._silent(cluster, before_ns, last_ns, SILENCE_NOTED_NS, events):
                 return []
             gap = self._new(channel, "silence", before_ns, now_ns)
         gap = replace(gap, state="restored", to_ns=max(last_ns, gap.from_ns), restored_ns=now_ns)
@@ -100,9 +102,9 @@ class GapLedger:
     def ended(self, cluster: str, market_ns: int, now_ns: int) -> list[Gap]:
         """The epoch ends, at `market_ns` of the market: a silence that nobody has called one yet is a gap."""
         before_ns = self._last_ns.get(cluster, 0)
-        if CHANNELS[cluster] in self.open or market_ns - before_ns < LAST_SILENCE_NS:
+        if CHANNELS[cluster] in self.open or not self._silent(cluster, before_ns, market_ns, LAST_SILENCE_NS, 0):
             return []
-        return self.lost(cluster, "silence", now_ns) if self._within_session(before_ns, market_ns) else []
+        return self.lost(cluster, "silence", now_ns)
 
     def fill(self, gap: Gap) -> None:
         """A restored gap is going to be refilled: prints found are counted for it until `filled`."""
@@ -142,6 +144,18 @@ class GapLedger:
             losses=1,
             state="open",
         )
+
+    def _silent(self, cluster: str, from_ns: int, to_ns: int, least_ns: int, events: int) -> bool:
+        """Whether nothing between two times of a session is unusual for this channel; if it is not, it is learnt from
+        the events that came."""
+        if to_ns <= from_ns:
+            return False
+        spacing = self._spacing.setdefault(cluster, Spacing())
+        step_ns = to_ns - from_ns
+        if not spacing.known or step_ns < spacing.unusual_ns(least_ns):
+            spacing.step(step_ns, events)
+            return False
+        return self._within_session(from_ns, to_ns)
 
     def _within_session(self, from_ns: int, to_ns: int) -> bool:
         """Whether both times lie in one regular session: between sessions nothing is missed."""

@@ -279,8 +279,8 @@ class Gateway:
             event_ns = ticks.rows.event_ns
         if len(event_ns):
             if self._silence is not None:
-                self._silence.heard(socket.cluster, self._now_ns())
-            await self._gaps.heard(socket.cluster, int(event_ns.max()), now_ns)
+                self._silence.heard(socket.cluster, self._now_ns(), len(event_ns))
+            await self._gaps.heard(socket.cluster, int(event_ns.max()), now_ns, len(event_ns))
 
     async def _say(self, socket: FeedSocket, notes: list[Note]) -> None:
         """Pass on what a session has to say, and send what it wants to send."""

@@ -3,6 +3,7 @@
 In regular hours half a minute without a single option print is impossible (massive.md 2.9), so the connection is made
 anew. It is no alarm
 
+* where such a silence is usual: on the tape of one quiet underlying prints may be minutes apart;
 * outside the regular session: before the open, after the close (13:00 on half days), on holidays;
 * when a witness is silent too: options and stocks halt together when the whole market is halted, and two sockets do not
   die in the same half minute. Sockets that are really dead then are found by their missing pongs.
@@ -17,6 +18,7 @@ import enum
 from typing import NamedTuple
 
 from services.core.calendar import NS, Calendar, ny_date
+from services.gateway.spacing import Spacing
 
 __all__ = ["PATIENCE_NS_MAX", "Silence", "SilenceWatch", "Verdict"]
 
@@ -53,6 +55,7 @@ class SilenceWatch:
         self._patience_ns: dict[str, int] = {}
         self._connected_ns: dict[str, int] = {}
         self._heard_ns: dict[str, int] = {}
+        self._spacing: dict[str, Spacing] = {}
         self._halted: set[str] = set()
 
     def connected(self, cluster: str, now_ns: int) -> None:
@@ -63,8 +66,11 @@ class SilenceWatch:
         """A connection is gone; its silence is no news."""
         self._connected_ns.pop(cluster, None)
 
-    def heard(self, cluster: str, now_ns: int) -> None:
-        """Events came."""
+    def heard(self, cluster: str, now_ns: int, events: int = 1) -> None:
+        """Events came, so many."""
+        before_ns = self._heard_ns.get(cluster, 0)
+        if before_ns < now_ns < before_ns + PATIENCE_NS_MAX:
+            self._spacing.setdefault(cluster, Spacing()).step(now_ns - before_ns, events)
         self._heard_ns[cluster] = now_ns
         self._patience_ns[cluster] = self._first_patience_ns
         self._halted.discard(cluster)
@@ -81,7 +87,9 @@ class SilenceWatch:
                 continue  # not every plan has indices and stocks: what never spoke today need not speak
             since_ns = max(connected_ns, self._heard_ns.get(cluster, 0), open_ns)
             silent_ns = now_ns - since_ns
-            if silent_ns >= self._patience_ns.get(cluster, self._first_patience_ns):
+            spacing = self._spacing.get(cluster)
+            patience_ns = self._patience_ns.get(cluster, self._first_patience_ns)
+            if silent_ns >= (patience_ns if spacing is None else spacing.unusual_ns(patience_ns)):
                 found += self._judge(cluster, silent_ns, now_ns, open_ns)
         return found
 

@@ -16,11 +16,12 @@ NOON = ny_ns(DAY, 12)
 S = NS
 
 
-def started(epoch: int = 3) -> GapLedger:
-    """A ledger whose options have been heard at noon."""
+def started(epoch: int = 3, every_ns: int = S // 50) -> GapLedger:
+    """A ledger whose options have been heard, at regular times, until noon."""
     ledger = GapLedger(epoch, CALENDAR)
-    assert ledger.start("options", 0, NOON - S) == []
-    assert ledger.heard("options", NOON, NOON) == []
+    assert ledger.start("options", 0, NOON - 300 * every_ns) == []
+    for step in range(300):
+        assert ledger.heard("options", NOON - (299 - step) * every_ns, NOON) == []
     return ledger
 
 
@@ -66,6 +67,19 @@ def test_times_that_jump_within_a_session_are_a_gap_found_afterwards() -> None:
     assert (gap.cause, gap.from_ns, gap.to_ns) == ("silence", NOON + SILENCE_NOTED_NS - 1, NOON + 2 * SILENCE_NOTED_NS)
 
 
+def test_what_is_usual_for_a_slow_channel_is_no_gap() -> None:
+    ledger = started(every_ns=30 * S)
+    assert ledger.heard("options", NOON + 180 * S, NOON) == []
+    assert ledger.heard("options", NOON + 360 * S, NOON, events=5) == []
+    assert ledger.heard("options", NOON + 2000 * S, NOON) != []
+
+
+def test_a_channel_that_was_hardly_heard_has_no_silence() -> None:
+    ledger = GapLedger(1, CALENDAR)
+    ledger.start("stocks", 0, NOON)
+    assert ledger.ended("stocks", NOON + 60 * S, NOON) == []
+
+
 @pytest.mark.parametrize("next_day_ns", [ny_ns(dt.date(2025, 12, 18), 9, 30), ny_ns(DAY, 16, 14)])
 def test_nothing_is_missed_between_sessions(next_day_ns: int) -> None:
     assert started().heard("options", next_day_ns, next_day_ns) == []
@@ -81,8 +95,9 @@ def test_a_silence_that_lasts_to_the_end_is_a_gap_without_an_end() -> None:
 
 def test_without_a_calendar_no_silence_is_noted() -> None:
     ledger = GapLedger(1)
-    ledger.heard("options", NOON, NOON)
-    assert ledger.heard("options", NOON + 60 * S, NOON) == []
+    for step in range(20):
+        ledger.heard("options", NOON + step * S, NOON)
+    assert ledger.heard("options", NOON + 600 * S, NOON) == []
 
 
 def test_a_restart_is_a_gap_from_where_the_log_ended() -> None:

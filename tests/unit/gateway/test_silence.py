@@ -108,6 +108,13 @@ def test_without_a_witness_a_long_halt_costs_a_few_connections() -> None:
     assert gaps[-1] == PATIENCE_NS_MAX // S
 
 
+def test_on_a_quiet_tape_a_minute_between_two_prints_is_usual() -> None:
+    it = watch("options", at_ns=NOON)
+    for minute in range(1, 20):
+        it.heard("options", NOON + minute * 60 * S)
+    assert verdicts(it, NOON + 19 * 60 * S, 900) == []
+
+
 def test_a_connection_that_is_gone_is_not_silent() -> None:
     it = watch("options", at_ns=NOON)
     it.lost("options")

@@ -1,0 +1,37 @@
+"""How far apart the events of a channel usually are, so that a silence can be told from a slow channel. Pure."""
+
+from __future__ import annotations
+
+__all__ = ["Spacing"]
+
+# A whole market's prints are milliseconds apart; the minute bars of one stock on a tape are a minute apart. What comes
+# at random with mean m is silent for 20 m once in e^20 times, that is never in a session; clustered arrivals need more
+# than the ten or so that would do for single ones.
+UNUSUAL_TIMES = 20
+# What is usual is forgotten over so many steps, and not trusted before a sixteenth of them.
+MEMORY_STEPS, KNOWN_STEPS = 256, 16
+
+
+class Spacing:
+    """A running mean of the time between events."""
+
+    def __init__(self) -> None:
+        self._time_ns = 0.0
+        self._events = 0.0
+        self._steps = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether enough was heard to say what is usual."""
+        return self._steps >= KNOWN_STEPS
+
+    def step(self, step_ns: int, events: int = 1) -> None:
+        """So many events came within `step_ns` of the events before."""
+        kept = 1.0 - 1.0 / MEMORY_STEPS
+        self._steps += 1
+        self._time_ns = kept * self._time_ns + step_ns
+        self._events = kept * self._events + events
+
+    def unusual_ns(self, least_ns: int) -> int:
+        """From how long on a silence is unusual, `least_ns` or more."""
+        return max(least_ns, int(UNUSUAL_TIMES * self._time_ns / self._events)) if self._events else least_ns
