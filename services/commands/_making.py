@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,14 @@ def make_history(options: argparse.Namespace) -> int:
         scenario = scenario_of(options.scenario or PLAIN)
     except LookupError as error:
         raise InputError("--scenario", error.args[0]) from None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Said outright: in the background of a shell the first is ignored, and the second ends without a word.
+        signal.signal(number, signal.default_int_handler)
     try:
         _make(options, scenario)
     except KeyboardInterrupt:
-        console.print("interrupted; what is recorded stays, and the same command goes on after it")
+        if not options.json:
+            console.print("interrupted; what is recorded stays, and the same command goes on after it")
         return 130
     return 0
 
