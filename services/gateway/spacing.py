@@ -4,10 +4,12 @@ from __future__ import annotations
 
 __all__ = ["Spacing"]
 
-# A whole market's prints are milliseconds apart; the minute bars of one stock on a tape are a minute apart. What comes
-# at random with mean m is silent for 20 m once in e^20 times, that is never in a session; clustered arrivals need more
-# than the ten or so that would do for single ones.
+# A whole market's prints are milliseconds apart. What comes at random with mean m is silent for 20 m once in e^20
+# times, that is never in a session; clustered arrivals need more than the ten or so that would do for single ones.
 UNUSUAL_TIMES = 20
+# A tape of minutes has hundreds of prints at each minute's end and nothing between: there the steps themselves say what
+# is usual. They are regular, so few of them are enough.
+UNUSUAL_STEPS = 3
 # What is usual is forgotten over so many steps, and not trusted before a sixteenth of them.
 MEMORY_STEPS, KNOWN_STEPS = 256, 16
 
@@ -18,6 +20,7 @@ class Spacing:
     def __init__(self) -> None:
         self._time_ns = 0.0
         self._events = 0.0
+        self._recent_steps = 0.0
         self._steps = 0
 
     @property
@@ -31,7 +34,11 @@ class Spacing:
         self._steps += 1
         self._time_ns = kept * self._time_ns + step_ns
         self._events = kept * self._events + events
+        self._recent_steps = kept * self._recent_steps + 1.0
 
     def unusual_ns(self, least_ns: int) -> int:
         """From how long on a silence is unusual, `least_ns` or more."""
-        return max(least_ns, int(UNUSUAL_TIMES * self._time_ns / self._events)) if self._events else least_ns
+        if not self._events:
+            return least_ns
+        of_events = UNUSUAL_TIMES * self._time_ns / self._events
+        return max(least_ns, int(of_events), int(UNUSUAL_STEPS * self._time_ns / self._recent_steps))

@@ -51,9 +51,9 @@ SPEED, WALL_S = 60.0, 3.0
 MARKET_S = SPEED * WALL_S
 FAULTS_S = 120.0  # whatever strikes does so early enough for its end to be seen
 INTENSITY = 0.25
+# What a session's end cuts off was on its way: two flushes at this speed, and what a lag held.
+UNDER_WAY_S = 4.0
 # A client that is not heard is told so in a moment, not after ten seconds of wall time, which would be a whole session.
-# What a session's end cuts off was on its way: a batch, a second whose values were not out, what a lag held.
-UNDER_WAY_S = 2.0
 MANNERS = Manners(auth_timeout_s=0.3)
 CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
 SETTLE_S_MAX = 20.0

@@ -74,6 +74,12 @@ def test_what_is_usual_for_a_slow_channel_is_no_gap() -> None:
     assert ledger.heard("options", NOON + 2000 * S, NOON) != []
 
 
+def test_a_tape_whose_prints_all_stand_at_the_ends_of_minutes_has_no_gaps() -> None:
+    ledger = GapLedger(1, CALENDAR)
+    ledger.start("options", 0, NOON)
+    assert [gap for minute in range(200) for gap in ledger.heard("options", NOON + minute * 60 * S, NOON, 500)] == []
+
+
 def test_a_channel_that_was_hardly_heard_has_no_silence() -> None:
     ledger = GapLedger(1, CALENDAR)
     ledger.start("stocks", 0, NOON)
