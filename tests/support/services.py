@@ -28,7 +28,11 @@ class ServiceProcess:
         self.ready: dict[str, Any] = {}
 
     def __enter__(self) -> ServiceProcess:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.process.kill()
+            raise
         return self
 
     def __exit__(

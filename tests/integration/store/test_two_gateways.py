@@ -1,0 +1,120 @@
+"""Two gateways on one account: the second waits, and a first that was frozen and comes back does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka.broker import free_port, listens
+from services.commands.agents import calendar_of_day
+from services.config import load
+from services.core.calendar import ny_date
+from services.core.pipeline import Pipeline
+from services.kafka.audit import Audit, audit
+from services.kafka.settings import KafkaSettings
+from services.wiring import build_pipeline
+from tests.support.services import ServiceProcess
+from tests.torture.chain import EAGER
+from tests.torture.processes import Process
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
+
+PARTITIONS = 2
+READY_S_MAX = 90.0
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def configuration(kafka: KafkaSettings, redis_url: str, tmp_path: Path) -> Path:
+    """Two partitions, this test's own topics and lease."""
+    path = tmp_path / "strikewire.toml"
+    path.write_text(
+        f'[gateway]\nclock = "feed"\npartitions = {PARTITIONS}\n'
+        f'[kafka]\nbrokers = "{kafka.brokers}"\nprefix = "{kafka.prefix}"\n'
+        f'[redis]\nurl = "{redis_url}"\n{EAGER}'
+    )
+    return path
+
+
+@pytest.fixture
+def gateways(configuration: Path, tmp_path: Path) -> Iterator[list[Process]]:
+    """Two of them before one market, each as on a machine of its own: the lock of a machine is not what is tested."""
+    port = free_port()
+    while listens(port + 1):
+        port = free_port()
+    program = [sys.executable, "-m", "services.cli"]
+    market = Process(
+        "standin", [*program, "standin", "--port", str(port), "--seed=3", "--speed=20", "--json"], tmp_path
+    )
+    feed = [f"--feed-url=ws://127.0.0.1:{port}", f"--rest-url=http://127.0.0.1:{port + 1}"]
+    made = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        command = [*program, "gateway", *feed, "--json", "--config", str(configuration)]
+        made.append(Process(name, ["env", f"TMPDIR={tmp_path / name}", *command], tmp_path))
+    market.start()
+    market.wait_until_ready(READY_S_MAX)
+    yield made
+    for one in (*made, market):
+        one.stop()
+
+
+def audited(configuration: Path) -> Audit:
+    """The audit once nothing is missing, or as it is when patience ends."""
+    config = load(configuration)
+
+    def build(partition: int, log_ns: int) -> Pipeline:
+        return build_pipeline(config.rules(), calendar_of_day(ny_date(log_ns)), partition)
+
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = asyncio.run(audit(config.kafka, PARTITIONS, build))
+        if not found.missing or time.monotonic() > deadline:
+            return found
+
+
+def wait_for_words(gateway: Process, words: str) -> None:
+    deadline = time.monotonic() + READY_S_MAX
+    while words not in gateway.last_words():
+        assert time.monotonic() < deadline, gateway.last_words()
+        time.sleep(0.1)
+
+
+def test_the_second_waits_for_the_first_to_end(gateways: list[Process]) -> None:
+    first, second = gateways
+    first.start()
+    before = first.wait_until_ready(READY_S_MAX)
+    second.start()
+    wait_for_words(second, "another gateway holds the lease")
+    time.sleep(2.0)
+    assert second.ready() is None
+    first.stop()
+    after = second.wait_until_ready(READY_S_MAX)
+    assert after["epoch"] > before["epoch"]
+
+
+def test_a_frozen_gateway_that_comes_back_ends_and_nobody_heard_it(
+    gateways: list[Process], configuration: Path, tmp_path: Path
+) -> None:
+    first, second = gateways
+    with ServiceProcess("agents", "--config", configuration, log=tmp_path / "agents.log"):
+        first.start()
+        first.wait_until_ready(READY_S_MAX)
+        time.sleep(5.0)
+        first.freeze()
+        second.start()
+        second.wait_until_ready(READY_S_MAX)  # ten seconds later: the lease's term
+        first.thaw()
+        wait_for_words(first, "the gateway's lease went to another; it ends here")
+        time.sleep(5.0)
+        second.stop()
+        found = audited(configuration)
+    assert found.rows > 1000
+    assert found.decisions > 10
+    assert (found.missing, found.doubled, found.foreign, found.different) == (0, 0, 0, 0)
+    assert found.equal
