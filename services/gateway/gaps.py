@@ -148,14 +148,16 @@ class GapLedger:
     def _silent(self, cluster: str, from_ns: int, to_ns: int, least_ns: int, events: int) -> bool:
         """Whether nothing between two times of a session is unusual for this channel; if it is not, it is learnt from
         the events that came."""
-        if to_ns <= from_ns:
-            return False
+        first = cluster not in self._spacing
         spacing = self._spacing.setdefault(cluster, Spacing())
-        step_ns = to_ns - from_ns
-        if not spacing.known or step_ns < spacing.unusual_ns(least_ns):
-            spacing.step(step_ns, events)
+        # Neither a night nor the time from a start to the first event says how far apart events are.
+        if first or to_ns <= from_ns or not self._within_session(from_ns, to_ns):
             return False
-        return self._within_session(from_ns, to_ns)
+        step_ns = to_ns - from_ns
+        if spacing.known and step_ns >= spacing.unusual_ns(least_ns):
+            return True
+        spacing.step(step_ns, events)
+        return False
 
     def _within_session(self, from_ns: int, to_ns: int) -> bool:
         """Whether both times lie in one regular session: between sessions nothing is missed."""

@@ -10,8 +10,8 @@ UNUSUAL_TIMES = 20
 # A tape of minutes has hundreds of prints at each minute's end and nothing between: there the steps themselves say what
 # is usual. They are regular, so few of them are enough.
 UNUSUAL_STEPS = 3
-# What is usual is forgotten over so many steps, and not trusted before a sixteenth of them.
-MEMORY_STEPS, KNOWN_STEPS = 256, 16
+# What is usual is forgotten over so many steps; a handful say it roughly, which twenty times over is enough.
+MEMORY_STEPS, KNOWN_STEPS = 256, 4
 
 
 class Spacing:
