@@ -27,10 +27,10 @@ Index: TypeAlias = npt.NDArray[np.intp]
 Sight: TypeAlias = tuple[int, int, float, int]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-# Twelve minutes of an average day (350 prints a second), half a minute of the busiest second: far longer than a refill
-# waits. 42 bytes a print, 11 MB.
-MEMORY_PRINTS = 2**18
-# Repeats of the socket come close to their originals; a quarter of the memory is searched for each suspect, in some 40
+# Six minutes of an average day (350 prints a second), three quarters of a minute of an opening's burst (3,000), thirteen
+# times the busiest second: longer than a refill takes. 42 bytes a print, 5 MB; twice as many cost each print 1 % more.
+MEMORY_PRINTS = 2**17
+# Repeats of the socket come close to their originals; half of the memory is searched for each suspect, in some 40
 # microseconds, so that even a feed whose every `q` runs backward is kept up with.
 SEARCHED_PRINTS = 2**16
 MS = 1_000_000
