@@ -27,8 +27,8 @@ Index: TypeAlias = npt.NDArray[np.intp]
 Sight: TypeAlias = tuple[int, int, float, int]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-# Six minutes of an average day (350 prints a second), three quarters of a minute of an opening's burst (3,000), thirteen
-# times the busiest second: longer than a refill takes. 42 bytes a print, 5 MB; twice as many cost each print 1 % more.
+# Six minutes of an average day (350 prints a second), three quarters of a minute of an opening's burst (3,000): longer
+# than a refill takes. 42 bytes a print, 5 MB; twice as many cost each print 1 % more.
 MEMORY_PRINTS = 2**17
 # Repeats of the socket come close to their originals; half of the memory is searched for each suspect, in some 40
 # microseconds, so that even a feed whose every `q` runs backward is kept up with.
