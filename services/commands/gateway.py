@@ -89,7 +89,8 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
     async with hold_lease(config, "gateway") as lease:
         tail = await log_tail(config.kafka, config.gateway.partitions)
         async with _open_feed(options, config, tail.received_ns) as feed, open_writer(config.kafka) as writer:
-            service = _Service(config, feed, writer, max(tail.epoch + 1, lease.number, time.time_ns()))
+            epoch = max(tail.epoch + 1, lease.number, time.time_ns())
+            service = _Service(config, feed, writer, epoch, tail.received_ns or 0)
             async with serve_health(service.metrics.registry, service.not_ready, options.metrics_port) as port:
                 tasks = [
                     asyncio.create_task(service.run(), name="gateway"),
@@ -144,11 +145,11 @@ async def _open_feed(options: argparse.Namespace, config: Config, last_ns: int |
 class _Service:
     """One epoch of the gateway on Kafka."""
 
-    def __init__(self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int) -> None:
+    def __init__(self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int, log_end_ns: int) -> None:
         self.metrics = Metrics()
         self.epoch = epoch
         self.gateway = Gateway(
-            msgspec.structs.replace(feed.settings, epoch=epoch),
+            msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=log_end_ns),
             self._on_frames,
             self._on_dead_letter,
             self._on_metric,

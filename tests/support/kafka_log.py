@@ -16,7 +16,7 @@ from services.kafka.machine import Decided, Machine
 from tests.support.frames import constant_rows
 from tests.support.machines import CALENDAR, OPEN_NS, Echo, EveryOther, Last, Prints
 
-__all__ = ["build_small", "expected_digest", "small_log", "taken"]
+__all__ = ["STEP_NS", "build_small", "expected_digest", "small_log", "taken"]
 
 STEP_NS = NS // 50  # a frame every 20 ms, as the gateway cuts them
 
@@ -33,7 +33,14 @@ def build_small(partition: int, log_ns: int = 0) -> Pipeline:
 
 
 def small_log(
-    seed: int, frames: int, partitions: int = 4, *, epoch: int = 1, start_ns: int = OPEN_NS, rows_max: int = 8
+    seed: int,
+    frames: int,
+    partitions: int = 4,
+    *,
+    epoch: int = 1,
+    start_ns: int = OPEN_NS,
+    step_ns: int = STEP_NS,
+    rows_max: int = 8,
 ) -> list[Frame]:
     """Frames of one epoch in the order a gateway would write them: partitions in turn, lanes at random."""
     random_ = random.Random(f"{seed} {epoch}")
@@ -51,7 +58,7 @@ def small_log(
         for lane in Lane:
             add(partition, lane, start_ns, empty_rows(lane), opening=True)
     for number in range(frames):
-        stamp_ns = start_ns + number * STEP_NS
+        stamp_ns = start_ns + number * step_ns
         for partition in range(partitions):
             lane = random_.choice((Lane.TRADES, Lane.TRADES, Lane.TICKS, Lane.GREEKS))
             add(partition, lane, stamp_ns, _rows(random_, lane, stamp_ns, random_.randint(0, rows_max)))

@@ -14,7 +14,7 @@ from services.core.calendar import NS
 from services.kafka.settings import KafkaSettings
 from services.kafka.writer import open_writer
 from tests.integration.kafka.conftest import PARTITIONS, Start, assert_exact, audited, write
-from tests.support.kafka_log import expected_digest, small_log
+from tests.support.kafka_log import STEP_NS, expected_digest, small_log
 from tests.support.machines import OPEN_NS
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
@@ -136,6 +136,28 @@ def test_a_zombie_gateway_is_ignored_by_everybody(settings: KafkaSettings, start
     assert_exact(found, digest, wanted)
     worker.kill()
     start().wait_until_ready()
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_a_clock_that_leaps_ahead_and_one_that_was_set_back_change_no_byte(
+    settings: KafkaSettings, start: Start
+) -> None:
+    """An hour is skipped between two epochs; in the third the gateway's stamps stand until its clock has caught up."""
+    leapt_ns = OPEN_NS + 3600 * NS
+    stood_ns = leapt_ns + 80 * STEP_NS
+    log = [
+        *small_log(seed=9, frames=80),
+        *small_log(seed=9, frames=80, epoch=2, start_ns=leapt_ns),
+        *small_log(seed=9, frames=80, epoch=3, start_ns=stood_ns, step_ns=0),
+        *small_log(seed=9, frames=80, epoch=4, start_ns=stood_ns),
+    ]
+    digest, wanted = expected_digest(log)
+    first = start()
+    first.wait_until_ready()
+    write(settings, log[: len(log) * 3 // 5])
+    first.kill()  # in the epoch that stands still
+    start().wait_until_ready()
+    write(settings, log[len(log) * 3 // 5 :])
     assert_exact(audited(settings, wanted), digest, wanted)
 
 

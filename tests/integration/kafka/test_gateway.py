@@ -48,6 +48,22 @@ def run_gateway(configuration: Path) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1])["summary"])
 
 
+def earliest_stamp(settings: KafkaSettings, epoch: int) -> int:
+    """The earliest stamp of an epoch's frames."""
+
+    async def earliest() -> int:
+        async with plain_consumer(settings) as consumer:
+            heads = [
+                decode_header(record.value)
+                for lane in Lane
+                for partition in range(PARTITIONS)
+                async for record in read_partition(consumer, settings.topic(lane.topic), partition)
+            ]
+            return min(head.received_ns for head in heads if head.epoch == epoch)
+
+    return asyncio.run(earliest())
+
+
 def test_two_epochs_of_a_market_are_judged_live_as_in_replay(
     settings: KafkaSettings, configuration: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +83,7 @@ def test_two_epochs_of_a_market_are_judged_live_as_in_replay(
                 break
     assert second["after_epoch"] == first["epoch"] < second["epoch"] == end.epoch
     assert (end.received_ns or 0) > (middle.received_ns or 0), "the market went on where it had been"
+    assert earliest_stamp(settings, second["epoch"]) >= (middle.received_ns or 0), "and no frame is stamped earlier"
     assert found.rows >= first["trades"] + second["trades"]
     assert found.decisions > 10
     assert (found.missing, found.doubled, found.foreign, found.different) == (0, 0, 0, 0)
