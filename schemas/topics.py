@@ -43,7 +43,7 @@ TOPICS: dict[str, Topic] = {
         Topic("options.trades", "partition", "option_trades", 3 * DAY_MS, "option prints", lane=Lane.TRADES),
         Topic("options.greeks", "partition", "option_greeks", 3 * DAY_MS, "chain snapshots", lane=Lane.GREEKS),
         Topic("index.ticks", "partition", "index_ticks", 3 * DAY_MS, "index values, stock bars", lane=Lane.TICKS),
-        Topic("contexts", "underlying", "contexts", 7 * DAY_MS, "sampled views", document=View, compacted=True),
+        Topic("contexts", "underlying/context", "contexts", 7 * DAY_MS, "sampled views", document=View, compacted=True),
         Topic("signals", "underlying", "signals", 30 * DAY_MS, "one a detection", document=Signal),
         Topic("alerts", "underlying", "alerts", 30 * DAY_MS, "scored, deduplicated", document=Alert),
         Topic("outcomes", "underlying", "outcomes", 30 * DAY_MS, "what then happened", document=Outcome),
