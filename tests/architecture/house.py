@@ -120,6 +120,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "websockets": ("services.gateway.sockets", "services.standin"),
     "aiokafka": ("services.agents", "services.kafka", "services.sinks"),
     "faust": ("services.agents",),
+    "mode": ("services.agents",),  # what the stream framework is built on
     "redis": ("services.sinks.redis_client",),
     "chdb": ("services.history",),
     "clickhouse_connect": ("services.history",),
