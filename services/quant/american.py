@@ -44,7 +44,7 @@ def price(
     """American value; NaN for a bad row.
 
     >>> price(100.0, 100.0, 1.0, 0.05, 0.0, 0.2, [1, -1]).round(3)
-    array([10.451,  6.101])
+    array([10.451,  6.09 ])
     """
     rows = rows_of(spot, strike, years, rate, dividend_yield, vol, right=right)
     if out is None:
