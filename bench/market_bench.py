@@ -16,7 +16,6 @@ import numpy as np
 
 from bench.harness import entry
 from services.standin.market import SECOND_NS, SeededMarket
-from services.standin.truth import Truth, TruthLog
 
 __all__ = ["run"]
 
@@ -37,20 +36,10 @@ class Round(NamedTuple):
     variates: list[int]
 
 
-class Discarded:
-    """Takes truth away as it comes."""
-
-    def __init__(self) -> None:
-        self.orders = 0
-
-    def __call__(self, part: Truth) -> None:
-        self.orders += len(np.unique(part.parent))
-
-
 def run() -> list[dict[str, Any]]:
     """Second by second as it is served, and in minutes as history is made."""
-    served = [_round(SeededMarket(7, truth=TruthLog(Discarded())), 1) for _ in range(ROUNDS)]
-    history = [_round(SeededMarket(7, truth=TruthLog(Discarded()), span_s=60), 60) for _ in range(ROUNDS)]
+    served = [_round(SeededMarket(7, keep_truth=True), 1) for _ in range(ROUNDS)]
+    history = [_round(SeededMarket(7, keep_truth=True, span_s=60), 60) for _ in range(ROUNDS)]
     return [
         _entry("standin_prints_per_s", served, TARGET_PRINTS_PER_S),
         _entry("standin_history_prints_per_s", history, None),

@@ -8,7 +8,7 @@ its length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from schemas.frames import CLOCK_FEED, KIND_INDEX, KIND_STOCK, Frame, GreekRows,
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import NS, ny_date
 from services.gateway.codes import CodeTable
+from services.gateway.contracts import ContractTable
 from services.gateway.interest import Interest
 from services.gateway.partition import Partitioner
 from services.gateway.quotes import QuoteColumns, unknown_quotes
@@ -27,7 +28,7 @@ from services.gateway.writer import Writer
 from services.standin.market import SeededMarket
 from services.standin.source import Batch, Prints, Quotes, rows_of, taken
 
-__all__ = ["Minutes", "Pace"]
+__all__ = ["Minutes", "Pace", "chain_rows"]
 
 NS_PER_MS = 1_000_000
 NO_STAMP = np.empty(0, np.int64)
@@ -56,10 +57,9 @@ class Minutes:
         self._writer = Writer(
             settings.partitions, settings.epoch, CLOCK_FEED, FRAME_ROWS, settings.flush_ms, settings.start_ns
         )
-        self._indices = [self._place(self._table.place_index(ticker)) for ticker in market.index_tickers]
-        self._stocks = [self._place(self._table.place_stock(ticker)) for ticker in market.stock_tickers]
-        conditions = CodeTable().conditions([(condition,) for condition in range(256)])
-        self._condition_bits = conditions[1]
+        self._indices = _places(map(self._table.place_index, market.index_tickers))
+        self._stocks = _places(map(self._table.place_stock, market.stock_tickers))
+        _, self._condition_bits = CodeTable().conditions([(condition,) for condition in range(256)])
         self._listing: Any = None
         self._minute = 0
 
@@ -102,18 +102,17 @@ class Minutes:
         if self._listing is not batch.listing:
             self._open_day()
         values, bars = batch.values, batch.bars
-        symbol = np.array(self._indices)[values.symbol] if len(values.symbol) else np.empty((0, 2))
-        frames = self._write_ticks(
-            symbol, values.t_ms, KIND_INDEX, values.value, values.value, values.value, np.zeros(len(symbol), np.int64)
-        )
+        level, none = values.value, np.zeros(len(values.value), np.int64)
+        frames = self._write_ticks(self._indices[values.symbol], values.t_ms, KIND_INDEX, level, level, level, none)
         if len(batch.prints.q):
             at = self._ids[batch.prints.contract]
             rows = self._trade_rows(batch.prints, batch.quotes, at)
             self._interest.prints(at, rows.price_usd, rows.size_contracts)
             partition = self._table.contracts.partition.take(at)
             frames += self._writer.write(Lane.TRADES, rows, partition, 0)
-        symbol = np.array(self._stocks)[bars.symbol] if len(bars.symbol) else np.empty((0, 2))
-        frames += self._write_ticks(symbol, bars.end_ms, KIND_STOCK, bars.close, bars.high, bars.low, bars.volume)
+        frames += self._write_ticks(
+            self._stocks[bars.symbol], bars.end_ms, KIND_STOCK, bars.close, bars.high, bars.low, bars.volume
+        )
         return frames + self._writer.flush(0)
 
     def _trade_rows(self, prints: Prints, quotes: Quotes, at: NDArray[np.intp]) -> TradeRows:
@@ -154,40 +153,15 @@ class Minutes:
         frames: list[Frame] = []
         for start in range(0, len(self._ids), CHAIN_ROWS):
             rows = np.arange(start, min(start + CHAIN_ROWS, len(self._ids)))
-            columns, at = self._chain_rows(rows), self._ids[rows]
+            at = self._ids[rows]
+            columns = chain_rows(self._market, self._table.contracts, rows, at)
             self._interest.chain(at, columns)
             frames += self._writer.write(Lane.GREEKS, columns, self._table.contracts.partition.take(at), 0)
         return frames
 
-    def _chain_rows(self, rows: NDArray[np.intp]) -> GreekRows:
-        market, table, at = self._market, self._table.contracts, self._ids[rows]
-        state = market.snapshot(rows)
-        return GreekRows(
-            NO_STAMP,
-            np.full(len(rows), market.clock_ns),
-            table.underlying.take(at),
-            table.root.take(at),
-            table.expiry_day.take(at),
-            table.strike_mills.take(at),
-            table.right.take(at),
-            np.full(len(rows), SHARES, np.int32),
-            state.bid,
-            state.ask,
-            state.bid_size.astype(np.int32),
-            state.ask_size.astype(np.int32),
-            state.iv,
-            state.delta,
-            state.gamma,
-            state.theta,
-            state.vega,
-            market.listing.open_interest[rows],
-            state.day_volume,
-            state.spot,
-        )
-
     def _write_ticks(
         self,
-        places: NDArray[Any],
+        places: NDArray[np.int64],
         t_ms: NDArray[np.int64],
         kind: int,
         price: NDArray[np.float64],
@@ -207,7 +181,36 @@ class Minutes:
         )
         return self._writer.write(Lane.TICKS, rows, places[:, 1].astype(np.int16), 0)
 
-    @staticmethod
-    def _place(found: tuple[int, int] | None) -> tuple[int, int]:
-        assert found is not None, "the market's own tickers are tickers"
-        return found
+
+def chain_rows(market: SeededMarket, table: ContractTable, rows: NDArray[np.intp], at: NDArray[np.intp]) -> GreekRows:
+    """What a chain's page says of these rows of the listing; `at` are their ids in the table."""
+    state = market.snapshot(rows)
+    return GreekRows(
+        NO_STAMP,
+        np.full(len(rows), market.clock_ns),
+        table.underlying.take(at),
+        table.root.take(at),
+        table.expiry_day.take(at),
+        table.strike_mills.take(at),
+        table.right.take(at),
+        np.full(len(rows), SHARES, np.int32),
+        state.bid,
+        state.ask,
+        state.bid_size.astype(np.int32),
+        state.ask_size.astype(np.int32),
+        state.iv,
+        state.delta,
+        state.gamma,
+        state.theta,
+        state.vega,
+        market.listing.open_interest[rows],
+        state.day_volume,
+        state.spot,
+    )
+
+
+def _places(found: Iterable[tuple[int, int] | None]) -> NDArray[np.int64]:
+    """Symbol codes and partitions of tickers, (n, 2)."""
+    places = list(found)
+    assert None not in places, "the market's own tickers are tickers"
+    return np.array(places, np.int64).reshape(-1, 2)

@@ -9,7 +9,7 @@ from services.standin.book import Book
 from services.standin.informed import intensity
 from services.standin.orders import PRINTS_AN_ORDER
 from services.standin.paths import Day
-from services.standin.universe import CAST
+from services.standin.universe import CAST, WEIGHTS
 
 __all__ = ["PRINTS_A_SECOND", "BaseRate", "row_weights"]
 
@@ -21,7 +21,6 @@ CONTRACTS_A_DAY = 9 * PRINTS_A_SECOND * 23_400
 TURNS, TURNS_LAST_DAY = 0.4, 6.0
 # A contract in which nothing is open yet still trades.
 OPEN_INTEREST_SMALL = 50
-_WEIGHTS = np.array([member.weight for member in CAST])
 
 
 def row_weights(book: Book) -> NDArray[np.float64]:
@@ -37,7 +36,7 @@ def row_weights(book: Book) -> NDArray[np.float64]:
     weight = near * np.where(out_of_money, 1.35, 0.75) * (soon * open_now)[book.slot]
     totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
     # Trading goes where the interest is: what a contract would trade a day is held to some turns of what is open in it.
-    wanted = weight * (_WEIGHTS / _WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
+    wanted = weight * (WEIGHTS / WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
     turns = (TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2)[book.slot]
     weight = weight / (1.0 + wanted / (turns * (book.listing.open_interest + OPEN_INTEREST_SMALL)))
     weights: NDArray[np.float64] = weight
@@ -51,7 +50,7 @@ class BaseRate:
     def __init__(self, day: Day, intensity_factor: float) -> None:
         self._day = day
         self._shape = intensity(day.seconds)
-        self._orders = PRINTS_A_SECOND / PRINTS_AN_ORDER * intensity_factor * _WEIGHTS / _WEIGHTS.sum()
+        self._orders = PRINTS_A_SECOND / PRINTS_AN_ORDER * intensity_factor * WEIGHTS / WEIGHTS.sum()
 
     def __call__(self, second: int) -> NDArray[np.float64]:
         rate: NDArray[np.float64] = self._orders * self._shape[second] * self._day.activity[second // 60]

@@ -20,6 +20,7 @@ __all__ = [
     "Candles",
     "Ticks",
     "Timespan",
+    "base_of",
     "candles",
     "ticks_of_bars",
     "ticks_of_prints",

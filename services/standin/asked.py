@@ -54,8 +54,8 @@ def read_fault(text: str) -> Fault:
     return kind(**values)
 
 
-def manners_of(switches: Iterable[str], manners: Manners | None = None) -> Manners:
-    """The manners with every `name=value` turned. Raises StandInError: an unknown switch, a bad value.
+def manners_of(switches: Iterable[str]) -> Manners:
+    """The default manners with every `name=value` turned. Raises StandInError: an unknown switch, a bad value.
 
     >>> manners_of(["victim=newer", "auth_timeout=2s"]).victim
     'newer'
@@ -66,7 +66,7 @@ def manners_of(switches: Iterable[str], manners: Manners | None = None) -> Manne
         if not equals:
             raise StandInError(f"a switch is name=value, not {text!r}; there is {', '.join(_fields(Manners))}")
         values |= _value(Manners, name.strip(), value.strip(), "the stand-in", "switch")
-    return msgspec.structs.replace(manners or Manners(), **values)
+    return Manners(**values)
 
 
 def keys_of(kind: type[msgspec.Struct]) -> list[Key]:

@@ -8,17 +8,16 @@ from numpy.typing import NDArray
 from services.standin.noise import uniform
 from services.standin.paths import Day
 from services.standin.source import Bars
-from services.standin.universe import CAST
+from services.standin.universe import WEIGHTS
 
 __all__ = ["stock_bars"]
 
 NS_PER_MS = 1_000_000
 # Salts of hashed numbers; `book.py` and `market.py` have the lower ones.
 _NOISE, _SEEN, _VOLUME = 17, 18, 25
-_WEIGHTS = np.array([member.weight for member in CAST])
 # Busy names trade every second, quiet ones every few.
-_SEEN_SHARE: NDArray[np.float64] = np.clip(0.2 + _WEIGHTS / 10.0, 0.0, 1.0)
-_SHARES_A_SECOND = 40.0 + 40.0 * _WEIGHTS
+_SEEN_SHARE: NDArray[np.float64] = np.clip(0.2 + WEIGHTS / 10.0, 0.0, 1.0)
+_SHARES_A_SECOND = 40.0 + 40.0 * WEIGHTS
 
 
 def stock_bars(seed: int, day: Day, stocks: NDArray[np.intp], second: int, span_s: int) -> Bars:

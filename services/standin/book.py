@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar
 from services.quant import black
-from services.standin.events import VOLS, Schedule
+from services.standin.events import Schedule
 from services.standin.listing import AM_SETTLED_ROOTS, Listing
 from services.standin.noise import uniforms
 from services.standin.paths import Day
 from services.standin.scenario import Scenario
 from services.standin.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
-from services.standin.universe import CAST, LIQUID_WEIGHT, position_of
+from services.standin.universe import CAST, LIQUID_WEIGHT, VOLS, YIELDS, position_of
 from services.standin.valuation import YEAR_NS, Shown, shown
 from services.standin.variance import RATE, intraday_shape, remaining_share, years_of_variance
 from services.standin.venues import venue_of
 
-__all__ = ["VIX_EVERY_S", "VIX_FAMILY", "Book", "TwoSided"]
+__all__ = ["VIX_EVERY_S", "VIX_FAMILY", "Book", "TwoSided", "smile_of"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.integer]
@@ -38,7 +38,7 @@ VIX_EVERY_S = 15
 _VIX_AT = list(VIX_FAMILY).index("I:VIX")
 
 
-def _smile_of(ticker: str, kind: str) -> tuple[float, float]:
+def smile_of(ticker: str, kind: str) -> tuple[float, float]:
     """(rho, eta): index skews are steep, single names' mild, VIX's points up; eta (1 + |rho|) < 2 throughout."""
     if ticker == "VIX":
         return 0.65, 0.9
@@ -46,8 +46,7 @@ def _smile_of(ticker: str, kind: str) -> tuple[float, float]:
 
 
 INDEX_ETFS = frozenset({"SPY", "QQQ", "IWM", "DIA"})
-_RHO, _ETA = (np.array(column) for column in zip(*(_smile_of(m.ticker, m.kind) for m in CAST), strict=True))
-_YIELD = np.array([member.dividend_yield for member in CAST])
+_RHO, _ETA = (np.array(column) for column in zip(*(smile_of(m.ticker, m.kind) for m in CAST), strict=True))
 _IS_BROAD = np.array([(m.kind == "index" and m.ticker != "VIX") or bool(m.follows) for m in CAST])
 _AMERICAN = np.array([not member.is_index for member in CAST])
 # Tick in cents below and from three dollars: SPY, QQQ and IWM in pennies, index options in nickels and dimes.
@@ -140,7 +139,7 @@ class Book:
         self.theta = (
             total_variance_atm(self.vols[of], self._long_vol[of], np.maximum(tau, 1e-8)) + self._event_variance()
         )
-        self.carry = RATE - _YIELD[of]
+        self.carry = RATE - YIELDS[of]
         self.carry[of == VIX] = self._vix_carry(self.years[of == VIX])
         self.discount = np.exp(-RATE * self.years)
         self.growth = np.exp(self.carry * self.years)

@@ -7,6 +7,7 @@ import contextlib
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from socket import SO_LINGER, SOL_SOCKET
 from typing import NamedTuple, TypeVar
 
@@ -32,7 +33,7 @@ from services.standin.session import Session
 from services.standin.source import Batch, Prints, Quotes, Source, taken
 from services.standin.wire import Event, Status, encode, fair_values, index_events, option_events, stock_events
 
-__all__ = ["MAX_CONNECTIONS_REASON", "Connection", "Told"]
+__all__ = ["Connection", "Told"]
 
 CLOSE_TIMEOUT_S = 2.0
 # Linger on, for no time: closing is then a reset.
@@ -127,7 +128,7 @@ class Connection:
             case ForceDisconnect():
                 self.evict(Session.force_disconnect(), "force disconnect", self.session.manners.force_disconnect_code)
             case MaxConnections():
-                self.evict(Session.max_connections(), MAX_CONNECTIONS_REASON)
+                self.dismiss()
             case HalfOpen():
                 self._fall_silent()
             case SlowConsumer() if fault.buffer_bytes:
@@ -198,7 +199,7 @@ class Connection:
         for start in range(0, len(shuffled), late.a_frame):
             frame = encode(shuffled[start : start + late.a_frame])
             # One frame after the other, so that a client sees some of its answers long before the others.
-            self._after(late.by_s * (1 + start // late.a_frame), lambda frame=frame: self.put(frame))  # type: ignore[misc]
+            self._after(late.by_s * (1 + start // late.a_frame), partial(self.put, frame))
 
     def _send_statuses(self) -> None:
         if self._statuses:

@@ -12,7 +12,7 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from services.standin.connection import MAX_CONNECTIONS_REASON, Connection
+from services.standin.connection import Connection
 from services.standin.faults import AbsentIndices, Cluster, Fault, LateStatuses, StickySessions
 from services.standin.manners import Manners
 from services.standin.outlet import Outlet
@@ -68,9 +68,8 @@ class Door:
         writer = asyncio.create_task(connection.write(), name="standin-writer")
         try:
             connection.put(session.greeting())
-            await self._converse(socket, connection)
-        except ConnectionClosed:
-            pass  # the client left; nothing is owed to it
+            with contextlib.suppress(ConnectionClosed):  # the client left; nothing is owed to it
+                await self._converse(socket, connection)
         finally:
             self._forget(connection)
             writer.cancel()
@@ -115,7 +114,7 @@ class Door:
                 connection.unwelcome = True
                 loop.call_later(NEWCOMER_S, connection.dismiss)
             else:
-                victim.evict(Session.max_connections(), MAX_CONNECTIONS_REASON)
+                victim.dismiss()
 
     def _forget(self, connection: Connection) -> None:
         session = connection.session

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from services.core.calendar import Calendar, ny_ns
 from services.standin.noise import EVENTS, stream
 from services.standin.scenario import Scenario
-from services.standin.universe import CAST, position_of
+from services.standin.universe import BETAS, CAST, VOLS, position_of
 
 __all__ = ["Schedule", "earnings_night", "schedule_of"]
 
@@ -33,8 +33,6 @@ DECISION_MONTHS = frozenset({1, 3, 5, 6, 7, 9, 11, 12})
 # Of a stock's annual volatility: 7 % on earnings for a stock of 42 %, as straddles before earnings imply.
 EARNINGS_OF_VOL = 0.17
 NEVER_NS = 2**62
-BETAS = np.array([member.beta for member in CAST])
-VOLS = np.array([member.vol_annual for member in CAST])
 
 
 class Schedule(NamedTuple):

@@ -88,10 +88,8 @@ def spreads(chain: Chain) -> Curve:
     mid = 0.5 * (near.bid + near.ask)
     relative, delta = (near.ask - near.bid) / mid, np.abs(near.delta)
     bucket = np.searchsorted(SPREAD_EDGES, delta, side="right") - 1
-    medians = [
-        float(np.median(relative[(bucket == at) & (mid >= MID_USD_MIN)])) if np.any(bucket == at) else np.nan
-        for at in range(len(SPREAD_EDGES) - 1)
-    ]
+    chosen = [relative[(bucket == at) & (mid >= MID_USD_MIN)] for at in range(len(SPREAD_EDGES) - 1)]
+    medians = [float(np.median(each)) if len(each) else np.nan for each in chosen]
     return 0.5 * (SPREAD_EDGES[1:] + SPREAD_EDGES[:-1]), np.array(medians)
 
 

@@ -15,11 +15,14 @@ __all__ = [
     "AggregatesPage",
     "aggregate_rows",
     "aggregates_page",
+    "between",
     "last_trade",
     "quote_rows",
+    "quotes_page",
     "stock_row",
     "ticks_page",
     "trade_rows",
+    "with_heard",
 ]
 
 Row = dict[str, Any]

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 import msgspec
 
 from services.core.calendar import NEW_YORK, ny_ns
 from services.standin.aggregates import Timespan
-from services.standin.query import BadQueryError, cursor_of, decoded, limit_of
+from services.standin.query import RANGES, BadQueryError, Order, cursor_of, decoded, limit_of, order_of
 
-__all__ = ["AggregatesQuery", "TicksQuery"]
+__all__ = ["NS_PER_MS", "TICKS_MAX", "AggregatesQuery", "TicksQuery"]
 
-Order = Literal["asc", "desc"]
 NS_PER_MS = 1_000_000
 TIME_MAX_NS = 2**63 - 1
 TICKS_DEFAULT, TICKS_MAX = 1000, 50_000
@@ -44,7 +43,7 @@ class TicksQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         if "cursor" in parameters:
             return decoded(parameters["cursor"], cls)
         first, last = 0, now_ns
-        for suffix in ("", ".gt", ".gte", ".lt", ".lte"):
+        for suffix in RANGES:
             text = parameters.get(f"timestamp{suffix}")
             if text is None:
                 continue
@@ -60,7 +59,7 @@ class TicksQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         sort, _, direction = parameters.get("sort", "timestamp").partition(".")
         if sort not in ("timestamp", "sip_timestamp"):
             raise BadQueryError(f"sort must be timestamp, not {parameters['sort']!r}")
-        order = _order(parameters.get("order") or direction or "desc", "order")
+        order = order_of(parameters.get("order") or direction or "desc")
         return cls(first, last, order, limit_of(parameters, limit_max, TICKS_DEFAULT))
 
     def cursor(self, offset: int) -> str:
@@ -98,19 +97,13 @@ class AggregatesQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         _, last = _range_ms("to", path["to"])
         if last < first:
             raise BadQueryError(f"to must not be before from, as {path['to']} is before {path['from']}")
-        order = _order(parameters.get("sort", "asc"), "sort")
+        order = order_of(parameters.get("sort", "asc"), "sort")
         return cls(int(multiplier), timespan, first, last, order, limit_of(parameters, BARS_MAX, BARS_DEFAULT))
 
     def beyond(self, at_ms: int) -> str:
         """The cursor of what a page left over: from `at_ms` on, or up to it when the order is descending."""
         change = {"first_ms": at_ms} if self.order == "asc" else {"last_ms": at_ms}
         return cursor_of(msgspec.structs.replace(self, **change))
-
-
-def _order(text: str, name: str) -> Order:
-    if text not in ("asc", "desc"):
-        raise BadQueryError(f"{name} must be asc or desc, not {text!r}")
-    return "asc" if text == "asc" else "desc"
 
 
 def _instant(name: str, text: str) -> tuple[int, int]:

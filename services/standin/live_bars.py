@@ -66,21 +66,22 @@ class LiveBars:
     def _begun(self, kind: Kind, listing: Listing) -> _Maker:
         """A maker that knows the day so far, but does not tell again what was over before it was asked for."""
         cluster, channel = kind
-        symbols = {"options": len(listing), "indices": len(self._source.index_tickers)}
-        maker = _Maker(symbols.get(cluster, len(self._source.stock_tickers)), WIDTH_MS[channel])
+        maker = _Maker(len(self._tickers(cluster, listing)), WIDTH_MS[channel])
         for batch in self._earlier(listing):
-            maker.add(_keyed(cluster, batch))
-        maker.due(None)
+            maker.know(_keyed(cluster, batch))
         return maker
 
     def _events(self, kind: Kind, maker: _Maker, windows: list[_Window]) -> list[Event]:
         cluster, channel = kind
         assert self._listing is not None
-        names = {"options": self._listing.tickers, "indices": self._source.index_tickers}
-        tickers = names.get(cluster, self._source.stock_tickers)
-        if cluster == "indices":
-            return [event for window in windows for event in _index_bars(channel, tickers, maker, window)]
-        return [event for window in windows for event in _bars(channel, tickers, maker, window)]
+        tickers = self._tickers(cluster, self._listing)
+        told = _index_bars if cluster == "indices" else _bars
+        return [event for window in windows for event in told(channel, tickers, maker, window)]
+
+    def _tickers(self, cluster: Cluster, listing: Listing) -> tuple[str, ...]:
+        if cluster == "options":
+            return listing.tickers
+        return self._source.index_tickers if cluster == "indices" else self._source.stock_tickers
 
 
 class _Maker:
@@ -97,6 +98,10 @@ class _Maker:
         if len(keyed.symbol):
             self._waiting.append(keyed)
 
+    def know(self, keyed: _Keyed) -> None:
+        """Take what was over before into the day so far; no bar comes of it."""
+        self._window(0, *keyed)
+
     def due(self, until_ms: int | None) -> list[_Window]:
         """The windows that ended by `until_ms`, all of them for None."""
         if not self._waiting or (until_ms is not None and self._first_end_ms() > until_ms):
@@ -107,9 +112,14 @@ class _Maker:
         over = np.ones(len(start), bool) if until_ms is None else start + self.width_ms <= until_ms
         self._waiting.clear()
         self.add(_Keyed(symbol[~over], taken(ticks, ~over)))
+        # By window, and within one in the order of coming; each row is then looked at once, however many windows.
+        ended = np.flatnonzero(over)
+        ended = ended[np.argsort(start[ended], kind="stable")]
+        starts, begins = np.unique(start[ended], return_index=True)
+        parts = np.split(ended, begins[1:])
         return [
-            self._window(at_ms, symbol[over & (start == at_ms)], taken(ticks, over & (start == at_ms)))
-            for at_ms in np.unique(start[over]).tolist()
+            self._window(at_ms, symbol[rows], taken(ticks, rows))
+            for at_ms, rows in zip(starts.tolist(), parts, strict=True)
         ]
 
     def _first_end_ms(self) -> int:

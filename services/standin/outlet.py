@@ -31,7 +31,7 @@ from services.standin.faults import (
     UnknownExchange,
 )
 from services.standin.manners import FRAME_EVENTS_MAX
-from services.standin.wire import Event, Status, encode, frames
+from services.standin.wire import Event, Status, frames
 
 __all__ = ["Outlet"]
 
@@ -69,7 +69,6 @@ class Outlet:
         self._cuts = 0
         self._pads: deque[int] = deque()
         self._last_q = 0
-        self.silenced_events = 0
 
     def strike(self, fault: Strike, clock_ns: int) -> bool:
         """Take a fault of the stream; False when it is one of the socket's."""
@@ -95,7 +94,6 @@ class Outlet:
         are then taken out of their list; without an event they stay in it.
         """
         if clock_ns < self._silent_until_ns:
-            self.silenced_events += len(events)
             events = ()
         if self._held or clock_ns < self._lag[1]:
             events = self._delayed(events, clock_ns)
@@ -129,8 +127,7 @@ class Outlet:
         if not self._stains:
             return frames(events, self._frame_events_max)
         stained = [document for event in events for document in self._stained(event)]
-        size = self._frame_events_max
-        return (encode(stained[start : start + size]) for start in range(0, len(stained), size))
+        return frames(stained, self._frame_events_max)
 
     def _stained(self, event: Event) -> list[Event | Document]:
         """An event as every stain that hits it leaves it, and what comes with it."""

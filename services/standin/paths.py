@@ -19,20 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.core.calendar import Session
-from services.standin.events import VOLS
 from services.standin.informed import MOVES
 from services.standin.noise import PATH, stream
-from services.standin.universe import CAST
+from services.standin.universe import CAST, LEVELS, VOLS
 from services.standin.variance import intraday_shape
 from services.standin.walk import LEVERAGE, MARKET_PART, SPECIFIC_PART, Morning, followed
 
-__all__ = ["LEVELS", "Day", "day_of", "frozen"]
+__all__ = ["Day", "day_of", "frozen"]
 
 Floats = NDArray[np.float64]
 Path = NDArray[np.float32]
 
 MEMBERS = len(CAST)
-LEVELS = np.array([member.level_usd for member in CAST])
 # The slow factor of intraday variance: a log-normal that forgets in about twenty minutes.
 ACTIVITY_SIGMA = 0.35
 ACTIVITY_DECAY_MINUTE = 0.95

@@ -23,11 +23,13 @@ __all__ = [
     "RANGES",
     "BadQueryError",
     "ChainQuery",
+    "Order",
     "Page",
     "UniversalQuery",
     "cursor_of",
     "decoded",
     "limit_of",
+    "order_of",
     "page_of",
 ]
 
@@ -68,9 +70,7 @@ class ChainQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         sort, order = parameters.get("sort", "ticker"), parameters.get("order", "asc")
         if sort not in ("ticker", "underlying_ticker", "expiration_date", "strike_price"):
             raise BadQueryError(f"sort must be ticker, expiration_date or strike_price, not {sort!r}")
-        if order not in ("asc", "desc"):
-            raise BadQueryError(f"order must be asc or desc, not {order!r}")
-        return cls(ranges, contract_type, sort, order, limit_of(parameters, limit_max))  # type: ignore[arg-type]
+        return cls(ranges, contract_type, sort, order_of(order), limit_of(parameters, limit_max))  # type: ignore[arg-type]
 
     def cursor(self, offset: int) -> str:
         """The cursor of the page that begins `offset` rows in."""
@@ -99,12 +99,10 @@ class UniversalQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         if kind not in (None, *UNIVERSAL_TYPES):
             raise BadQueryError(f"type must be one of {', '.join(UNIVERSAL_TYPES)}, not {kind!r}")
         ranges = {suffix: parameters[f"ticker{suffix}"] for suffix in RANGES if f"ticker{suffix}" in parameters}
-        order, sort = parameters.get("order", "asc"), parameters.get("sort", "ticker")
-        if order not in ("asc", "desc"):
-            raise BadQueryError(f"order must be asc or desc, not {order!r}")
+        order, sort = order_of(parameters.get("order", "asc")), parameters.get("sort", "ticker")
         if sort != "ticker":
             raise BadQueryError(f"sort must be ticker, not {sort!r}")
-        return cls(tickers, kind, ranges, order, limit_of(parameters, limit_max))  # type: ignore[arg-type]
+        return cls(tickers, kind, ranges, order, limit_of(parameters, limit_max))
 
     def page(self, tickers: Sequence[str]) -> tuple[list[str], str | None]:
         """The tickers of this page out of all there are, and the cursor of the next."""
@@ -129,6 +127,13 @@ class Page(NamedTuple):
 
     rows: NDArray[np.intp]
     cursor: str | None
+
+
+def order_of(text: str, name: str = "order") -> Order:
+    """Ascending or descending. Raises BadQueryError that names the parameter."""
+    if text not in ("asc", "desc"):
+        raise BadQueryError(f"{name} must be asc or desc, not {text!r}")
+    return "asc" if text == "asc" else "desc"
 
 
 def limit_of(parameters: Mapping[str, str], limit_max: int, default: int = 10) -> int:

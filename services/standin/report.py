@@ -128,7 +128,7 @@ def _vix(markets: Sequence[Seen]) -> list[Chart]:
     return [Chart("VIX against SPX, day by day", "SPX, %", "VIX, %", [Line(markets[0].name, *made, dots=True)])]
 
 
-def _conditions(markets: Sequence[Seen]) -> list[Chart]:
+def _no_charts(markets: Sequence[Seen]) -> list[Chart]:
     """Nothing to draw: the table says it."""
     return []
 
@@ -138,7 +138,7 @@ def _share(group: str) -> Callable[[Seen], float | None]:
 
 
 def _first(name: str) -> Callable[[Seen], float | None]:
-    """The first of a pair or curve: a correlation, an autocorrelation at lag 1."""
+    """The first value of a curve: an autocorrelation at lag 1."""
     return lambda seen: None if (value := getattr(seen, name)) is None else float(np.asarray(value[1])[0])
 
 
@@ -163,7 +163,7 @@ SECTIONS = (
     _Section(
         "Conditions",
         "conditions",
-        _conditions,
+        _no_charts,
         tuple(
             (group, _share(group), ".1%")
             for group in (
@@ -222,12 +222,12 @@ SECTIONS = (
         origin="vix_median",
     ),
     _Section(
-        "The VIX term structure", "term", _conditions, (("median VIX / VIX3M", lambda s: s.vix_over_vix3m, ".2f"),)
+        "The VIX term structure", "term", _no_charts, (("median VIX / VIX3M", lambda s: s.vix_over_vix3m, ".2f"),)
     ),
     _Section(
         "The premium",
         "premium",
-        _conditions,
+        _no_charts,
         (("VIX less what the next month realises, points", lambda s: s.vix_less_realised, "+.1f"),),
     ),
 )

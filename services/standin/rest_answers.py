@@ -31,10 +31,6 @@ class Answers:
         """One page of rows, and where the next one is."""
         return self.results(rows, **next_url(request, cursor))
 
-    def enveloped(self, document: dict[str, Any]) -> web.Response:
-        """A document with its own envelope."""
-        return json_answer({"status": "OK", "request_id": self.request_id()} | document)
-
     def error(self, code: int, **body: str) -> web.Response:
         """An error's body."""
         return json_answer({"request_id": self.request_id(), **body}, code)

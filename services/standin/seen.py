@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from services.core.calendar import NS, Calendar
 from services.standin import facts
-from services.standin.events import VOLS, schedule_of
+from services.standin.book import VIX_FAMILY, smile_of
+from services.standin.events import schedule_of
 from services.standin.facts import Chain, Curve
 from services.standin.market import SeededMarket
 from services.standin.scenario import Scenario
 from services.standin.surface import swap_volatility, total_variance_atm
+from services.standin.universe import VOLS
 from services.standin.walk import MARKET, Walk
 
 __all__ = ["Seen", "seen_of"]
@@ -25,9 +27,7 @@ Floats = NDArray[np.float64]
 INTENSITY = 0.25
 SESSIONS = 750
 CHAIN_AFTER_S = 3600
-MONTH, QUARTER = 30 / 365, 93 / 365
-# SPX's smile, as `book.py` has it.
-RHO, ETA = -0.7, 0.8
+MONTH, QUARTER = (VIX_FAMILY[ticker] / 365 for ticker in ("I:VIX", "I:VIX3M"))
 
 
 class Seen(NamedTuple):
@@ -140,5 +140,5 @@ def _swap(scenario: Scenario, vol: Floats, horizon: float) -> Floats:
     """The VIX formula over a horizon at each at-the-money volatility, in points, announcements aside."""
     long = np.array([VOLS[MARKET] * scenario.vol_scale * scenario.long_ratio])
     theta = total_variance_atm(vol, long, np.array([horizon]))
-    points: Floats = 100.0 * swap_volatility(theta, np.full(len(vol), horizon), RHO, ETA)
+    points: Floats = 100.0 * swap_volatility(theta, np.full(len(vol), horizon), *smile_of("SPX", "index"))
     return points

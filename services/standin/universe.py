@@ -18,7 +18,7 @@ from schemas.symbols import EPOCH_ORDINAL, Contract
 from services.core.calendar import Calendar
 from services.standin.listing import Kind, Listed, Listing, Underlying, settlement_ns
 
-__all__ = ["CAST", "Member", "list_contracts", "position_of"]
+__all__ = ["BETAS", "CAST", "LEVELS", "VOLS", "WEIGHTS", "YIELDS", "Member", "list_contracts", "position_of"]
 
 
 class Member(NamedTuple):
@@ -91,6 +91,12 @@ def _table(text: str, kind: Kind) -> Iterator[Member]:
 
 CAST: tuple[Member, ...] = (*_LEADERS, *_table(_ETFS, "etf"), *_table(_STOCKS, "stock"))
 position_of: dict[str, int] = {member.ticker: position for position, member in enumerate(CAST)}
+# The cast by column, (members,) each.
+BETAS = np.array([member.beta for member in CAST])
+LEVELS = np.array([member.level_usd for member in CAST])
+VOLS = np.array([member.vol_annual for member in CAST])
+WEIGHTS = np.array([member.weight for member in CAST])
+YIELDS = np.array([member.dividend_yield for member in CAST])
 
 
 class _Terms(NamedTuple):

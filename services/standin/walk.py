@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.core.calendar import Calendar, Session
-from services.standin.events import BETAS, VOLS, Schedule, earnings_night
+from services.standin.events import Schedule, earnings_night
 from services.standin.informed import MOVES, Informed, diffusive_share, informed_of
 from services.standin.noise import DAY, stream
 from services.standin.scenario import EVERYTHING, Halt, Ramp, Scenario
-from services.standin.universe import CAST, position_of
+from services.standin.universe import BETAS, CAST, VOLS, YIELDS, position_of
 from services.standin.variance import RATE, SESSION_SHARE, SESSIONS_A_YEAR
 
 __all__ = ["LEVERAGE", "MARKET", "MARKET_PART", "SPECIFIC_PART", "VIX", "Morning", "Step", "Walk", "followed"]
@@ -49,7 +49,6 @@ MARKET_PART = BETAS * VOLS[MARKET] / VOLS
 SPECIFIC_PART = np.sqrt(np.maximum(1.0 - MARKET_PART**2, 0.0))
 # On a scenario's first two sessions its informed traders have a favourite.
 FOCUSED = 2
-YIELDS = np.array([member.dividend_yield for member in CAST])
 # Walks begin anew with every fifth year.
 PERIOD_YEARS = 5
 

@@ -7,6 +7,7 @@ vendor's: milliseconds on every channel here, prices in dollars a share.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -161,8 +162,8 @@ def status_frame(status: str, message: str) -> bytes:
     return encode([Status(status, message)])
 
 
-def frames(events: Sequence[Event], events_max: int = FRAME_EVENTS_MAX) -> Iterator[bytes]:
-    """Cut events into frames of at most `events_max`, in order."""
+def frames(events: Sequence[Event | dict[str, Any]], events_max: int = FRAME_EVENTS_MAX) -> Iterator[bytes]:
+    """Cut events, or what became of them, into frames of at most `events_max`, in order."""
     for start in range(0, len(events), events_max):
         yield encode(events[start : start + events_max])
 

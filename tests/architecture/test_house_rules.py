@@ -154,7 +154,6 @@ OF_SEVERAL_FILES = {
     "deploy/test_compose.py": "compose file and image recipe, by schema",
     "detectors/test_detectors.py": "each detector through a whole pipeline, by scenario",
     "quant/test_real_chains.py": "the whole room on chains that were quoted",
-    "standin/test_vendor_client.py": "the vendor's own client against the whole server",
 }
 
 

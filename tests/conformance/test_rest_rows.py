@@ -30,7 +30,7 @@ from services.standin.manners import Manners
 from services.standin.mishaps import Mishaps
 from services.standin.rest import Rest
 from services.standin.rest_past import Past
-from tests.support.rows import INDEX_CALL, Feed, Row, Table, settings
+from tests.support.rows import INDEX_CALL, Feed, Row, Table, holds, is_red, named, settings
 from tests.unit.standin.conftest import CALL, PUT
 
 ROWS = Table()
@@ -409,20 +409,14 @@ STATEMENTS = {
 RED = (AssertionError, pytest.fail.Exception, TimeoutError, KeyError, TypeError)
 
 
-def named(row: Row) -> str:
-    return f"{row.id}: {row.says}"
-
-
 @pytest.mark.parametrize("row", ROWS, ids=named)
 async def test_row(row: Row, tmp_path: Path) -> None:
-    await asyncio.wait_for(row.check(Feed(tmp_path, row.on)), 60)
+    await holds(row, tmp_path)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
 async def test_row_is_red_without_its_behaviour(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_it = row.off(monkeypatch)
-    with pytest.raises(RED):
-        await asyncio.wait_for(row.check(Feed(tmp_path, without_it)), 30)
+    await is_red(row, tmp_path, monkeypatch, RED)
 
 
 def test_every_statement_of_the_checklist_is_here() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pytest
 import urllib3
 
 from services.standin.faults import ForceDisconnect, MissingGreeks, NotEntitled, RateLimit, Unentitled
 from services.standin.manners import Manners
+from services.standin.tape import Tape
 from tests.support.rows import Feed
 from tests.unit.standin.conftest import CALL, PUT
 
@@ -57,7 +60,10 @@ async def listen(feed: Feed, path: str, *subscriptions: str, **arguments: Any) -
 async def test_options_arrive_typed(feed: Feed) -> None:
     received = await listen(feed, "options", "T.*", f"Q.{CALL}", "AM.*")
     kinds = [type(message).__name__ for message in received]
-    assert (kinds.count("EquityTrade"), kinds.count("EquityQuote"), kinds.count("EquityAgg")) == (3, 2, 3)
+    assert kinds.count("EquityAgg") == 3
+    assert [kind for kind in kinds if kind != "EquityAgg"] == [
+        "EquityQuote", "EquityTrade", "EquityTrade", "EquityQuote", "EquityTrade",
+    ]  # fmt: skip
     quote, trade = received[:2]
     assert (trade.symbol, trade.price, trade.size, trade.conditions, trade.exchange) == (CALL, 1.55, 12, [209], 302)
     assert (quote.bid_price, quote.ask_price, quote.bid_size) == (1.5, 1.56, 9)
@@ -90,6 +96,18 @@ async def test_a_refused_channel_is_logged_and_the_rest_arrives(feed: Feed, capl
     received = await listen(feed, "options", "T.*", f"Q.{CALL}", faults=[Unentitled()])
     assert {type(message).__name__ for message in received} == {"EquityTrade"}
     assert "not authorized" in caplog.text
+
+
+async def test_a_wrong_key_is_its_authentication_error(feed: Feed) -> None:
+    async def ignore(messages: list[object]) -> None:
+        raise AssertionError(f"nothing should arrive, but {messages} did")
+
+    async with feed.still() as standin:
+        client = massive.WebSocketClient(
+            api_key="wrong", feed=standin.ws_url.removeprefix("ws://"), market="options", secure=False
+        )
+        with pytest.raises(massive.exceptions.AuthError, match="authentication failed"):
+            await asyncio.wait_for(client.connect(ignore), 10)
 
 
 async def test_a_forced_disconnect_ends_it_with_an_error(feed: Feed) -> None:
@@ -153,6 +171,32 @@ async def test_it_pages_a_chain_with_holes(feed: Feed) -> None:
     rows = await ask(feed, question, faults=[MissingGreeks(share=1.0)])
     assert [row.details.ticker for row in rows] == [CALL, "O:XYZ140620C00110000", PUT]
     assert all(row.greeks is None or row.greeks.delta is None for row in rows)
+
+
+async def test_it_pages_a_real_chain_and_reads_its_fields(feed: Feed, realdata: Path) -> None:
+    tape = Tape.open(realdata / "lean", dt.date(2015, 12, 24), "GOOG")
+    tape.advance(3_600_000_000_000, np.empty(0, np.int32))
+    async with feed.standin(tape, speed=1e-9) as standin:
+        client = massive.RESTClient(api_key="demo-key", base=standin.rest_url, retries=0)
+
+        def question() -> list[Any]:
+            return list(client.list_snapshot_options_chain("GOOG", params={"limit": 250}))
+
+        rows = await asyncio.to_thread(question)
+    assert len(rows) == 2_192
+    assert len({row.details.ticker for row in rows}) == 2_192
+    quoted = next(row for row in rows if row.greeks is not None and row.greeks.delta is not None)
+    assert quoted.last_quote.bid <= quoted.last_quote.ask
+    assert -1 <= quoted.greeks.delta <= 1
+    assert quoted.underlying_asset.price == pytest.approx(750, abs=10)
+
+
+async def test_a_page_that_is_too_long_is_refused_in_our_words(feed: Feed) -> None:
+    def question(client: Any) -> list[Any]:
+        return list(client.list_snapshot_options_chain("XYZ", params={"limit": 251}))
+
+    with pytest.raises(massive.exceptions.BadResponse, match="limit must be between 1 and 250"):
+        await ask(feed, question)
 
 
 async def test_it_reads_reference_and_status(feed: Feed) -> None:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas.frames import CLOCK_FEED, Frame, GreekRows, Lane, TradeRows
+from schemas.frames import CLOCK_FEED, Frame, Lane, TradeRows
 from services.gateway.interest import Interest
 from services.gateway.massive import decode_frame
 from services.gateway.partition import Partitioner
 from services.gateway.settings import GatewaySettings
 from services.gateway.tabulate import Tabulator
 from services.gateway.writer import Writer
+from services.replay.making import chain_rows
 from services.standin.bursts import Burst
 from services.standin.market import SECOND_NS, SeededMarket
 from services.standin.source import Batch
@@ -110,29 +111,8 @@ class _Feed:
 
     def _chain(self, rows: np.ndarray) -> None:
         market, table = self.market, self.table.contracts
-        state, at = market.snapshot(rows), self.ids[rows]
-        columns = GreekRows(
-            np.empty(0, np.int64),
-            np.full(len(rows), market.clock_ns),
-            table.underlying.take(at),
-            table.root.take(at),
-            table.expiry_day.take(at),
-            table.strike_mills.take(at),
-            table.right.take(at),
-            np.full(len(rows), 100, np.int32),
-            state.bid,
-            state.ask,
-            state.bid_size.astype(np.int32),
-            state.ask_size.astype(np.int32),
-            state.iv,
-            state.delta,
-            state.gamma,
-            state.theta,
-            state.vega,
-            market.listing.open_interest[rows],
-            state.day_volume,
-            state.spot,
-        )
+        at = self.ids[rows]
+        columns = chain_rows(market, table, rows, at)
         self.interest.chain(at, columns)
         self.frames += self.writer.write(Lane.GREEKS, columns, table.partition.take(at), 0)
 

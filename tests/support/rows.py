@@ -25,7 +25,9 @@ from services.standin.server import StandIn
 from services.standin.tape import Tape
 from tests.unit.standin.conftest import DAY, write_tape
 
-__all__ = ["INDEX_CALL", "Event", "Feed", "Row", "Table", "of", "settings", "write_index_tape"]
+__all__ = [
+    "INDEX_CALL", "Event", "Feed", "Row", "Table", "holds", "is_red", "named", "of", "settings", "write_index_tape",
+]  # fmt: skip
 
 Event = dict[str, Any]
 Off = Callable[[pytest.MonkeyPatch], dict[str, Any]]
@@ -60,6 +62,25 @@ class Table(list[Row]):
             return check
 
         return add
+
+
+def named(row: Row) -> str:
+    """What a test of the row is called."""
+    return f"{row.id}: {row.says}"
+
+
+async def holds(row: Row, folder: Path) -> None:
+    """The row's check passes on the stand-in as it is."""
+    await asyncio.wait_for(row.check(Feed(folder, row.on)), 60)
+
+
+async def is_red(
+    row: Row, folder: Path, monkeypatch: pytest.MonkeyPatch, errors: tuple[type[BaseException], ...]
+) -> None:
+    """The row's check fails without its behaviour, with one of these errors; any other would be the check's own."""
+    without = row.off(monkeypatch)
+    with pytest.raises(errors):
+        await asyncio.wait_for(row.check(Feed(folder, without)), 30)
 
 
 def settings(target: object = None, name: str = "", value: object = None, **without: Any) -> Off:
@@ -123,6 +144,15 @@ class Feed:
         ):
             events, _ = await to_the_end(socket)
         return [event for event in events if event["ev"] != "status"]
+
+    async def cut_off(self) -> tuple[list[str], ConnectionClosed]:
+        """The statuses a listener to all trades hears until it is cut off, and how it is."""
+        async with (
+            self.standin(start_when=frozenset({"options.T"})) as standin,
+            self.client(standin.ws_url + "/options", "T.*") as socket,
+        ):
+            events, closed = await to_the_end(socket)
+        return statuses(events), closed
 
     @asynccontextmanager
     async def http(self, *, index: bool = False, **arguments: Any) -> AsyncIterator[Http]:

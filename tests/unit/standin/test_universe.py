@@ -15,12 +15,11 @@ from services.standin.listing import Listed, Listing, Underlying, settlement_ns
 from services.standin.market import SeededMarket
 from services.standin.sources import open_source
 from services.standin.tape import Tape
-from services.standin.universe import CAST, list_contracts
+from services.standin.universe import LEVELS, list_contracts
 
 from .conftest import DAY, write_tape
 
 MONDAY = dt.date(2025, 12, 15)
-LEVELS = np.array([member.level_usd for member in CAST])
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from services.core.calendar import Calendar
-from services.standin.events import VOLS, schedule_of
+from services.standin.events import schedule_of
 from services.standin.paths import day_of
 from services.standin.scenario import Scenario, scenario_of
-from services.standin.universe import CAST, position_of
+from services.standin.universe import CAST, VOLS, position_of
 from services.standin.walk import MARKET, VIX, Walk
 
 CALENDAR = Calendar.load(dt.date(2025, 1, 1), dt.date(2029, 1, 1))
