@@ -32,6 +32,8 @@ _DENSITY_MIN = -1e-6
 _CHECK_POINTS = 201
 # Check and search this many standard deviations around the forward: 25-delta strikes lie within one.
 _SEARCH_DEVIATIONS = 5.0
+# A tenth of a standard deviation each: finer than any wing turns, and the rest is bisected.
+_SEARCH_STEPS = 50
 _BISECTIONS = 60
 
 
@@ -132,21 +134,35 @@ def vol_at(smile: Smile, k: Floats) -> Floats:
 
 
 def strike_at_delta(smile: Smile, delta: float) -> float:
-    """Log-moneyness k where N(d1) = delta for a call (delta > 0) or N(d1) - 1 = delta for a put; NaN if not ready."""
-    d1 = NormalDist().inv_cdf(delta if delta > 0.0 else 1.0 + delta)
+    """Log-moneyness k where N(d1) = delta for a call (delta > 0) or N(d1) - 1 = delta for a put; NaN if there is none.
+
+    Of several the one nearest the forward: a steep wing beyond the last quote brings every delta back once more.
+    """
+    wanted = NormalDist().inv_cdf(delta if delta > 0.0 else 1.0 + delta)
     reach = _SEARCH_DEVIATIONS * math.sqrt(_at(smile, 0.0))
     if not math.isfinite(reach):
         return math.nan
-    # d1 falls as k rises on any smile without butterfly arbitrage.
-    low, high = -reach, reach
+    # d1 falls as k rises.
+    outward = 1.0 if _d1(smile, np.zeros(1))[0] > wanted else -1.0
+    steps = np.linspace(0.0, outward * reach, _SEARCH_STEPS + 1)
+    beyond = outward * (_d1(smile, steps) - wanted) <= 0.0
+    if not beyond.any():
+        return math.nan
+    first = int(beyond.argmax())
+    near, far = float(steps[max(first - 1, 0)]), float(steps[first])
     for _ in range(_BISECTIONS):
-        k = 0.5 * (low + high)
-        root = math.sqrt(_at(smile, k))
-        if -k / root + 0.5 * root > d1:
-            low = k
+        k = 0.5 * (near + far)
+        if outward * (float(_d1(smile, np.array([k]))[0]) - wanted) > 0.0:
+            near = k
         else:
-            high = k
-    return 0.5 * (low + high)
+            far = k
+    return 0.5 * (near + far)
+
+
+def _d1(smile: Smile, k: Floats) -> Floats:
+    root = np.sqrt(total_variance(smile, k))
+    d1: Floats = -k / root + 0.5 * root
+    return d1
 
 
 def _at(smile: Smile, k: float) -> float:

@@ -61,6 +61,19 @@ def test_strike_at_delta_has_that_delta(delta):
     assert found == pytest.approx(delta, abs=1e-10)
 
 
+def test_a_steep_wing_beyond_the_quotes_does_not_lend_its_delta():
+    """SPX of 13 May 2019, expiry 5 July, as fitted: with Lee's slope on the right the delta of 0.25 comes twice."""
+    curve = (-0.0023815958312282197, 1.0238106056106506, 0.9534863079554664, 0.11987589232381377, 0.013297074126983867)
+    fitted = smile.Smile(smile.SVI, curve, 0.145273433536276, -0.4, 0.1, 154, 0.0, 0.0)
+    assert 0.0 < smile.strike_at_delta(fitted, 0.25) < 0.1
+    assert smile.figures(fitted).rr25 == pytest.approx(-0.0717, abs=1e-4)
+
+
+def test_a_delta_that_no_strike_has_is_nan():
+    fitted = smile.Smile(smile.SVI, (4.0, 2.0, 0.0, 0.0, 0.1), 1.0, -1.0, 1.0, 20, 0.0, 0.0)
+    assert np.isnan(smile.strike_at_delta(fitted, 0.25))
+
+
 def test_a_smile_falling_with_strike_has_negative_risk_reversal_and_slope():
     figures = smile.figures(smile.fit_smile(*quotes(40), YEARS))
     assert figures.rr25 < 0.0
