@@ -2,8 +2,7 @@
 # (compiled functions state their types in the decorator, where numba checks them)
 """The last chain row of every contract, by underlying: what flow and gamma both keep, each its own.
 
-Records live in numpy arrays that grow by doubling up to a limit; what does not fit is counted. Each underlying links
-its contracts, so that a chain is walked without a search.
+Records live in numpy arrays that grow by doubling up to a limit; what does not fit is counted.
 """
 
 from __future__ import annotations
@@ -53,12 +52,11 @@ CONTRACT = line_record(
         "mixed": "u8", "root": "u8", "expiry_day": "i4", "strike_mills": "i4", "right": "i1", "single_venue": "i1",
         "underlying": "i4", "traded": "i4", "multiplier": "i4", "delta": "f8", "bid_usd": "f8", "ask_usd": "f8",
         "chain_ns": "i8", "spot_usd": "f8", "iv_annual": "f8", "gamma": "f8", "open_interest": "i8", "event_ns": "i8",
-        "next": "i4",
     }
 )  # fmt: skip
 UNDERLYING = np.dtype(
     [
-        ("mixed", "u8"), ("code", "u8"), ("first", "i4"), ("contracts", "i4"), ("spot_usd", "f8"), ("spot_ns", "i8"),
+        ("mixed", "u8"), ("code", "u8"), ("contracts", "i4"), ("spot_usd", "f8"), ("spot_ns", "i8"),
         ("seen_ns", "i8"), ("chain_ns", "i8"), ("event_ns", "i8"), ("position", "i8"), ("touched", "i1"),
         ("leg_head", "i4"), ("leg_ns", "i8"),
     ],
@@ -168,7 +166,6 @@ def _underlying(counts, underlyings, table, code):
     underlyings[slot].mixed = mixed
     underlyings[slot].code = code
     underlyings[slot].spot_usd = np.nan
-    underlyings[slot].first = EMPTY
     return slot
 
 
@@ -208,8 +205,6 @@ def new_contract(
     made.strike_mills = strike_mills
     made.right = 1 if right > 0 else -1
     made.underlying = owner
-    made.next = underlyings[owner].first
-    underlyings[owner].first = slot
     underlyings[owner].contracts += 1
     made.multiplier = 100
     made.traded = EMPTY

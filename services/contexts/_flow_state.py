@@ -57,8 +57,8 @@ SCALARS = _record(
     p_quote="f8", p_outside="f8", p_chain="f8", p_chain_old="f8", p_tick="f8", auction_factor="f8", leg_gap_ns="i8",
     leg_contracts_min="i8", minute_volume_min="i8", sweep_least_usd="f8", block_least_usd="f8",
     split_least_usd="f8", clusters_max="i8",
-    now_ns="i8", close_due_ns="i8", minute_due_ns="i8", epoch="i8", traded="i8",
-    cluster_head="i8", pending="i8", active="i8", need="i8", overflow="i8", bad="i8", cancels="i8",
+    close_due_ns="i8", minute_due_ns="i8", epoch="i8", traded="i8",
+    cluster_head="i8", pending="i8", active="i8", need="i8", bad="i8", cancels="i8",
     cancels_unmatched="i8", late="i8", multi_leg="i8", inferred_multi_leg="i8", tier_a="i8", tier_c="i8", tier_d="i8",
     tier_u="i8",
 )  # fmt: skip
