@@ -8,16 +8,16 @@ process, however that ends. Between machines the lease in Redis does the same (`
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import functools
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from services.gateway.errors import AccountBusyError
+from services.locks import owned
 
 __all__ = ["own_account"]
 
@@ -29,17 +29,8 @@ def own_account(ws_url: str, api_key: str, folder: Path | None = None) -> Iterat
     """Hold the account while the context is open. Raises AccountBusyError, which names the holder, when it is taken."""
     folder = folder if folder is not None else Path(tempfile.gettempdir()) / f"strikewire-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with open(folder / f"{_account(ws_url, api_key)}.feed", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise AccountBusyError(ws_url, lock.read().strip()) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"process {os.getpid()} (strikewire {' '.join(sys.argv[1:2])})\n")
-        lock.flush()
-        yield  # closing the file releases the lock; kill -9 does so too
+    with owned(folder / f"{_account(ws_url, api_key)}.feed", functools.partial(AccountBusyError, ws_url)):
+        yield
 
 
 def _account(ws_url: str, api_key: str) -> str:

@@ -6,10 +6,8 @@ the owner is. chdb also keeps to one path per process and must not be forked aft
 
 from __future__ import annotations
 
-import fcntl
+import functools
 import logging
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 from services.config import WarehouseConfig
 from services.errors import ConfigError, InputError, StoreBusyError, StoreError
 from services.history.migrations import migrate
+from services.locks import owned
 from services.secrets import secret
 
 __all__ = ["WAREHOUSE_DIR", "open_embedded", "open_remote", "open_warehouse"]
@@ -47,7 +46,7 @@ def open_embedded(data_dir: Path, *, create: bool, database: str = "strikewire")
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(data_dir, f"cannot be used as data directory: {error.strerror}") from None
-    with _owned(data_dir):
+    with owned(data_dir / LOCK_FILE, functools.partial(StoreBusyError, data_dir)):
         client = _connect(path)
         try:
             client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
@@ -138,18 +137,3 @@ def _connect(path: Path) -> Any:
         ) from None
     except Exception as error:  # chdb raises bare exceptions, some without a message
         raise StoreError(f"{path}: the embedded engine does not open: {str(error) or type(error).__name__}") from error
-
-
-@contextmanager
-def _owned(data_dir: Path) -> Iterator[None]:
-    with open(data_dir / LOCK_FILE, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StoreBusyError(data_dir, lock.read().strip()) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"process {os.getpid()} (strikewire {' '.join(sys.argv[1:2])})\n")
-        lock.flush()
-        yield  # closing the file releases the lock; kill -9 does so too

@@ -25,14 +25,18 @@ class LogTail(NamedTuple):
 
 
 async def log_tail(settings: KafkaSettings, partitions: int) -> LogTail:
-    """The log's end. Raises StrikewireError when a lane's topic is missing or has another number of partitions."""
+    """The log's end.
+
+    Raises StrikewireError when a topic that a gateway writes to is missing, or has another number of partitions: better
+    now than at the first dead letter or the first gap.
+    """
     epoch, received_ns = 0, None
     have = await present(settings)
-    for lane in Lane:
-        there = have[lane.topic].partitions if lane.topic in have else 0
+    for name in (*(lane.topic for lane in Lane), "dead.letters", "feed.gaps"):
+        there = have[name].partitions if name in have else 0
         if there != partitions:
             raise StrikewireError(
-                f"{settings.topic(lane.topic)} has {there} partitions on {settings.brokers}, gateway.partitions is"
+                f"{settings.topic(name)} has {there} partitions on {settings.brokers}, gateway.partitions is"
                 f" {partitions}; `strikewire topics create` makes what is missing"
             )
     async with plain_consumer(settings, max_partition_fetch_bytes=PROBE_BYTES) as consumer:

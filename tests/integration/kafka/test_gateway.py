@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.frames import Lane, decode_header
 from services.commands.agents import calendar_of_day
@@ -17,7 +18,7 @@ from services.config import load
 from services.core.calendar import ny_date
 from services.core.pipeline import Pipeline
 from services.kafka.audit import audit
-from services.kafka.client import plain_consumer
+from services.kafka.client import client_arguments, plain_consumer
 from services.kafka.epochs import read_epoch
 from services.kafka.published import read_partition
 from services.kafka.settings import KafkaSettings
@@ -115,3 +116,23 @@ def test_a_gateway_without_topics_says_what_to_do(broker: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "strikewire topics create" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("topic", ["feed.gaps", "dead.letters"])
+def test_a_topic_it_will_need_later_is_missed_at_the_start(
+    settings: KafkaSettings, configuration: Path, topic: str
+) -> None:
+    async def delete() -> None:
+        admin = AIOKafkaAdminClient(**client_arguments(settings))
+        await admin.start()
+        try:
+            await admin.delete_topics([settings.topic(topic)])
+        finally:
+            await admin.close()
+
+    asyncio.run(delete())
+    command = [sys.executable, "-m", "services.cli", *GATEWAY, "--config", str(configuration)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("`strikewire topics create` makes what is missing")
+    assert settings.topic(topic) in done.stderr.splitlines()[-1]
