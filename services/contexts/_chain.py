@@ -32,8 +32,8 @@ from services.core.windows import MINUTE_NS
 from services.quant.jit import F64_IN, I8_IN, I64_IN, kernel
 
 __all__ = [
-    "CHAIN", "NEED_CONTRACTS", "NEED_NOTHING", "NEED_UNDERLYINGS", "Chain", "find", "grow", "is_contract", "new_chain",
-    "new_contract", "take_chain", "take_rows",
+    "CHAIN", "CONTRACT", "NEED_CONTRACTS", "NEED_NOTHING", "NEED_UNDERLYINGS", "Chain", "find", "grow", "is_contract",
+    "new_chain", "new_contract", "take_chain", "take_rows",
 ]  # fmt: skip
 
 Records = npt.NDArray[Any]

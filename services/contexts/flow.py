@@ -14,7 +14,7 @@ from schemas.decisions import Contribution, Signal, rounded
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
 from services.contexts import _chain
-from services.contexts._chain import NEED_NOTHING, Chain
+from services.contexts._chain import CONTRACT, NEED_NOTHING, Chain
 from services.contexts._flow_clusters import BLOCK, KINDS, close_clusters
 from services.contexts._flow_kernel import take_spots, take_trades
 from services.contexts._flow_state import (
@@ -37,12 +37,11 @@ from services.quant.black import iv_greeks
 __all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"]
 
 MS = 1_000_000
-IDENTITY = ("root", "expiry_day", "strike_mills", "right")
 # By the number of a cluster's kind.
 TRIGGERS = ("", "flow.sweep", "flow.block", "flow.split")
 # Room at the start, for a partition of a quiet day; arrays double from here. Untouched room costs nothing.
 CONTRACTS_AT_START = 16_384
-TRADED_AT_START = 8192
+TRADED_AT_START = 16_384
 UNDERLYINGS_AT_START = 64
 CLUSTERS_AT_START = 2048
 
@@ -397,6 +396,8 @@ class Flow(Context):
         # A closing for a new epoch has no time of its own; its sums belong to the last minute there was.
         closed = np.empty(int(state.scalars["pending"][0]), np.int32)
         count = close_clusters(self.chain, state, now_ns, int(self.chain.counts["now_ns"][0]), closed)
+        if not count:
+            return
         told = closed[:count]
         for at, held in zip(told.tolist(), taken(state.clusters, told).tolist(), strict=True):
             cluster = Cluster._make(held)
@@ -508,10 +509,11 @@ class Flow(Context):
     def _named(self, traded_at: int) -> tuple[Contract, str]:
         """The contract of a record of `traded`, and its underlying's symbol."""
         if traded_at not in self._names:
-            held = self.chain.contracts[int(self.state.traded["contract"][traded_at])]
-            root, expiry_day, strike_mills, right = (int(held[name]) for name in IDENTITY)
-            owner = int(self.chain.underlyings["code"][int(held["underlying"])])
-            self._names[traded_at] = Contract(symbol_text(root), expiry_day, strike_mills, right), symbol_text(owner)
+            at = int(self.state.traded["contract"][traded_at])
+            held = dict(zip(CONTRACT.names or (), self.chain.contracts[at].item(), strict=True))
+            contract = Contract(symbol_text(held["root"]), held["expiry_day"], held["strike_mills"], held["right"])
+            owner = int(self.chain.underlyings["code"][held["underlying"]])
+            self._names[traded_at] = contract, symbol_text(owner)
         return self._names[traded_at]
 
 
