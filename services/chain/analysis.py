@@ -16,7 +16,7 @@ from services.chain.report import ChainReport, ExpiryReport
 from services.chain.slices import Slice, build_slices
 from services.chain.table import ChainTable
 from services.core.calendar import NEW_YORK, NS, Calendar
-from services.quant import smile, strike_levels, term
+from services.quant import black, smile, strike_levels, term
 from services.quant.exposure import FLOW
 
 __all__ = ["HORIZON_DAYS", "ChainAnalysis", "analyse"]
@@ -101,7 +101,8 @@ def _calendar_flags(slices: tuple[Slice, ...]) -> list[bool]:
     last: Slice | None = None
     for one in slices:
         ready = one.fit.quotes >= smile.QUOTES_FOR_QUADRATIC
-        flagged = ready and last is not None and smile.has_calendar_arbitrage(last.fit, one.fit)
+        k = black.log_moneyness(one.strike, one.forward)
+        flagged = ready and last is not None and smile.has_calendar_arbitrage(last.fit, one.fit, k, one.half_spread_vol)
         flags.append(flagged)
         if ready and not flagged:
             last = one

@@ -18,6 +18,7 @@ __all__ = ["write_plots"]
 
 # More smiles than this in one picture cannot be told apart.
 _SMILES_MAX = 6
+_SMILE_MARGIN = 0.15
 # Exposure further than this from spot is nothing on the same scale.
 _STRIKE_REACH = 0.10
 _CURVE_POINTS = 160
@@ -50,7 +51,12 @@ def _smiles(analysis: ChainAnalysis) -> Chart:
     lines = [line for one in chosen for line in (_fitted(one), _quoted(one))]
     report = analysis.report
     title = f"{report.underlying} implied volatility, {report.as_of[:16].replace('T', ' ')}"
-    return Chart(title, "log-moneyness ln(K/F)", "implied vol, %", lines=lines, x_range=(-0.5, 0.3))
+    fits = [one.fit for one in chosen]
+    low, high = min((fit.k_low for fit in fits), default=0.0), max((fit.k_high for fit in fits), default=0.0)
+    # A little of the quotes beyond the fits shows how they go on.
+    room = _SMILE_MARGIN * (high - low)
+    x_range = (low - room, high + room) if fits else None
+    return Chart(title, "log-moneyness ln(K/F)", "implied vol, %", lines=lines, x_range=x_range)
 
 
 def _fitted(one: Slice) -> Line:

@@ -62,7 +62,7 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     as_of_ns: int
     as_of_method: str  # file, stated_vols (the clock behind them), close (of the date in the file), given
     rate: float  # continuous, given or from parity
-    rate_method: str  # given, parity
+    rate_method: str  # given, parity, or assumed (zero, where no expiry tells it)
     expiries: list[ExpiryReport]
     cm30: float | None
     variance_index: dict[str, float | None]  # vix9d, vix, vix3m, vix6m

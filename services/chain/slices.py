@@ -117,7 +117,8 @@ def build_slices(
     running = _running(table, calendar, now_ns, rejected)
     method = "given"
     if rate is None:
-        rate, method = _rate_of(running), "parity"
+        found = _rate_of(running)
+        rate, method = (0.0, "assumed") if found is None else (found, "parity")
     notes: list[str] = []
     slices = []
     for quotes in running:
@@ -179,10 +180,10 @@ def _side_by_side(
     return _Quotes(expiry, settle_ns, years, strike, call_bid, call_ask, put_bid, put_ask, rows)
 
 
-def _rate_of(running: list[_Quotes]) -> float:
+def _rate_of(running: list[_Quotes]) -> float | None:
     """One flat rate: the median over the expiries whose parity line has a trustworthy slope, longer ones counting more.
 
-    The line's first guess of the discount is 1; it only picks the strikes near the money.
+    None where no expiry has one. The line's first guess of the discount is 1; it only picks the strikes near the money.
     """
     rates, weights = [], []
     for quotes in running:
@@ -193,7 +194,7 @@ def _rate_of(running: list[_Quotes]) -> float:
             rates.append(-math.log(found.discount) / quotes.years)
             weights.append(quotes.years * math.sqrt(found.strikes))
     if not rates:
-        return 0.0
+        return None
     order = np.argsort(rates, kind="stable")
     climbed = np.cumsum(np.array(weights)[order])
     return float(np.array(rates)[order][np.searchsorted(climbed, 0.5 * climbed[-1])])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from typing import NamedTuple
 
 from services.quant.arrays import Floats
 
@@ -18,6 +19,8 @@ _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 20, 54, 56
 # Width of a letter at the charts' size, the wide ones of common sans-serif fonts included.
 _CHARACTER = 7.5
+# From one row of names to the next.
+_ROW = 17
 # Okabe & Ito's colours, distinguishable with any colour vision.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
@@ -49,6 +52,15 @@ class Mark:
     x: float
 
 
+class _PlacedMark(NamedTuple):
+    """Where a mark and its name go, in pixels and rows from the top."""
+
+    label: str
+    x: float
+    left: float
+    row: int
+
+
 @dataclass(frozen=True)
 class Chart:
     """One chart; NaN and infinite points are left out."""
@@ -71,7 +83,10 @@ class Chart:
         if not points:
             xs, ys = [0.0, 1.0], [0.0, 1.0]
         x_axis = _Axis.around(xs, _LEFT, _WIDTH - _RIGHT, margin=0.02)
-        y_axis = _Axis.around(ys, _HEIGHT - _BOTTOM, _TOP, margin=0.06)
+        names = self._placed_marks(x_axis)
+        # Names of marks stand above whatever is drawn, not over it.
+        names_px = _ROW * max((name.row + 1 for name in names), default=0)
+        y_axis = _Axis.around(ys, _HEIGHT - _BOTTOM, _TOP + names_px, margin=0.06)
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
             'font-size="13">',
@@ -90,7 +105,7 @@ class Chart:
             if line.label:
                 legend.append((line.label, colour))
             parts += self._draw_line(line, colour, x_axis, y_axis)
-        parts += self._draw_marks(x_axis)
+        parts += [part for name in names for part in self._draw_mark(name)]
         if not points:
             parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT / 2}" text-anchor="middle">no data</text>')
         parts += self._legend(legend)
@@ -125,26 +140,26 @@ class Chart:
             )
         return drawn
 
-    def _draw_marks(self, x_axis: _Axis) -> list[str]:
-        """Dashed lines with their names, each name in the first row where it covers no other."""
-        parts: list[str] = []
+    def _placed_marks(self, x_axis: _Axis) -> list[_PlacedMark]:
+        """Each name in the first row where it covers no other."""
+        placed: list[_PlacedMark] = []
         taken: list[float] = []  # where the last name of each row ends
         for mark in sorted((mark for mark in self.marks if self._in_range(mark.x)), key=lambda mark: mark.x):
             x, width = x_axis.at(mark.x), _CHARACTER * len(mark.label) + 8
             left = x + 4 if x + width < _WIDTH - _RIGHT else x - width
             row = next((row for row, end in enumerate(taken) if end < left), len(taken))
             taken[row : row + 1] = [left + width]
-            y = _TOP + 14 + 17 * row
-            parts.append(
-                f'<line x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke="#444" '
-                'stroke-dasharray="5 4"/>'
-            )
-            # White behind the letters: the name stays readable over bars.
-            parts.append(
-                f'<text x="{left:.1f}" y="{y}" fill="#222" stroke="white" stroke-width="4" paint-order="stroke">'
-                f"{escape(mark.label)}</text>"
-            )
-        return parts
+            placed.append(_PlacedMark(mark.label, x, left, row))
+        return placed
+
+    def _draw_mark(self, mark: _PlacedMark) -> list[str]:
+        """A dashed line and its name, white behind the letters where a neighbour's line passes."""
+        return [
+            f'<line x1="{mark.x:.1f}" y1="{_TOP}" x2="{mark.x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke="#444" '
+            'stroke-dasharray="5 4"/>',
+            f'<text x="{mark.left:.1f}" y="{_TOP + 14 + _ROW * mark.row}" fill="#222" stroke="white" '
+            f'stroke-width="4" paint-order="stroke">{escape(mark.label)}</text>',
+        ]
 
     def _grid(self, x_axis: _Axis, y_axis: _Axis) -> list[str]:
         parts = []

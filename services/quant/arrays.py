@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]
 Statuses = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
 
 _FLOAT64 = np.dtype(np.float64)
 _INT8 = np.dtype(np.int8)

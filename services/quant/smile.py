@@ -1,8 +1,8 @@
 """One expiry's smile: fitted, checked, and read at deltas.
 
-Log-moneyness is k = ln(K/F), total variance w = vol**2 * years. With eight quotes or more the curve is raw SVI, with
-five to seven a parabola in k that goes flat outside its quotes, below that the mean: never a curve the quotes cannot
-carry. Deltas are undiscounted forward deltas N(d1).
+Log-moneyness is k = ln(K/F), total variance w = vol**2 * years. With eight quotes or more the curve is raw SVI over the
+quotes within four standard deviations of the forward, with five to seven a parabola in k that goes flat outside its
+quotes, below that the mean: never a curve the quotes cannot carry. Deltas are undiscounted forward deltas N(d1).
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.quant import svi
-from services.quant.arrays import Floats
+from services.quant.arrays import Bools, Floats
 from services.quant.svi import Svi
 
 SVI = "svi"
@@ -23,6 +23,13 @@ QUOTES_FOR_SVI = 8
 QUOTES_FOR_QUADRATIC = 5
 # The parabola is believed this many standard deviations from the forward (domain rule: 1.5 sigma sqrt(T)).
 _QUADRATIC_REACH = 1.5
+# Quotes further from the forward than this many standard deviations are not fitted: five parameters cannot hold a wing
+# of twenty deviations and the middle, where deltas and the vol at the money are read. Over 1,023 slices of spring 2019
+# the median miss within two deviations falls from 10.8 to 6.3 basis points of vol and butterfly flags from 59 to 6;
+# on 2025-09-03 from 21.6 to 6.3.
+_SVI_REACH = 4.0
+# The middle of the smile is this many quotes nearest the forward.
+_AT_THE_MONEY_QUOTES = 5
 # Quotes tighter than this in vol are not better knowledge of the curve, only a finer tick.
 _HALF_SPREAD_VOL_MIN = 1e-4
 # Below this total variance nothing is divided by it.
@@ -43,9 +50,9 @@ class Smile(NamedTuple):
     kind: str
     curve: tuple[float, ...]
     years: float
-    k_low: float  # quoted range
+    k_low: float  # range of the quotes fitted
     k_high: float
-    quotes: int
+    quotes: int  # fitted
     rmse_vol: float  # of the quotes it was fitted to
     rmse_half_spreads: float
 
@@ -63,8 +70,9 @@ def fit_smile(k: Floats, vol: Floats, half_spread_vol: Floats, years: float) -> 
     """Fit (quotes,) vols at log-moneyness k, each weighted by its quote's half spread expressed in vol."""
     good = np.isfinite(k) & np.isfinite(vol) & (vol > 0.0) & np.isfinite(half_spread_vol)
     order = np.argsort(k[good], kind="stable")
-    x, v = k[good][order], vol[good][order]
-    half = np.maximum(half_spread_vol[good][order], _HALF_SPREAD_VOL_MIN)
+    kept = order[_within_reach(k[good][order], vol[good][order], years)]
+    x, v = k[good][kept], vol[good][kept]
+    half = np.maximum(half_spread_vol[good][kept], _HALF_SPREAD_VOL_MIN)
     if x.size == 0 or not years > 0.0:
         return Smile(FLAT, (np.nan,), years, np.nan, np.nan, 0, np.nan, np.nan)
     w = v * v * years
@@ -77,6 +85,18 @@ def fit_smile(k: Floats, vol: Floats, half_spread_vol: Floats, years: float) -> 
     return fitted._replace(
         rmse_vol=float(np.sqrt((miss * miss).mean())), rmse_half_spreads=float(np.sqrt(((miss / half) ** 2).mean()))
     )
+
+
+def _within_reach(k: Floats, vol: Floats, years: float) -> Bools:
+    """Which quotes, ascending in k, a curve is fitted to; never so few of many that they no longer carry SVI."""
+    if k.size <= QUOTES_FOR_SVI or not years > 0.0:
+        return np.ones(k.size, np.bool_)
+    distance = np.abs(k)
+    nearest = np.argsort(distance, kind="stable")
+    deviation = float(np.median(vol[nearest[:_AT_THE_MONEY_QUOTES]])) * math.sqrt(years)
+    reach = max(_SVI_REACH * deviation, float(distance[nearest[QUOTES_FOR_SVI - 1]]))
+    within: Bools = distance <= reach
+    return within
 
 
 def _curve(x: Floats, w: Floats, weight: Floats, v: Floats, years: float) -> tuple[str, tuple[float, ...]]:
@@ -204,13 +224,18 @@ def has_butterfly_arbitrage(smile: Smile) -> bool:
     return bool((density_factor(smile, check_grid(smile)) < _DENSITY_MIN).any())
 
 
-def has_calendar_arbitrage(near: Smile, far: Smile) -> bool:
-    """Whether total variance falls with time somewhere both expiries are quoted, by more than their fit errors."""
-    k = np.linspace(max(near.k_low, far.k_low), min(near.k_high, far.k_high), _CHECK_POINTS)
-    if not k[0] < k[-1]:
-        return False
-    tolerance = 2.0 * near.years * vol_at(near, k) * near.rmse_vol + 2.0 * far.years * vol_at(far, k) * far.rmse_vol
-    return bool((total_variance(far, k) < total_variance(near, k) - tolerance).any())
+def has_calendar_arbitrage(near: Smile, far: Smile, k: Floats, half_spread_vol: Floats) -> bool:
+    """Whether total variance falls with time at a strike both expiries are quoted at, by more than is known there.
+
+    `k` and `half_spread_vol` are (quotes,) of the later expiry. What is known of a vol is no better than its fit and no
+    better than its quote: calls four deviations out are a tick wide, which is half a point of vol.
+    """
+    within = (k >= max(near.k_low, far.k_low)) & (k <= min(near.k_high, far.k_high)) & np.isfinite(half_spread_vol)
+    x, half = k[within], half_spread_vol[within]
+    near_w, far_w = total_variance(near, x), total_variance(far, x)
+    tolerance = 2.0 * np.sqrt(near_w * near.years) * np.maximum(half, near.rmse_vol)
+    tolerance += 2.0 * np.sqrt(far_w * far.years) * np.maximum(half, far.rmse_vol)
+    return bool((far_w < near_w - tolerance).any())
 
 
 def prices_bend_the_wrong_way(strike: Floats, call_bid: Floats, call_ask: Floats) -> bool:

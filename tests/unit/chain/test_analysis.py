@@ -125,6 +125,12 @@ def test_a_given_rate_is_used(calendar):
         assert one.discount == pytest.approx(np.exp(-0.03 * one.years))
 
 
+def test_a_rate_that_no_expiry_tells_is_said_to_be_assumed(calendar):
+    at_the_last_expiry = ny_ns(dt.date(2024, 6, 20), 12)
+    report = analyse(made(calendar), calendar, as_of_ns=at_the_last_expiry).report
+    assert (report.rate, report.rate_method) == (0.0, "assumed")
+
+
 def test_a_later_quote_time_drops_what_has_expired(calendar):
     late = ny_ns(dt.date(2024, 3, 20), 12)
     report = analyse(made(calendar), calendar, as_of_ns=late).report

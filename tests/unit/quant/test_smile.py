@@ -52,6 +52,24 @@ def test_bad_vols_are_left_out():
     assert smile.fit_smile(k, vol, half, YEARS).quotes == 38
 
 
+def test_a_wing_of_twenty_deviations_does_not_bend_the_middle():
+    """As SPX's weeklies are quoted: a straight left wing far steeper than the curve near the forward goes on to."""
+    near, far = quotes(60), np.linspace(-2.0, -0.9, 40)
+    k = np.concatenate([far, near[0]])
+    vol = np.concatenate([np.full(40, 1.4), near[1]])
+    fitted = smile.fit_smile(k, vol, np.full(100, 0.002), YEARS)
+    assert fitted.quotes == 60
+    assert fitted.k_low == near[0][0]
+    assert np.abs(smile.vol_at(fitted, near[0]) - near[1]).max() < 1e-6
+
+
+def test_far_quotes_are_fitted_where_there_are_no_nearer_ones():
+    k, vol, half = quotes(12, -1.5, 1.5)
+    fitted = smile.fit_smile(k, vol, half, YEARS)
+    assert fitted.kind == smile.SVI
+    assert fitted.quotes >= smile.QUOTES_FOR_SVI
+
+
 @pytest.mark.parametrize("delta", [0.25, -0.25, 0.5, 0.1])
 def test_strike_at_delta_has_that_delta(delta):
     fitted = smile.fit_smile(*quotes(40), YEARS)
@@ -117,8 +135,16 @@ def test_calendar_check_wants_variance_to_grow():
     near = smile.fit_smile(k, vol, half, YEARS)
     later = smile.fit_smile(k, vol, half, 2 * YEARS)
     cheaper = smile.fit_smile(k, 0.6 * vol, half, 2 * YEARS)
-    assert not smile.has_calendar_arbitrage(near, later)
-    assert smile.has_calendar_arbitrage(near, cheaper)
+    assert not smile.has_calendar_arbitrage(near, later, k, half)
+    assert smile.has_calendar_arbitrage(near, cheaper, k, half)
+
+
+def test_calendar_check_forgives_what_the_quotes_leave_open():
+    k, vol, half = quotes(40)
+    near = smile.fit_smile(k, vol, half, YEARS)
+    a_little_cheaper = smile.fit_smile(k, 0.99 * vol, half, YEARS)
+    assert smile.has_calendar_arbitrage(near, a_little_cheaper, k, np.full(40, 1e-4))
+    assert not smile.has_calendar_arbitrage(near, a_little_cheaper, k, np.full(40, 0.005))
 
 
 def test_quotes_that_allow_a_free_butterfly_are_seen():
