@@ -37,14 +37,16 @@ def _bit_table() -> UInt64:
 class CodeTable:
     """Turns condition and exchange ids into columns, and remembers which unknown ones it has met.
 
-    Whoever reports them takes them by `take_unknown`; each id is given out once.
+    Whoever reports them takes them by `take_unknown`; each id is given out once. `bits` is the bit of each condition
+    id; `quiet_conditions` and `quiet_exchanges` say of each id whether it is known or was reported. All three are to
+    be read only.
     """
 
     def __init__(self) -> None:
-        self._bits = _bit_table()
-        self._known_exchange = np.zeros(_IDS, np.bool_)
-        self._known_exchange[[0, *EXCHANGES]] = True  # 0: the vendor left it out
-        self._reported: set[tuple[str, int]] = set()
+        self.bits = _bit_table()
+        # 0: none, or the vendor left it out.
+        self.quiet_conditions = _flags({0, *CONDITIONS})
+        self.quiet_exchanges = _flags({0, *EXCHANGES})
         self._unknown: list[tuple[str, int]] = []
 
     def conditions(self, conditions: list[tuple[int, ...] | None]) -> tuple[Int16, UInt64]:
@@ -58,35 +60,39 @@ class CodeTable:
             first = np.array([condition for (condition,) in conditions], np.int16)  # type: ignore[misc]
         except (TypeError, ValueError):  # none, or more than one: seldom
             return self._many(conditions)
-        bits = self._bits.take(first)
-        strange = bits == UNKNOWN_BIT
-        if np.count_nonzero(strange):  # a third of the time that `any` takes on so short an array
-            self._report("condition", first[strange])
-        return first, bits
+        self._look("condition", self.quiet_conditions, first)
+        return first, self.bits.take(first)
 
     def _many(self, conditions: list[tuple[int, ...] | None]) -> tuple[Int16, UInt64]:
         first = np.array([ids[0] if ids else 0 for ids in conditions], np.int16)
         bits = np.zeros(len(conditions), np.uint64)
         for row, ids in enumerate(conditions):
             for condition in ids or ():
-                bits[row] |= self._bits[condition]
-                if condition not in CONDITIONS:
-                    self._report("condition", np.array([condition]))
+                bits[row] |= self.bits[condition]
+        self._look(
+            "condition", self.quiet_conditions, np.array([each for ids in conditions for each in ids or ()], int)
+        )
         return first, bits
 
     def check_exchanges(self, exchanges: Int16) -> None:
         """Look at the exchange ids of a frame, `(n,)`."""
-        known = self._known_exchange.take(exchanges)
-        if np.count_nonzero(known) < len(known):
-            self._report("exchange", exchanges[~known])
+        self._look("exchange", self.quiet_exchanges, exchanges)
 
     def take_unknown(self) -> list[tuple[str, int]]:
         """The unknown ids met since the last call that were never given out before: ("condition" | "exchange", id)."""
         unknown, self._unknown = self._unknown, []
         return unknown
 
-    def _report(self, kind: str, ids: npt.NDArray[Any]) -> None:
-        for code in np.unique(ids).tolist():
-            if (kind, code) not in self._reported:  # bounded: at most 2**15 ids of each kind
-                self._reported.add((kind, code))
-                self._unknown.append((kind, code))
+    def _look(self, kind: str, quiet: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> None:
+        passing = quiet.take(ids)
+        if np.count_nonzero(passing) == len(passing):  # a third of the time that `all` takes on so short an array
+            return
+        for code in np.unique(ids[~passing]).tolist():
+            quiet[code] = True
+            self._unknown.append((kind, code))
+
+
+def _flags(ids: set[int]) -> npt.NDArray[np.bool_]:
+    flags = np.zeros(_IDS, np.bool_)
+    flags[list(ids)] = True
+    return flags

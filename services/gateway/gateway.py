@@ -20,7 +20,7 @@ from contextlib import aclosing
 from typing import TypeAlias
 
 from schemas.decisions import DeadLetter
-from schemas.frames import Frame, Lane
+from schemas.frames import Frame, Int64, Lane
 from services.core.calendar import NS, Calendar
 from services.gateway.chains import Chains
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
@@ -31,6 +31,7 @@ from services.gateway.interest import Interest
 from services.gateway.massive import BROKEN, Decoded, Reject, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
 from services.gateway.partition import Partitioner
+from services.gateway.plain_prints import warm_up
 from services.gateway.quoting import TRADES, Quoting
 from services.gateway.reconnect import Ladder
 from services.gateway.refill import RefillEnd, Refiller, RefillPage, Sleep
@@ -136,6 +137,7 @@ class Gateway:
             )  # fmt: skip
             socket.pairs = (WILDCARDS[cluster],)
             self._sockets[cluster] = socket
+        await asyncio.to_thread(warm_up)
         dice = random.Random(settings.seed)
         async with RestClient(settings.rest_url, settings.api_key, dice, sleep=self._sleep) as rest:
             chains = Chains(settings, rest, self._table, self.stats, self._now_ns)
@@ -253,6 +255,12 @@ class Gateway:
         socket, session, data, now_ns = item
         self.stats.socket_frames += 1
         self.stats.socket_bytes += len(data)
+        self._table.latest_ns = self._now_ns() + LEAP_NS_MAX
+        trades = self._table.plain(data) if socket.cluster == "options" else None
+        if trades is not None:  # nothing in it concerns the session
+            await self._write_trades(trades, now_ns)
+            await self._heard(socket, trades.rows.event_ns, now_ns)
+            return
         decoded, notes = session.receive_frame(data, now_ns)
         await self._say(socket, notes)
         await self._reject(f"ws/{socket.cluster}", decoded.rejects, now_ns)
@@ -264,19 +272,18 @@ class Gateway:
 
     async def _market(self, socket: FeedSocket, decoded: Decoded, now_ns: int) -> None:
         """Events of a frame, in their order, into the log."""
-        socket.ladder.data(now_ns)
-        self._table.latest_ns = self._now_ns() + LEAP_NS_MAX
         if socket.cluster == "options":
             trades = self._table.trades(decoded)
-            self.stats.quotes += trades.quotes
-            self.stats.repeated += trades.repeated
-            self.stats.backward += trades.backward
             await self._write_trades(trades, now_ns)
-            event_ns = trades.rows.event_ns
+            await self._heard(socket, trades.rows.event_ns, now_ns)
         else:
             ticks = self._table.ticks(decoded.events)
             await self._write_ticks(f"ws/{socket.cluster}", ticks, now_ns)
-            event_ns = ticks.rows.event_ns
+            await self._heard(socket, ticks.rows.event_ns, now_ns)
+
+    async def _heard(self, socket: FeedSocket, event_ns: Int64, now_ns: int) -> None:
+        """Tell those who listen for silence that something came, with these exchange times."""
+        socket.ladder.data(now_ns)
         if len(event_ns):
             if self._silence is not None:
                 self._silence.heard(socket.cluster, self._now_ns(), len(event_ns))
@@ -297,6 +304,9 @@ class Gateway:
 
     async def _write_trades(self, trades: Trades, now_ns: int) -> None:
         rows = trades.rows
+        self.stats.quotes += trades.quotes
+        self.stats.repeated += trades.repeated
+        self.stats.backward += trades.backward
         await self._reject("ws/options", trades.rejects, now_ns)
         if not len(rows.event_ns):
             return

@@ -61,10 +61,9 @@ class QuoteBook:
         self._trim()
         return trades, before
 
-    def before(self, trades: list[Trade]) -> list[Quote | None]:
-        """The standing quote of each print, for a frame that holds prints only."""
-        standing = self._quotes.get
-        return [standing(trade.sym) for trade in trades]
+    def before(self, tickers: Iterable[str]) -> list[Quote | None]:
+        """The standing quote of the contract of each print, for a frame that holds prints only."""
+        return list(map(self._quotes.get, tickers))
 
     def forget(self, tickers: Iterable[str]) -> None:
         """Drop contracts whose quotes no longer come: what stands still would grow stale."""

@@ -1,7 +1,8 @@
-"""Events to columns: a decoded frame becomes one table, by whole columns.
+"""Events to columns: a frame becomes one table, by whole columns.
 
-The prints of a frame are walked once per field with a list comprehension, which is the cheapest way out of Python
-objects, and everything that belongs to a contract is taken from the contract table at once.
+A frame of plain prints goes from its bytes to columns without an object per print (`plain`). Of any other the decoded
+events are walked once per field with a list comprehension, which is the cheapest way out of Python objects. Everything
+that belongs to a contract is taken from the contract table at once.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from schemas.frames import (
     CONDITION_REFILLED,
     KIND_INDEX,
     KIND_STOCK,
+    Float64,
     Int16,
+    Int32,
     Int64,
     Lane,
     TickRows,
     TradeRows,
+    UInt64,
     empty_rows,
 )
 from schemas.symbols import SymbolError, symbol_code
@@ -29,6 +33,7 @@ from services.gateway.codes import CodeTable
 from services.gateway.contracts import BAD_TICKER, TABLE_FULL, ContractTable
 from services.gateway.massive import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Quote, Reject, StockBar, Trade
 from services.gateway.partition import MARKET_WIDE, Partitioner
+from services.gateway.plain_prints import PlainPrints
 from services.gateway.quotes import MS, QuoteBook, quote_columns, unknown_quotes
 from services.gateway.repeats import Repeats
 from services.gateway.writer import EVERY_PARTITION
@@ -78,9 +83,29 @@ class Tabulator:
         self.codes = CodeTable()
         self.quotes = QuoteBook()
         self.repeats = Repeats()
+        self._plain = PlainPrints(self.contracts, self.codes)
         self._partitioner = partitioner
         self._dotted: dict[str, str] = {}
         self._places: dict[str, tuple[int, int]] = {}
+
+    def plain(self, data: bytes) -> Trades | None:
+        """The prints of a frame of the options cluster that holds nothing else and nothing odd.
+
+        None for any other: decode it, and call `trades`. For these, that would return the same.
+        """
+        prints = self._plain.read(data, self.latest_ns)
+        if prints is None:
+            return None
+        at, event_ns = prints["contract"].astype(np.intp), prints["event_ns"].copy()
+        before: list[Quote | None] | None = None
+        if len(self.quotes):
+            tickers = self.contracts.tickers
+            before = self.quotes.before(tickers[contract] for contract in at.tolist())
+        rows = self._rows(
+            at, event_ns, prints["price_usd"].copy(), prints["size_contracts"].copy(), prints["exchange"].copy(),
+            prints["condition"].copy(), prints["condition_bits"].copy(), prints["vendor_seq"].copy(), before,
+        )  # fmt: skip
+        return self._judged(at, rows, 0, [])
 
     def trades(self, decoded: Decoded) -> Trades:
         """The prints of a frame of the options cluster, each with the quote before it."""
@@ -90,7 +115,7 @@ class Tabulator:
         if decoded.kind is Trade:  # as good as always where no quotes are subscribed
             trades: list[Trade] = events  # type: ignore[assignment]
             if len(self.quotes):
-                before = self.quotes.before(trades)
+                before = self.quotes.before(trade.sym for trade in trades)
         else:
             quotes = sum(type(event) is Quote for event in events)
             trades, before = self.quotes.walk(events)
@@ -105,7 +130,10 @@ class Tabulator:
             trades = [trades[row] for row in good]
             before = None if before is None else [before[row] for row in good]
             at, event_ns = at[good], event_ns[good]
-        rows = self._trade_rows(trades, before, at, event_ns)
+        return self._judged(at, self._trade_rows(trades, before, at, event_ns), quotes, rejects)
+
+    def _judged(self, at: Index, rows: TradeRows, quotes: int, rejects: list[Reject]) -> Trades:
+        """Without the repeated prints."""
         new, repeated, backward = self.repeats.judge(at, rows)
         if new is not None:
             rows, at = TradeRows(_NO_STAMP, *(column[new] for column in rows[1:])), at[new]  # type: ignore[arg-type]
@@ -138,10 +166,20 @@ class Tabulator:
     ) -> TradeRows:
         if not trades:
             return empty_rows(Lane.TRADES)  # type: ignore[return-value]
-        contracts = self.contracts
         exchange = np.array([trade.x for trade in trades], np.int16)
         self.codes.check_exchanges(exchange)
-        condition, condition_bits = self.codes.conditions([trade.c for trade in trades])
+        price_usd = np.array([trade.p for trade in trades], np.float64)
+        size = np.array([trade.s for trade in trades], np.int32)
+        vendor_seq = np.array([trade.q for trade in trades], np.int64)
+        conditions = self.codes.conditions([trade.c for trade in trades])
+        return self._rows(at, event_ns, price_usd, size, exchange, *conditions, vendor_seq, before)
+
+    def _rows(
+        self, at: Index, event_ns: Int64, price_usd: Float64, size: Int32, exchange: Int16, condition: Int16,
+        condition_bits: UInt64, vendor_seq: Int64, before: list[Quote | None] | None,
+    ) -> TradeRows:  # fmt: skip
+        """What a frame said of its prints, with what is known of their contracts and quotes."""
+        contracts = self.contracts
         return TradeRows(
             _NO_STAMP,
             event_ns,
@@ -150,13 +188,13 @@ class Tabulator:
             contracts.expiry_day.take(at),
             contracts.strike_mills.take(at),
             contracts.right.take(at),
-            np.array([trade.p for trade in trades], np.float64),
-            np.array([trade.s for trade in trades], np.int32),
+            price_usd,
+            size,
             exchange,
             condition,
             condition_bits,
-            np.array([trade.q for trade in trades], np.int64),
-            *(unknown_quotes(len(trades)) if before is None else quote_columns(before, event_ns)),
+            vendor_seq,
+            *(unknown_quotes(len(at)) if before is None else quote_columns(before, event_ns)),
         )
 
     def ticks(self, events: Sequence[Event]) -> Ticks:

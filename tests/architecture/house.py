@@ -104,7 +104,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": EVERYWHERE,
     "numpy": EVERYWHERE,
     "pyarrow": ("schemas.frames", "services.history", "services.sinks"),
-    "numba": ("services.quant", "services.contexts"),
+    "numba": ("services.quant", "services.contexts", "services.gateway._prints_kernel"),
     "llvmlite": ("services.quant.jit",),
     "scipy": ("services.quant",),
     "exchange_calendars": ("services.core.calendar",),

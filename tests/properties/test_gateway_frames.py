@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.frames import CLOCK_FEED, CLOCK_WALL, Frame, Lane, TradeRows
+from schemas.frames import CLOCK_FEED, CLOCK_WALL, Frame, Int16, Lane, Rows, TradeRows
 from services.gateway.massive import Trade, decode_frame
 from services.gateway.partition import Partitioner
 from services.gateway.protocol import Session
@@ -27,10 +27,12 @@ CONDITIONS = ([209], [], [219, 232], [999])
 
 
 class Machine:
-    """The gateway's pure path for one socket frame after another."""
+    """The gateway's pure path for one socket frame after another; by the `long_way` no frame is taken for plain."""
 
-    def __init__(self, clock: int = CLOCK_WALL, cluster: str = "options", rows_max: int = 500) -> None:
-        self.cluster = cluster
+    def __init__(
+        self, clock: int = CLOCK_WALL, cluster: str = "options", rows_max: int = 500, long_way: bool = False
+    ) -> None:
+        self.cluster, self.long_way = cluster, long_way
         self.session = Session(cluster, "key", {"T.*"})
         self.table = Tabulator(Partitioner(PARTITIONS))
         self.writer = Writer(PARTITIONS, epoch=1, clock=clock, rows_max=rows_max)
@@ -42,6 +44,11 @@ class Machine:
         """How many elements were accounted for: a row, a repetition, a quote, a status, something unused, a reject."""
         self.now_ns += 1_000_000
         repeated = 0
+        table = self.table.plain(data) if self.cluster == "options" and not self.long_way else None
+        if table is not None:
+            assert table.rejects == []
+            self._write(Lane.TRADES, table.rows, table.partitions)
+            return len(table.partitions) + table.repeated
         market, _ = self.session.receive_frame(data, self.now_ns)
         if self.cluster == "options":
             table = self.table.trades(market)
@@ -51,9 +58,12 @@ class Machine:
             ticks = self.table.ticks(market.events)
             lane, rows, partitions, rejects = Lane.TICKS, ticks.rows, ticks.partitions, ticks.rejects
         self.rejects.update(reject.reason for reject in (*market.rejects, *rejects))
-        self.frames += self.writer.write(lane, rows, partitions, self.now_ns) + self.writer.tick(self.now_ns)
+        self._write(lane, rows, partitions)
         silent = sum(type(event) not in (Trade,) for event in market.events) if self.cluster == "options" else 0
         return len(partitions) + repeated + silent + len(market.rejects) + len(rejects)
+
+    def _write(self, lane: Lane, rows: Rows, partitions: Int16) -> None:
+        self.frames += self.writer.write(lane, rows, partitions, self.now_ns) + self.writer.tick(self.now_ns)
 
     def finish(self) -> list[Frame]:
         self.frames += self.writer.finish(self.now_ns)
@@ -117,17 +127,18 @@ def test_how_the_stream_is_cut_into_socket_frames_changes_no_row_and_no_order(
     case: tuple[list[dict[str, Any]], list[int], list[int]], clock: int, rows_max: int
 ) -> None:
     stream, one, other = case
-    machines = [Machine(clock, rows_max=rows_max) for _ in range(2)]
-    for machine, cuts in zip(machines, (one, other), strict=True):
+    machines = [Machine(clock, rows_max=rows_max, long_way=long_way) for long_way in (False, False, True)]
+    for machine, cuts in zip(machines, (one, other, one), strict=True):
         for data in in_frames(stream, cuts):
             machine.feed(data)
         assert_sequenced(machine.finish())
-    left, right = (columns_by_partition(machine.frames) for machine in machines)
-    assert left.keys() == right.keys()
-    for partition in left:
-        for one_column, other_column in zip(left[partition], right[partition], strict=True):
-            np.testing.assert_array_equal(one_column, other_column)
-    assert machines[0].rejects == machines[1].rejects
+    left, *others = (columns_by_partition(machine.frames) for machine in machines)
+    for right in others:
+        assert left.keys() == right.keys()
+        for partition in left:
+            for one_column, other_column in zip(left[partition], right[partition], strict=True):
+                np.testing.assert_array_equal(one_column, other_column)
+    assert machines[0].rejects == machines[1].rejects == machines[2].rejects
 
 
 @given(st.lists(st.lists(elements(), min_size=1, max_size=8), min_size=1, max_size=8))

@@ -1,0 +1,106 @@
+"""Prints straight from a frame's bytes to columns, where the frame holds nothing else and nothing odd.
+
+A trades-only socket sends little but such frames, and a busy one hundreds of thousands of prints a second: making an
+object of each and taking it apart again cost more than everything else the gateway does. The loop itself, and what it
+takes for plain, is in `_prints_kernel`; what is not plain goes the long way (`massive.decode_frame`), and comes out the
+same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.gateway._prints_kernel import (
+    NOT_PLAIN,
+    PLACE_WORDS,
+    PRINT,
+    TICKER_BYTES,
+    UNKNOWN_CONTRACT,
+    learn,
+    scan_prints,
+)
+from services.gateway.codes import CodeTable
+from services.gateway.contracts import ContractTable
+
+__all__ = ["PlainPrints", "warm_up"]
+
+# The shortest print there is, {"ev":"T","sym":"A","p":1,"s":1,"t":946684800000}, has one byte more.
+PRINT_BYTES_MIN = 48
+# Four times the longest frame that the sockets let in; places within it are counted in 32 bits.
+FRAME_BYTES_MAX = 64 * 1024 * 1024
+FIRST_PLACES = 4096
+
+Prints = npt.NDArray[Any]  # of PRINT
+
+
+class PlainPrints:
+    """Reads frames of prints; knows the contracts of `contracts` by the characters of their tickers.
+
+    A contract's place costs 64 bytes at most, 130 MB for as many as the table of contracts may hold.
+    """
+
+    def __init__(self, contracts: ContractTable, codes: CodeTable) -> None:
+        self._contracts = contracts
+        self._codes = codes
+        self._prints: Prints = np.zeros(1024, PRINT)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._places = np.zeros((FIRST_PLACES, PLACE_WORDS), np.uint64)
+        self._taken = 0
+        self._generation = self._contracts.generation
+
+    def read(self, data: bytes, latest_ns: int) -> Prints | None:
+        """The prints of a frame, every contract known by now; None when the frame must go the long way.
+
+        They are good until the next call. Nothing later than `latest_ns` (exchange time) is plain.
+        """
+        if self._generation != self._contracts.generation:  # ids were given out anew
+            self._forget()
+        if len(data) > FRAME_BYTES_MAX:
+            return None
+        if len(data) >= PRINT_BYTES_MIN * len(self._prints):
+            self._prints = np.zeros(2 * (len(data) // PRINT_BYTES_MIN + 1), PRINT)
+        codes = self._codes
+        count = scan_prints(
+            np.frombuffer(data, np.uint8), self._places, codes.bits, codes.quiet_conditions, codes.quiet_exchanges,
+            latest_ns, self._prints,
+        )  # fmt: skip
+        if count == NOT_PLAIN:
+            return None
+        prints = self._prints[:count]
+        strangers = np.flatnonzero(prints["contract"] == UNKNOWN_CONTRACT)
+        if len(strangers) and not self._introduce(data, prints, strangers):
+            return None
+        return prints
+
+    def _introduce(self, data: bytes, prints: Prints, strangers: npt.NDArray[np.intp]) -> bool:
+        """Find the contracts of prints at these rows, new ones included; False when one has none."""
+        tickers: list[bytes] = []
+        ids: list[int] = []
+        for start in prints["ticker_at"][strangers].tolist():
+            ticker = data[start : data.index(b'"', start)]
+            found = self._contracts.id_of(ticker.decode("ascii"))
+            if found < 0:
+                return False
+            tickers.append(ticker.ljust(TICKER_BYTES, b"\0"))
+            ids.append(found)
+        prints["contract"][strangers] = ids
+        learnt = np.empty((len(ids), PLACE_WORDS), np.uint64)
+        learnt[:, :-1] = np.frombuffer(b"".join(tickers), "<u8").reshape(len(ids), -1)
+        learnt[:, -1] = np.array(ids, np.uint64) + np.uint64(1)
+        if 2 * (self._taken + len(ids)) > len(self._places):
+            grown = np.zeros((2 << (2 * (self._taken + len(ids)) - 1).bit_length(), PLACE_WORDS), np.uint64)
+            self._taken = learn(self._places, grown)
+            self._places = grown
+        self._taken += learn(learnt, self._places)
+        return True
+
+
+def warm_up() -> None:
+    """Compile what this module calls, or load it: before the feed is opened, not while it talks."""
+    learn.compile()
+    scan_prints.compile()
