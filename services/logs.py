@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO, cast
 
 import msgspec
 
@@ -26,14 +27,30 @@ class _JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+class _Stderr:
+    """Stderr as it is at each write. A live table puts itself in its place, so that lines come out above the table."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
 def set_up(level: str) -> None:
     """Send the program's logs to stderr. Libraries speak from warning up."""
     handler: logging.Handler
     if sys.stderr.isatty():
         from rich.console import Console
+        from rich.highlighter import NullHighlighter
         from rich.logging import RichHandler
 
-        handler = RichHandler(console=Console(stderr=True), show_path=False)
+        screen = Console(file=cast(TextIO, _Stderr()))
+        handler = RichHandler(console=screen, show_path=False, highlighter=NullHighlighter())
+        handler.setFormatter(logging.Formatter("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_JsonFormatter())

@@ -198,11 +198,11 @@ class _Screen:
     def _table(self) -> Table:
         assert self._host is not None
         tallies, now_ns = self._host.tallies, self._host.log_time_ns
-        time_shown = market_time(now_ns) if now_ns else "waiting for the feed"
+        time_shown = f"{market_time(now_ns)} New York" if now_ns else "waiting for the feed"
         table = alerts_table(
-            f"{time_shown} New York   {tallies.trades:,} trades   {tallies.signals:,} signals"
-            f"   {tallies.alerts:,} alerts"
+            f"{time_shown}   {tallies.trades:,} trades   {tallies.signals:,} signals   {tallies.alerts:,} alerts"
         )
+        table.expand = True  # an empty table is narrower than its title, and one that widens jumps
         for document in reversed(self._shown):
             alert_row(table, document)
         return table
