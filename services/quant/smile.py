@@ -190,7 +190,9 @@ def _at(smile: Smile, k: float) -> float:
 
 
 def figures(smile: Smile) -> SmileFigures:
-    """ATM vol, 25-delta risk reversal and butterfly, ATM slope."""
+    """ATM vol, 25-delta risk reversal and butterfly, ATM slope; of a flat curve only the vol is known."""
+    if smile.kind == FLAT:
+        return SmileFigures(float(vol_at(smile, np.zeros(1))[0]), math.nan, math.nan, math.nan)
     ends = np.array([strike_at_delta(smile, 0.25), strike_at_delta(smile, -0.25), 0.0, -1e-4, 1e-4])
     call, put, atm, left, right = vol_at(smile, ends).tolist()
     return SmileFigures(atm, call - put, 0.5 * (call + put) - atm, (right - left) / 2e-4)

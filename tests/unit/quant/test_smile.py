@@ -107,6 +107,12 @@ def test_a_flat_smile_has_no_skew():
     assert figures == pytest.approx((0.3, 0.0, 0.0, 0.0), abs=1e-6)
 
 
+def test_what_too_few_quotes_do_not_tell_is_not_called_zero():
+    atm, *skew = smile.figures(smile.fit_smile(*quotes(3), YEARS))
+    assert atm > 0.0
+    assert np.isnan(skew).all()
+
+
 def test_butterfly_check_finds_gatherals_axel_vogt_example():
     # Gatheral & Jacquier (2014), example 3.1: parameters of Axel Vogt, arbitrage near k = 0.8.
     vogt = smile.Smile(smile.SVI, (-0.0410, 0.1331, 0.3060, 0.3586, 0.4153), 1.0, -1.5, 1.5, 50, 0.0, 0.0)
