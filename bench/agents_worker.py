@@ -29,6 +29,7 @@ from services.core.calendar import Calendar, ny_ns
 from services.core.identity import identity
 from services.core.pipeline import Outputs, Pipeline
 from services.core.sequencer import Sequencer
+from services.garbage import spare_what_stays
 from services.kafka.client import plain_consumer
 from services.kafka.documents import records
 from services.kafka.lanes import lane_places
@@ -157,6 +158,7 @@ async def main() -> None:
     gate.set()
     calendar = Calendar.around(ny_ns(DAY, 12))
     warm_up(Config().rules(), calendar)
+    spare_what_stays()
     contestant = {"agents": _agents, "bare": _bare}[which]
     settings = KafkaSettings(brokers=brokers, prefix=prefix)
     await contestant(settings, int(partitions), int(warm), int(rows), _build(calendar), gate)

@@ -24,6 +24,8 @@ from services.scanner import Scanner, ScannerParameters
 __all__ = ["PROGRAM", "build_pipeline", "context_types", "detector_types", "resolved_rules", "rules_digest", "warm_up"]
 
 PROGRAM = "strikewire 0.1.0"
+# More than any table has room for at a start.
+WARM_UP_CONTRACTS = 20_000
 
 
 @functools.cache
@@ -69,24 +71,28 @@ def rules_digest(rules: RulesConfig) -> str:
 
 
 def warm_up(rules: RulesConfig, calendar: Calendar) -> None:
-    """Compile every kernel (or load it from the cache) by one row of each lane through a pipeline nobody keeps.
+    """Compile every kernel (or load it from the cache) by rows of each lane through a pipeline nobody keeps.
 
-    A cold compile takes many seconds, which must not be taken from a feed that is already talking.
+    A cold compile takes many seconds, which must not be taken from a feed that is already talking. There are many
+    prints, each of a contract of its own, so that the tables have grown once.
     """
     pipeline = build_pipeline(rules, calendar, 0)
-    now_ns = calendar.sessions[0].open_ns
+    now_ns, position = calendar.sessions[0].open_ns, 0
     for seq, lane in enumerate(Lane):
-        rows = _one_row(lane, now_ns + seq)
-        pipeline.step(Frame(Header(lane, 0, 0, seq, seq, 1, now_ns + seq), rows))
-    pipeline.step(Frame(Header(Lane.TICKS, 0, 0, len(Lane), len(Lane), 0, now_ns + 3600 * NS), empty_rows(Lane.TICKS)))
+        rows = _possible_rows(lane, now_ns + seq, WARM_UP_CONTRACTS if lane is Lane.TRADES else 1)
+        pipeline.step(Frame(Header(lane, 0, 0, seq, position, len(rows.received_ns), now_ns + seq), rows))
+        position += len(rows.received_ns)
+    pipeline.step(Frame(Header(Lane.TICKS, 0, 0, len(Lane), position, 0, now_ns + 3600 * NS), empty_rows(Lane.TICKS)))
 
 
-def _one_row(lane: Lane, now_ns: int) -> Rows:
-    """A row that could be: an option a month out, at the money."""
+def _possible_rows(lane: Lane, now_ns: int, count: int) -> Rows:
+    """Rows that could be: options a month out, each of another strike."""
     code = symbol_code("TEST")
     known: dict[str, float] = {
-        "event_ns": now_ns, "underlying": code, "root": code, "symbol": code, "right": 1, "strike_mills": 100_000,
+        "event_ns": now_ns, "underlying": code, "root": code, "symbol": code, "right": 1,
         "expiry_day": now_ns // (86_400 * NS) + 30, "multiplier": 100, "iv_annual": 0.2, "spot_usd": 100.0, "kind": 2,
     }  # fmt: skip
-    columns = (np.full(1, known.get(name, 1), dtype) for name, dtype in COLUMN_DTYPES[lane].items())
-    return ROW_TYPES[lane](np.full(1, now_ns, np.int64), *columns)
+    columns = {name: np.full(count, known.get(name, 1), dtype) for name, dtype in COLUMN_DTYPES[lane].items()}
+    if "strike_mills" in columns:
+        columns["strike_mills"] += np.arange(100_000, 100_000 + count, dtype=columns["strike_mills"].dtype)
+    return ROW_TYPES[lane](np.full(count, now_ns, np.int64), *columns.values())

@@ -23,6 +23,7 @@ from services.commands._output import alert_row, alerts_table, console, market_t
 from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
+from services.garbage import spare_what_stays
 from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
 from services.gateway.settings import GatewaySettings
@@ -74,6 +75,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
             warm_up(config.rules(), calendar)
             host = Embedded(config, client, calendar, screen.show, metrics)
             recovered = await host.recover()
+            spare_what_stays()
             if recovered:
                 _say(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
             clock = feed.settings.frame_clock

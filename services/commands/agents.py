@@ -19,6 +19,7 @@ from services.commands._output import console, print_json
 from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
+from services.garbage import spare_what_stays
 from services.health import serve_health
 from services.kafka.machine import Build
 from services.metrics import Metrics
@@ -82,6 +83,7 @@ async def _serve(config: Config, build: Build, metrics_port: int, json: bool) ->
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
     metrics = Metrics()
+    spare_what_stays()
     async with open_writer(config.kafka) as writer:
         held = Partitions(config.kafka, build, writer, metrics)
         async with (

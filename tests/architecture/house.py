@@ -70,6 +70,7 @@ ROOMS: dict[str, Room] = {
     "services.history": Room(STORES),
     "services.kafka": Room(STORES),
     "services.kafka.settings": Room(WORDS, pure=True),
+    "services.garbage": Room(STORES),
     "services.locks": Room(STORES),
     "services.logs": Room(STORES),
     "services.metrics": Room(STORES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.contexts._table import doubled, line_record, records, taken
+from services.contexts._table import RESERVE, RESERVED_FROM_BYTES, doubled, line_record, records, taken
 from services.quant.jit import LINE
 
 RECORD = line_record({"name": "i8", "flag": "i1", "price": "f8", "small": "i2"})
@@ -27,3 +27,18 @@ def test_taken_records_are_those_numpy_takes() -> None:
         assert taken(held, which).tolist() == held[which].tolist()
     assert doubled(held)[:10].tolist() == held.tolist()
     assert not doubled(held)[10:].view(np.uint8).any()
+
+
+def test_many_records_double_in_their_place_until_their_room_is_used_up() -> None:
+    count = RESERVED_FROM_BYTES // RECORD.itemsize
+    held = records(count, RECORD)
+    assert held.ctypes.data % LINE == 0
+    held["name"] = np.arange(1, count + 1)
+    place, doublings = held.ctypes.data, 0
+    while (grown := doubled(held)).ctypes.data == place:
+        held, doublings = grown, doublings + 1
+        assert held["name"][:count].tolist() == list(range(1, count + 1))
+        assert not held[count:].view(np.uint8).any()
+    assert 2**doublings == RESERVE
+    assert len(grown) == 2 * len(held)
+    assert grown["name"].tolist() == [*range(1, count + 1), *[0] * (len(grown) - count)]

@@ -1,0 +1,21 @@
+"""The garbage collector, kept from going over what stays.
+
+A program of ours has some 300,000 objects once it is up (compilers, clients, rules) that live as long as it does. Every
+full collection looks at all of them: 60 to 200 ms in which no print is read, once in some seconds.
+"""
+
+from __future__ import annotations
+
+import gc
+
+__all__ = ["spare_what_stays"]
+
+# Objects made and not freed before the youngest are looked at. A frame makes some dozens, nearly all freed by count.
+YOUNG_MAX = 10_000
+
+
+def spare_what_stays() -> None:
+    """Call once everything is built and compiled, before live data comes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX, *gc.get_threshold()[1:])

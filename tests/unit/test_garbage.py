@@ -1,0 +1,28 @@
+"""What stays is not looked at again; what is made later still is."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from services.garbage import spare_what_stays
+
+
+class Knot:
+    """Refers to itself: only the collector can free it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_is_there_is_spared_and_what_comes_later_is_collected() -> None:
+    before = gc.get_threshold()
+    try:
+        spare_what_stays()
+        assert gc.get_freeze_count() > 10_000
+        knot = weakref.ref(Knot())
+        gc.collect()
+        assert knot() is None
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
