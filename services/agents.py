@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 import functools
 import logging
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import faust
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
-from mode.services import WaitResults
+from mode.services import Service, WaitResults
+from mode.utils.futures import maybe_async
 
 from schemas.frames import Lane
 from services.errors import StrikewireError
@@ -40,9 +40,6 @@ BUFFER_FRAMES = 256
 # A rebalance waits this long for a worker that is slow to let go; a dead one is given up after its session.
 REBALANCE_S = 30.0
 STOP_S_MAX = 10.0
-# The framework reads in a thread of its own, and a compiled kernel lets go of the interpreter while it runs: getting it
-# back takes up to this long while the other thread is busy. Python's 5 ms is an age where a frame takes 0.3.
-SWITCH_S = 0.000_2
 # The framework's coroutine that puts one record into an agent's buffer.
 DELIVERY = "on_message"
 
@@ -55,7 +52,31 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     """Makes the group's consumer itself, because two of the framework's literals do harm: `fetch_max_wait_ms=1500`
     (with one fetch a broker in flight, a lane that is at its end holds back the others: a factor of five in catching
     up), and an assignor that tears lanes apart.
+
+    And it is no thread. The framework would run its consumer beside us on a loop of its own; every fetch then crosses
+    twice, with both sides waiting for the interpreter: a third of a worker's processor. Here it lives on our loop:
+    heartbeats go out because we let others run every 5 ms of work, and a worker that does not for seconds has lost its
+    partitions and knows it (`Partitions._slept`).
     """
+
+    async def start(self) -> None:
+        self._thread_started.set()
+        await self._default_start()
+
+    async def stop(self) -> None:
+        await Service.stop(self)
+
+    async def on_stop(self) -> None:
+        await self._shutdown_thread()
+
+    async def crash(self, exc: BaseException) -> None:
+        await Service.crash(self, exc)
+
+    def _stopped_set(self) -> None:
+        self._stopped.set()
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        return await maybe_async(fun(*args, **kwargs))
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         self._assignor = LanesTogether
@@ -77,7 +98,16 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
 class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _ConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return _ConsumerThread(self, loop=self.loop, thread_loop=self.loop, beacon=self.beacon)
+
+    def on_buffer_drop(self, tp: Any) -> None:
+        """The framework stops asking for a partition whose frames fill an agent's buffer. When there is room again it
+        notes so, but whoever waits for records is not told, and sleeps on until another lane has something.
+        """
+        super().on_buffer_drop(tp)
+        fetcher = self._thread._ensure_consumer()._fetcher
+        for waiter in fetcher._fetch_waiters:
+            fetcher._notify(waiter)
 
     async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:
         """The framework has each record's delivery race its own end, with four tasks a record. Mostly an agent's buffer
@@ -191,7 +221,6 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
                 held.failed.set_exception(error)
             await asyncio.Event().wait()
 
-    sys.setswitchinterval(SWITCH_S)
     app = make_app(settings, partitions, deliver)
 
     async def on_revoked(*_: Any, **__: Any) -> None:

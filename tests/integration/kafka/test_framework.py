@@ -6,6 +6,7 @@ import asyncio
 import inspect
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
@@ -34,6 +35,15 @@ def test_the_framework_still_races_each_delivery_where_we_begin_it() -> None:
     assert "self.wait_first(" in drained
     assert "callback(message), self.suspend_flow.wait()" in drained
     assert f"async def {DELIVERY}(message" in inspect.getsource(Conductor._compile_message_handler)
+
+
+def test_the_framework_still_tells_nobody_that_there_is_room_again() -> None:
+    """When this fails a new Faust may wake whoever waits for records itself: see whether `on_buffer_drop` has to."""
+    dropped = inspect.getsource(FaustConsumer.on_buffer_drop)
+    assert "active_partitions.add(tp)" in dropped
+    assert "notify" not in dropped
+    assert "def _notify(" in inspect.getsource(Fetcher)
+    assert "self._fetch_waiters.add(" in inspect.getsource(Fetcher._create_fetch_waiter)
 
 
 @pytest.mark.parametrize("raising", [False, True])
@@ -100,6 +110,7 @@ async def test_the_consumer_of_a_running_worker_waits_20_ms_and_keeps_lanes_toge
         held = Partitions(settings, build_small, writer, Metrics())
         async with run_agents(settings, 4, held):
             consumer = _find_consumer()
+            assert consumer._loop is asyncio.get_running_loop(), "the consumer runs in a thread of its own again"
             assert consumer._fetcher._fetch_max_wait_ms == FETCH_WAIT_MS
             assert consumer._coordinator._assignors == [LanesTogether]
 
