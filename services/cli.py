@@ -12,6 +12,7 @@ a compiler.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -45,6 +46,16 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    gc.disable()  # a hundred thousand objects come by import, and all of them stay: no garbage to look for
+    try:
+        options = _parsed(given)
+    finally:
+        gc.enable()
+    return 2 if options is None else _guarded(options)
+
+
+def _parsed(given: list[str]) -> argparse.Namespace | None:
+    """What is asked for; None, with a page of help, when it is nothing. Imports the command."""
     parser, commands = _parsers()
     wanted = next((word for word in given if not word.startswith("-")), None)
     for name, module, about in COMMANDS:
@@ -66,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     if not hasattr(options, "run"):
         parser.print_help(sys.stderr)
-        return 2
-    return _guarded(options)
+        return None
+    return options
 
 
 def _guarded(options: argparse.Namespace) -> int:

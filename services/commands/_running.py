@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -60,19 +61,25 @@ def run_embedded(options: argparse.Namespace, config: Config, open_feed: FeedOpe
     """
     import uvloop
 
-    return int(uvloop.run(_run(options, config, open_feed)))
+    try:
+        return int(uvloop.run(_run(options, config, open_feed)))
+    finally:
+        gc.enable()
 
 
 async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpener) -> int:
     began = time.monotonic()
     metrics = Metrics()
     screen = _Screen(options.json)
+    gc.disable()  # until the feed is open: what a market and an engine are made of is no garbage
     with open_embedded(options.data_dir, create=True) as client:
         warehouse = Warehouse(client)
         last_ns = warehouse.last_received_ns()
         async with open_feed(last_ns) as feed:
             calendar = Calendar.around(feed.now_ns)
             warm_up(config.rules(), calendar)
+            gc.freeze()  # nor later
+            gc.enable()
             host = Embedded(config, client, calendar, screen.show, metrics)
             recovered = await host.recover()
             spare_what_stays()

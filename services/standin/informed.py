@@ -7,6 +7,7 @@ complete before anything is traded, so that tomorrow opens where today closed wi
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -61,11 +62,18 @@ def intensity(seconds: int) -> Floats:
     return shape
 
 
+@functools.cache  # of a full and of a half day: a market is walked to through hundreds of sessions
+def _orders_so_far(seconds: int) -> Floats:
+    crowd: Floats = np.cumsum(intensity(seconds))
+    crowd.flags.writeable = False
+    return crowd
+
+
 def informed_of(seed: int, date: dt.date, seconds: int, rules: BurstRules, *, focused: bool) -> Informed:
     """Draw a day's informed traders; `focused` when the rules' favourite is in force."""
     rng = stream(seed, BURSTS, date.toordinal())
     # Who hides, hides in the crowd: gaps are even in orders, not in seconds (Admati and Pfleiderer 1988).
-    crowd = np.cumsum(intensity(seconds))
+    crowd = _orders_so_far(seconds)
     gaps = np.cumsum(rng.exponential(rules.mean_gap_s, int(3 * seconds / rules.mean_gap_s) + 8))
     start = FIRST_AT_S + np.searchsorted(crowd, gaps[gaps < crowd[-1]])
     start = np.concatenate(([FIRST_AT_S], start[start < seconds - QUIET_BEFORE_CLOSE_S])).astype(np.int64)

@@ -154,8 +154,9 @@ def list_contracts(
     """
     listed: list[Listed] = []
     ahead = [session.date for session in calendar.sessions if session.date >= day]
+    fridays = [date for date in ahead if _closes_week(date, calendar)]
     for position, member in enumerate(CAST):
-        for root, expiry in _expiries(member, day, ahead, calendar):
+        for root, expiry in _expiries(member, day, ahead, fridays):
             days = max((expiry - day).days, 1)
             strikes = _strikes(member, float(levels[position]), days, density)
             interest = _open_interest(seed, position, member, root, expiry, days, strikes, float(levels[position]))
@@ -169,7 +170,9 @@ def list_contracts(
     return Listing.build(underlyings, listed, lambda root, expiry_day: settlement_ns(root, expiry_day, calendar))
 
 
-def _expiries(member: Member, day: dt.date, ahead: list[dt.date], calendar: Calendar) -> Iterator[tuple[str, dt.date]]:
+def _expiries(
+    member: Member, day: dt.date, ahead: list[dt.date], fridays: list[dt.date]
+) -> Iterator[tuple[str, dt.date]]:
     """(root, expiry) pairs, each once: the next sessions (`ahead`), the next weekly dates, the next third Fridays."""
     terms = _terms(member)
     if member.ticker == "VIX":
@@ -181,13 +184,10 @@ def _expiries(member: Member, day: dt.date, ahead: list[dt.date], calendar: Cale
         for date in sorted(monthly)[: terms.monthlies]:
             yield "VIX", date
         return
-    fridays = [date for date in ahead if date.weekday() >= 3 and _closes_week(date, calendar)]
-    monthly_dates = [date for date in fridays if 15 <= _friday_of(date).day <= 21][: terms.monthlies]
+    third = [date for date in fridays if 15 <= _friday_of(date).day <= 21]
+    monthly_dates = third[: terms.monthlies]
     months = LEAPS_MONTHS_DENSE if terms.leaps > 2 else LEAPS_MONTHS
-    leaps = [
-        date for date in fridays
-        if 15 <= _friday_of(date).day <= 21 and date.month in months and date > monthly_dates[-1]
-    ][: terms.leaps]  # fmt: skip
+    leaps = [date for date in third if date.month in months and date > monthly_dates[-1]][: terms.leaps]
     dates = sorted({*ahead[: terms.dailies], *fridays[: terms.weeklies], *monthly_dates, *leaps})
     pm_root = AM_ROOTS.get(member.ticker, member.ticker)
     for date in dates:
