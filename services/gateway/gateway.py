@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import TypeAlias
 
-from schemas.decisions import DeadLetter
-from schemas.frames import Frame, Int64, Lane
+from schemas.frames import Int64, Lane
 from services.core.calendar import NS, Calendar
 from services.gateway.chains import Chains
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
@@ -28,8 +26,9 @@ from services.gateway.gap_keeper import GapKeeper, OnGap
 from services.gateway.gaps import cause_of
 from services.gateway.inbox import Inbox
 from services.gateway.interest import Interest
-from services.gateway.massive import BROKEN, Decoded, Reject, Status
+from services.gateway.massive import BROKEN, Decoded, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
+from services.gateway.outlet import OnDeadLetter, OnFrames, Outlet
 from services.gateway.partition import Partitioner
 from services.gateway.plain_prints import warm_up
 from services.gateway.quoting import TRADES, Quoting
@@ -42,7 +41,6 @@ from services.gateway.sockets import NORMAL_CLOSURE, Arrived, FeedSocket, Lost
 from services.gateway.stats import GatewayStats
 from services.gateway.subscriptions import Note
 from services.gateway.tabulate import Tabulator, Ticks, Trades
-from services.gateway.writer import Writer
 
 Item: TypeAlias = Arrived | Lost | ChainPage | RefillPage | RefillEnd
 
@@ -82,8 +80,8 @@ class Gateway:
     def __init__(
         self,
         settings: GatewaySettings,
-        on_frames: Callable[[list[Frame]], Awaitable[None]],
-        on_dead_letter: Callable[[DeadLetter], Awaitable[None] | None],
+        on_frames: OnFrames,
+        on_dead_letter: OnDeadLetter,
         on_metric: Callable[[str, float], None] | None = None,
         *,
         on_gap: OnGap | None = None,
@@ -92,20 +90,11 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self.stats = GatewayStats()
-        self._on_frames = on_frames
-        self._on_dead_letter = on_dead_letter
         self._on_metric = on_metric
         partitioner = Partitioner(settings.partitions, settings.partition_overrides)
         self._table = Tabulator(partitioner)
         self._interest = Interest(self._table.contracts)
-        self._writer = Writer(
-            settings.partitions,
-            settings.epoch,
-            settings.frame_clock,
-            settings.frame_rows_max,
-            settings.flush_ms,
-            settings.start_ns,
-        )
+        self._outlet = Outlet(settings, self.stats, on_frames, on_dead_letter)
         self._quoting = Quoting(self._table, self._interest, settings.quote_contracts_max)
         self._gaps = GapKeeper(settings, calendar, self._table, self._interest, self.stats, on_gap)
         # In lockstep the market waits for us; what is silent there is we.
@@ -155,7 +144,7 @@ class Gateway:
         if self.settings.clock == "feed":
             self._started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or self._started_ns
         else:
-            await self._emit(self._writer.opening(self._started_ns))
+            await self._outlet.open(self._started_ns)
         for cluster in self.settings.clusters:
             await self._gaps.start(cluster, self._started_ns)
         if self.settings.indices:
@@ -166,7 +155,7 @@ class Gateway:
                 ticks = index_snapshot(body, self._started_ns, self._table.place_index)
                 await self._write_ticks("rest/indices", ticks, self._started_ns)
                 # What is known is out before the chains are asked for, which takes seconds.
-                await self._emit(self._writer.flush(self._started_ns))
+                await self._outlet.flush(self._started_ns)
         self._next_rank_ns = self._started_ns
         if self.settings.clock == "feed" and self.settings.poll:
             # A tape or a made-up market starts when it is subscribed to: let it find open interest and greeks known.
@@ -243,12 +232,12 @@ class Gateway:
             if self.settings.clock == "wall" and not len(inbox):
                 # Nothing more is waiting: a row that stayed for company would only grow old. On the feed's clock
                 # nobody is in a hurry, and a frame's cut is part of the recording.
-                await self._emit(self._writer.flush(time.time_ns()))
+                await self._outlet.flush(time.time_ns())
             if self._on_metric is not None:
                 self._on_metric("inbox_frames", len(inbox))
             # When the inbox is never empty nothing above waits, and the readers' answers to pings would.
             await asyncio.sleep(0)
-        await self._emit(self._writer.finish(time.time_ns()))
+        await self._outlet.finish(time.time_ns())
         await self._gaps.end(self._now_ns(), time.time_ns())
 
     async def _arrived(self, item: Arrived) -> None:
@@ -263,7 +252,7 @@ class Gateway:
             return
         decoded, notes = session.receive_frame(data, now_ns)
         await self._say(socket, notes)
-        await self._reject(f"ws/{socket.cluster}", decoded.rejects, now_ns)
+        await self._outlet.reject(f"ws/{socket.cluster}", decoded.rejects, now_ns)
         if decoded.events and decoded.kind is not Status:
             await self._market(socket, decoded, now_ns)
         for reject in decoded.rejects:
@@ -304,38 +293,32 @@ class Gateway:
 
     async def _write_trades(self, trades: Trades, now_ns: int) -> None:
         rows = trades.rows
+        self.stats.trades += len(rows.event_ns)
         self.stats.quotes += trades.quotes
         self.stats.repeated += trades.repeated
         self.stats.backward += trades.backward
-        await self._reject("ws/options", trades.rejects, now_ns)
-        if not len(rows.event_ns):
-            return
-        self.stats.trades += len(rows.event_ns)
-        self._interest.prints(trades.contracts, rows.price_usd, rows.size_contracts)
-        if self._on_metric is not None and self.settings.clock == "wall":
-            self._on_metric("lag_s", (now_ns - int(rows.event_ns[-1])) / NS)
-        await self._emit(self._writer.write(Lane.TRADES, rows, trades.partitions, now_ns))
+        if len(rows.event_ns):
+            self._interest.prints(trades.contracts, rows.price_usd, rows.size_contracts)
+            if self._on_metric is not None and self.settings.clock == "wall":
+                self._on_metric("lag_s", (now_ns - int(rows.event_ns[-1])) / NS)
+        await self._outlet.write(Lane.TRADES, "ws/options", trades, now_ns)
 
     async def _write_ticks(self, source: str, ticks: Ticks, now_ns: int) -> None:
-        await self._reject(source, ticks.rejects, now_ns)
         self.stats.ticks += len(ticks.partitions)
-        await self._emit(self._writer.write(Lane.TICKS, ticks.rows, ticks.partitions, now_ns))
+        await self._outlet.write(Lane.TICKS, source, ticks, now_ns)
 
     async def _write_page(self, page: ChainPage) -> None:
-        now_ns = time.time_ns()
-        await self._reject("rest/chain", page.rejects, now_ns)
         self.stats.greeks += len(page.partitions)
         if page.generation == self._table.contracts.generation:  # else its ids are of another day
             self._interest.chain(page.contracts, page.rows)
-        await self._emit(self._writer.write(Lane.GREEKS, page.rows, page.partitions, now_ns))
+        await self._outlet.write(Lane.GREEKS, "rest/chain", page, time.time_ns())
 
     async def _refilled(self, item: RefillPage) -> None:
         trades = self._gaps.found(item)
         now_ns = time.time_ns()
-        await self._reject("rest/trades", item.page.rejects, now_ns)
+        await self._outlet.reject("rest/trades", item.page.rejects, now_ns)
         if trades is not None:
-            await self._reject("rest/trades", trades.rejects, now_ns)
-            await self._emit(self._writer.write(Lane.TRADES, trades.rows, trades.partitions, now_ns))
+            await self._outlet.write(Lane.TRADES, "rest/trades", trades, now_ns)
 
     async def _lost(self, item: Lost) -> None:
         retry = item.session.closed(item.code, item.reason)
@@ -354,7 +337,7 @@ class Gateway:
     async def _tick(self) -> None:
         """What time alone brings: aged frames, heartbeats, time-outs, the next choice of quoted contracts."""
         wall_ns = time.time_ns()
-        await self._emit(self._writer.tick(wall_ns))
+        await self._outlet.tick(wall_ns)
         if wall_ns < self._next_watch_ns:
             return
         self._next_watch_ns = wall_ns + WATCH_NS
@@ -406,20 +389,4 @@ class Gateway:
 
     def _now_ns(self) -> int:
         """The market's time: the wall's, or on the feed's clock the largest exchange time seen."""
-        return time.time_ns() if self.settings.clock == "wall" else self._writer.clock_ns or self._started_ns
-
-    async def _reject(self, source: str, rejects: list[Reject], now_ns: int) -> None:
-        for reject in rejects:
-            self.stats.dead_letters[reject.reason] += 1
-            told = self._on_dead_letter(_letter(source, reject, now_ns))
-            if inspect.isawaitable(told):
-                await told
-
-    async def _emit(self, frames: list[Frame]) -> None:
-        if frames:
-            self.stats.frames += len(frames)
-            await self._on_frames(frames)
-
-
-def _letter(source: str, reject: Reject, now_ns: int) -> DeadLetter:
-    return DeadLetter(source=source, reason=reject.reason, detail=reject.detail, received_ns=now_ns, data=reject.data)
+        return time.time_ns() if self.settings.clock == "wall" else self._outlet.clock_ns or self._started_ns
