@@ -12,7 +12,6 @@ a compiler.
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import os
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.errors import StrikewireError
+from services.garbage import no_collection
 
 __all__ = ["main"]
 
@@ -46,11 +46,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    gc.disable()  # a hundred thousand objects come by import, and all of them stay: no garbage to look for
-    try:
+    with no_collection():
         options = _parsed(given)
-    finally:
-        gc.enable()
     return 2 if options is None else _guarded(options)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -24,7 +23,7 @@ from services.commands._output import alert_row, alerts_table, console, market_t
 from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
-from services.garbage import spare_what_stays
+from services.garbage import no_collection, spare_what_stays
 from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
 from services.gateway.settings import GatewaySettings
@@ -61,28 +60,23 @@ def run_embedded(options: argparse.Namespace, config: Config, open_feed: FeedOpe
     """
     import uvloop
 
-    try:
+    with no_collection():
         return int(uvloop.run(_run(options, config, open_feed)))
-    finally:
-        gc.enable()
 
 
 async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpener) -> int:
     began = time.monotonic()
     metrics = Metrics()
     screen = _Screen(options.json)
-    gc.disable()  # until the feed is open: what a market and an engine are made of is no garbage
     with open_embedded(options.data_dir, create=True) as client:
         warehouse = Warehouse(client)
         last_ns = warehouse.last_received_ns()
         async with open_feed(last_ns) as feed:
             calendar = Calendar.around(feed.now_ns)
             warm_up(config.rules(), calendar)
-            gc.freeze()  # nor later
-            gc.enable()
+            spare_what_stays()
             host = Embedded(config, client, calendar, screen.show, metrics)
             recovered = await host.recover()
-            spare_what_stays()
             if recovered:
                 _say(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
             clock = feed.settings.frame_clock

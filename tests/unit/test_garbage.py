@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from services.garbage import spare_what_stays
+from services.garbage import no_collection, spare_what_stays
 
 
 class Knot:
@@ -23,6 +23,23 @@ def test_what_is_there_is_spared_and_what_comes_later_is_collected() -> None:
         knot = weakref.ref(Knot())
         gc.collect()
         assert knot() is None
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+
+def test_nothing_is_looked_for_while_a_program_is_built() -> None:
+    with no_collection():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_what_is_built_may_be_left_behind_before_the_block_ends() -> None:
+    before = gc.get_threshold()
+    try:
+        with no_collection():
+            spare_what_stays()
+            assert gc.isenabled()
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
