@@ -57,6 +57,7 @@ __all__ = [
     "record_batch",
     "rows_from_arrow",
     "take_rows",
+    "well_formed",
 ]
 
 MAGIC = b"SWF1"
@@ -280,6 +281,10 @@ _TYPES: dict[Lane, list[pa.DataType]] = {lane: [field.type for field in s] for l
 _DTYPES: dict[Lane, list[np.dtype[np.generic]]] = {
     lane: list(dtypes.values()) for lane, dtypes in COLUMN_DTYPES.items()
 }
+_ROW_DTYPES: dict[Lane, list[np.dtype[np.generic]]] = {
+    lane: [np.dtype(np.int64), *dtypes] for lane, dtypes in _DTYPES.items()
+}
+_ROW_STRIDES = {lane: [(dtype.itemsize,) for dtype in dtypes] for lane, dtypes in _ROW_DTYPES.items()}
 _EOS = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _SCHEMA_BYTES = {lane: schema.serialize().to_pybytes() for lane, schema in LANE_SCHEMAS.items()}
 
@@ -319,6 +324,13 @@ def empty_rows(lane: Lane) -> Rows:
         dtypes = COLUMN_DTYPES[lane].values()
         _EMPTY[lane] = ROW_TYPES[lane](np.empty(0, np.int64), *(np.empty(0, dtype) for dtype in dtypes))
     return _EMPTY[lane]
+
+
+def well_formed(lane: Lane, rows: Rows) -> bool:
+    """Whether the columns are what they should be: one-dimensional, contiguous, of the lane's dtypes."""
+    return [column.dtype for column in rows] == _ROW_DTYPES[lane] and (
+        [column.strides for column in rows] == _ROW_STRIDES[lane]
+    )
 
 
 def take_rows(rows: Rows, start: int, stop: int) -> Rows:

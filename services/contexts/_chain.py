@@ -223,7 +223,7 @@ def new_contract(
 
 @kernel(
     I64_IN, I64_IN, U64_IN, U64_IN, I32_IN, I32_IN, I8_IN, I32_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, I64_IN,
-    F64_IN, CHAIN, types.int64, types.int64, types.int64, returns=types.int64,
+    F64_IN, CHAIN, types.int64, types.int64, types.int64, returns=types.int64, trusting=True,
 )  # fmt: skip
 def take_chain(
     received_ns, event_ns, underlying, root, expiry_day, strike_mills, right, multiplier, bid_usd, ask_usd, iv_annual,

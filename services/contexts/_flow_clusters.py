@@ -20,13 +20,15 @@ from services.core.windows import MINUTE_NS, MINUTES
 from services.quant.jit import kernel
 
 __all__ = [
-    "BLOCK", "KINDS", "SPLIT", "SWEEP", "close_clusters", "cluster_of", "free_cluster", "join_cluster", "joins",
+    "BLOCK", "SPLIT", "SWEEP", "close_clusters", "cluster_of", "free_cluster", "join_cluster", "joins",
     "start_cluster",
 ]  # fmt: skip
 
+# Places in KINDS.
 SWEEP, BLOCK, SPLIT = 1, 2, 3
-KINDS = ("", "SWEEP", "BLOCK", "SPLIT")
 ONE = np.uint64(1)
+EVERY_2ND, EVERY_4TH = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+EVERY_8TH, EVERY_BYTE = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 # Places tried for a free cluster before asking for more of them: nearly all die within a second of their making.
 CLUSTER_PROBES = 32
 
@@ -64,11 +66,11 @@ def cluster_of(clusters, printed):
 
 @inlined
 def _popcount(bits):
-    count = 0
-    while bits != NONE:
-        bits &= bits - ONE
-        count += 1
-    return count
+    """How many bits are set: counted within pairs, fours and bytes at once, then over the bytes."""
+    bits -= (bits >> ONE) & EVERY_2ND
+    bits = (bits & EVERY_4TH) + ((bits >> np.uint64(2)) & EVERY_4TH)
+    bits = (bits + (bits >> np.uint64(4))) & EVERY_8TH
+    return np.int64((bits * EVERY_BYTE) >> np.uint64(56))
 
 
 @inlined
@@ -100,17 +102,20 @@ def _kind(scalars, cluster, single_venue):
 
 
 @inlined
-def _least_usd(scalars, kind):
-    """The least premium of a cluster of that kind anybody acts on."""
-    if kind == SWEEP:
-        return scalars.sweep_least_usd
-    return scalars.block_least_usd if kind == BLOCK else scalars.split_least_usd
+def _closes(asked, kind):
+    """Whether the end of such a cluster matters. A sweep's always does: its premium is summed then."""
+    return kind == SWEEP or (kind != 0 and asked[kind].premium_usd < np.inf)
 
 
 @inlined
-def _told(scalars, kind):
-    """Whether a cluster of that kind is told. A sweep always is: its premium is summed when it closes."""
-    return kind == SWEEP or (kind != 0 and _least_usd(scalars, kind) < np.inf)
+def _told(asked, cluster, contract):
+    """Whether anybody acts on a closed cluster."""
+    return (
+        cluster.premium_usd >= asked.premium_usd
+        and asked.expiry_min <= contract.expiry_day <= asked.expiry_max
+        and (cluster.side != 0 or not asked.sided)
+        and not (cluster.multi_leg and asked.single_leg)
+    )
 
 
 @inlined
@@ -154,7 +159,7 @@ def start_cluster(cluster, traded_at, contract, side, negotiated, event, positio
 
 
 @inlined
-def join_cluster(scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd):
+def join_cluster(scalars, asked, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd):
     """Count a print into its cluster; True when the cluster has just become worth telling."""
     cluster.iso |= iso
     cluster.venues |= ONE << np.uint64(venue)
@@ -171,16 +176,16 @@ def join_cluster(scalars, cluster, contract, iso, venue, event, now, price, size
     cluster.first_ns = min(cluster.first_ns, event)
     cluster.last_ns = max(cluster.last_ns, event)
     cluster.close_ns = now + scalars.close_ns
-    if cluster.pending == 0 and _told(scalars, _kind(scalars, cluster, contract.single_venue)):
+    if cluster.pending == 0 and _closes(asked, _kind(scalars, cluster, contract.single_venue)):
         cluster.pending = 1
         scalars.close_due_ns = min(scalars.close_due_ns, cluster.close_ns)
         return True
     return False
 
 
-@kernel(CHAIN, STATE, types.int64, types.int64, I32_OUT, returns=types.int64)
+@kernel(CHAIN, STATE, types.int64, types.int64, I32_OUT, returns=types.int64, trusting=True)
 def close_clusters(chain, state, until, now, closed):
-    """Put the clusters worth telling that end at or before `until` into `closed`, in the order of their end; how many.
+    """Put the clusters to tell that end at or before `until` into `closed`, in the order of their end; how many.
 
     `now` is the log's time, in whose minute a sweep's premium is counted.
     """
@@ -203,7 +208,7 @@ def close_clusters(chain, state, until, now, closed):
             start_minute(bucket, now // MINUTE_NS)
             bucket.sweep_usd += cluster.premium_usd
             state.days[contract.underlying].sweep_usd += cluster.premium_usd
-        if cluster.kind == 0 or not cluster.premium_usd >= _least_usd(scalars, cluster.kind):
+        if cluster.kind == 0 or not _told(state.asked[cluster.kind], cluster, contract):
             continue
         place = count
         while place > 0 and _later(state, closed[place - 1], at):

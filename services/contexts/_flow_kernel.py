@@ -150,27 +150,60 @@ def _legs(
 
 
 @inlined
-def _look_ahead(hashes, at, table, contracts, traded, open_cluster):
-    """Have what the next prints will touch fetched meanwhile: contracts are met at random, and memory is far away."""
+def _known(table, contracts, root, expiry_day, strike_mills, right, start, stop):
+    """The record numbers of the contracts of rows [start, stop), EMPTY where nothing was seen of one yet.
+
+    A pass of its own: no row waits for another here, so that the processor looks many of them up at a time.
+    """
     mask = np.uint64(table.shape[0] - 1)
-    last = hashes.shape[0] - 1
-    prefetch(table, np.int64(hashes[min(at + 8, last)] & mask), 0)
-    later = table[np.int64(hashes[min(at + 4, last)] & mask)]
+    known = np.empty(stop - start, np.int32)
+    for row in range(start, stop):
+        mixed = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
+        place = mixed & mask
+        at = table[place]
+        while at != EMPTY and not is_contract(
+            contracts[at], mixed, root[row], expiry_day[row], strike_mills[row], right[row]
+        ):
+            place = (place + ONE) & mask
+            at = table[place]
+        known[row - start] = at
+    return known
+
+
+@inlined
+def _look_ahead(known, at, contracts, traded, prints, open_cluster, clusters):
+    """Have what the next prints will touch fetched meanwhile: contracts are met at random, and memory is far away.
+
+    Each step needs what an earlier one has fetched: a contract's record, then what traded of it, then its open clusters
+    and the place of its next print.
+    """
+    last = known.shape[0] - 1
+    later = known[min(at + 12, last)]
     if later != EMPTY:
         prefetch(contracts, later, 0)
         prefetch(contracts, later, 1)
-    later = table[np.int64(hashes[min(at + 2, last)] & mask)]
+    later = known[min(at + 8, last)]
     if later != EMPTY:
         later = contracts[later].traded
         if later != EMPTY:
             prefetch(traded, later, 0)
             prefetch(traded, later, 1)
             prefetch(open_cluster, later * 3, 0)
+    later = known[min(at + 4, last)]
+    if later != EMPTY:
+        later = contracts[later].traded
+        if later != EMPTY:
+            prefetch(prints, later * RING + traded[later].prints % RING, 0)
+            for side in range(3):
+                cluster = open_cluster[later * 3 + side]
+                if cluster >= 0:
+                    prefetch(clusters, cluster, 0)
+                    prefetch(clusters, cluster, 1)
 
 
 @kernel(
     I64_IN, I64_IN, U64_IN, U64_IN, I32_IN, I32_IN, I8_IN, F64_IN, I32_IN, I16_IN, U64_IN, F64_IN, F64_IN, I64_IN,
-    CHAIN, STATE, types.int64, types.int64, types.int64, returns=types.int64,
+    CHAIN, STATE, types.int64, types.int64, types.int64, returns=types.int64, trusting=True,
 )  # fmt: skip
 def take_trades(
     received_ns, event_ns, underlying, root, expiry_day, strike_mills, right, price_usd, size_contracts, exchange,
@@ -183,37 +216,37 @@ def take_trades(
     underlyings, underlying_table, single_venue = chain.underlyings, chain.underlying_table, chain.single_venue
     traded_all, prints = state.traded, state.prints
     buckets, days, legs, clusters, inputs = state.buckets, state.days, state.legs, state.clusters, state.inputs
-    open_cluster, pending, active = state.open_cluster, state.pending, state.active
+    open_cluster, pending, active, asked = state.open_cluster, state.pending, state.active, state.asked
     mask = np.uint64(contract_table.shape[0] - 1)
     minute = minute_ns = ring_minute = np.int64(0)
-    hashes = np.empty(stop - start, np.uint64)
-    for row in range(start, stop):
-        hashes[row - start] = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
+    known = _known(contract_table, contracts, root, expiry_day, strike_mills, right, start, stop)
     for row in range(start, stop):
         now = received_ns[row]
         if now >= scalars.close_due_ns or now >= scalars.minute_due_ns:
             return row
         counts.now_ns = now
-        _look_ahead(hashes, row - start, contract_table, contracts, traded_all, open_cluster)
+        _look_ahead(known, row - start, contracts, traded_all, prints, open_cluster, clusters)
         price = price_usd[row]
         size = size_contracts[row]
         if not (0.0 < price < PRICE_MAX_USD and size > 0):
             scalars.bad += 1
             continue
-        # Written out here and not a helper: handing arrays over costs two reference counts each, atomic ones.
-        mixed = hashes[row - start]
-        place = mixed & mask
-        contract_at = contract_table[place]
-        while contract_at != EMPTY and not is_contract(
-            contracts[contract_at], mixed, root[row], expiry_day[row], strike_mills[row], right[row]
-        ):
-            place = (place + ONE) & mask
-            contract_at = contract_table[place]
+        contract_at = known[row - start]
         if contract_at == EMPTY:
-            contract_at = new_contract(
-                counts, contracts, contract_table, underlyings, underlying_table, single_venue, place, mixed,
-                underlying[row], root[row], expiry_day[row], strike_mills[row], right[row],
-            )  # fmt: skip
+            # Written out here and not a helper: handing arrays over costs two reference counts each, atomic ones.
+            mixed = contract_hash(root[row], expiry_day[row], strike_mills[row], right[row])
+            place = mixed & mask
+            contract_at = contract_table[place]
+            while contract_at != EMPTY and not is_contract(
+                contracts[contract_at], mixed, root[row], expiry_day[row], strike_mills[row], right[row]
+            ):
+                place = (place + ONE) & mask
+                contract_at = contract_table[place]
+            if contract_at == EMPTY:
+                contract_at = new_contract(
+                    counts, contracts, contract_table, underlyings, underlying_table, single_venue, place, mixed,
+                    underlying[row], root[row], expiry_day[row], strike_mills[row], right[row],
+                )  # fmt: skip
         if contract_at == -1:
             return row
         if contract_at < 0:
@@ -356,7 +389,9 @@ def take_trades(
                     venue = VENUE_BITS
                 iso = (bits & ISO) != NONE
                 cluster = clusters[at]
-                if join_cluster(scalars, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd):
+                if join_cluster(
+                    scalars, asked, cluster, contract, iso, venue, event, now, price, size, premium, p, delta_usd
+                ):
                     pending[scalars.pending] = at
                     scalars.pending += 1
                 if cluster.inputs < CLUSTER_INPUTS:
@@ -371,7 +406,7 @@ def take_trades(
     return stop
 
 
-@kernel(I64_IN, U64_IN, F64_IN, CHAIN, types.int64, types.int64)
+@kernel(I64_IN, U64_IN, F64_IN, CHAIN, types.int64, types.int64, trusting=True)
 def take_spots(received_ns, symbol, price_usd, chain, start, stop):
     """Keep the last price of each underlying that options were seen of."""
     counts, underlyings, table = chain.counts[0], chain.underlyings, chain.underlying_table

@@ -20,6 +20,7 @@ from services.core.windows import MINUTES
 __all__ = [
     "CLUSTER_INPUTS",
     "FAR",
+    "KINDS",
     "LEGS",
     "NEED_CLUSTERS",
     "NEED_TRADED",
@@ -55,13 +56,16 @@ SCALARS = _record(
     block_premium_usd="f8", negotiated_premium_usd="f8", cluster_premium_usd="f8", quote_age_ns="i8",
     chain_age_ns="i8", chain_old_ns="i8", tick_age_ns="i8", quote_dead_zone="f8", chain_dead_zone="f8",
     p_quote="f8", p_outside="f8", p_chain="f8", p_chain_old="f8", p_tick="f8", auction_factor="f8", leg_gap_ns="i8",
-    leg_contracts_min="i8", minute_volume_min="i8", sweep_least_usd="f8", block_least_usd="f8",
-    split_least_usd="f8", clusters_max="i8",
+    leg_contracts_min="i8", minute_volume_min="i8", clusters_max="i8",
     close_due_ns="i8", minute_due_ns="i8", epoch="i8", traded="i8",
     cluster_head="i8", pending="i8", active="i8", need="i8", bad="i8", cancels="i8",
     cancels_unmatched="i8", late="i8", multi_leg="i8", inferred_multi_leg="i8", tier_a="i8", tier_c="i8", tier_d="i8",
     tier_u="i8",
 )  # fmt: skip
+
+# What is asked of a cluster of each kind, by the kind's number; what is not so is not told.
+ASKED = _record(premium_usd="f8", expiry_min="i4", expiry_max="i4", sided="i1", single_leg="i1")
+KINDS = ("", "SWEEP", "BLOCK", "SPLIT")
 
 # What is looked up at random has whole cache lines, what is looked at first in front.
 TRADED = line_record(
@@ -154,6 +158,7 @@ class State(NamedTuple):
     """All arrays of the context; a kernel takes it whole."""
 
     scalars: Records
+    asked: Records
     traded: Records
     prints: Records
     buckets: Records
@@ -170,6 +175,7 @@ def new_state(traded: int, underlyings: int, clusters: int) -> State:
     """Empty state with room for so many of each."""
     state = State(
         scalars=np.zeros(1, SCALARS),
+        asked=np.zeros(len(KINDS), ASKED),
         traded=records(traded, TRADED),
         prints=records(traded * RING, PRINT),
         buckets=records(underlyings * MINUTES, BUCKET),

@@ -37,7 +37,7 @@ def _widen(bar, start_ns, price, high, low, volume):
 
 @kernel(
     I64_IN, I64_IN, U64_IN, F64_IN, F64_IN, F64_IN, I64_IN, STATE, types.int64, types.int64, types.int64, types.int64,
-    types.int64, returns=types.int64,
+    types.int64, returns=types.int64, trusting=True,
 )  # fmt: skip
 def take_ticks(
     received_ns, event_ns, symbol, price_usd, high_usd, low_usd, volume, state, open_ns, close_ns, frame_position,
@@ -106,7 +106,7 @@ def _true_range(bar, previous_close):
     return max(bar.high_usd, previous_close) - min(bar.low_usd, previous_close)
 
 
-@kernel(STATE, types.int64, types.Array(types.int64, 1, "C"), returns=types.int64)
+@kernel(STATE, types.int64, types.Array(types.int64, 1, "C"), returns=types.int64, trusting=True)
 def close_bars(state, now, closed):
     """Close the running bars that end at or before `now`; puts symbol x FRAMES + frame into `closed`, says how many."""
     scalars, running, rings, ranges = state.scalars[0], state.running, state.rings, state.ranges

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,12 +15,13 @@ from schemas.decisions import Contribution, Signal, rounded
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
 from services.contexts import _chain
-from services.contexts._chain import CONTRACT, NEED_NOTHING, Chain
-from services.contexts._flow_clusters import BLOCK, KINDS, close_clusters
+from services.contexts._chain import NEED_NOTHING, Chain
+from services.contexts._flow_clusters import BLOCK, close_clusters
 from services.contexts._flow_kernel import take_spots, take_trades
 from services.contexts._flow_state import (
     CLUSTER_INPUTS,
     FAR,
+    KINDS,
     RING,
     Cluster,
     State,
@@ -39,6 +41,8 @@ __all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"
 MS = 1_000_000
 # By the number of a cluster's kind.
 TRIGGERS = ("", "flow.sweep", "flow.block", "flow.split")
+# What a contract is, in its record.
+KEY = ("root", "expiry_day", "strike_mills", "right")
 # Room at the start, for a partition of a quiet day; arrays double from here. Untouched room costs nothing.
 CONTRACTS_AT_START = 16_384
 TRADED_AT_START = 16_384
@@ -228,6 +232,7 @@ class Flow(Context):
         self._start()
 
     def open_epoch(self, epoch: int) -> None:
+        self._views.clear()
         self._close(FAR)
         self.state.clusters["close_ns"] = 0
         self._epoch = epoch
@@ -237,6 +242,7 @@ class Flow(Context):
     def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
         self._epoch = frame.header.epoch
         self.state.scalars["epoch"] = self._epoch
+        self._views.clear()
         rows = frame.rows
         if isinstance(rows, TradeRows):
             while True:
@@ -263,6 +269,7 @@ class Flow(Context):
 
     def tick(self, now_ns: int, views: Views) -> None:
         scalars = self.state.scalars
+        self._views.clear()
         self.chain.counts["now_ns"] = max(now_ns, int(self.chain.counts["now_ns"][0]))
         if scalars["close_due_ns"][0] <= now_ns:
             self._close(now_ns)
@@ -277,6 +284,12 @@ class Flow(Context):
         return [symbol_text(code) for code in held["code"][touched].tolist()]
 
     def view(self, underlying: str) -> FlowView | None:
+        # Detectors and the scanner ask for the same one at the same point of the log.
+        if underlying not in self._views:
+            self._views[underlying] = self._view(underlying)
+        return self._views[underlying]
+
+    def _view(self, underlying: str) -> FlowView | None:
         state, p = self.state, self.parameters
         at = self.chain.underlying_at(symbol_code(underlying))
         if at < 0 or not self.chain.underlyings["seen_ns"][at]:
@@ -354,6 +367,7 @@ class Flow(Context):
         p = self.parameters
         underlyings = min(UNDERLYINGS_AT_START, p.underlyings_max)
         self._names: dict[int, tuple[Contract, str]] = {}  # of those told about: at most what trades
+        self._views: dict[str, FlowView | None] = {}  # as of now
         self.chain = _chain.new_chain(
             min(CONTRACTS_AT_START, p.contracts_max),
             underlyings,
@@ -367,13 +381,16 @@ class Flow(Context):
             "book_walk_span_ns": p.book_walk_span_ms * MS, "leg_gap_ns": p.leg_gap_ms * MS,
             "quote_age_ns": p.quote_age_s * NS, "chain_age_ns": p.chain_age_s * NS, "chain_old_ns": p.chain_old_s * NS,
             "tick_age_ns": p.tick_age_s * NS,
-            "epoch": self._epoch, "sweep_least_usd": self.least_usd("flow.sweep"),
-            "block_least_usd": self.least_usd("flow.block"), "split_least_usd": self.least_usd("flow.split"),
+            "epoch": self._epoch,
         }  # fmt: skip
         names = state.scalars.dtype.names or ()
         rules |= {name: value for name, value in msgspec.structs.asdict(p).items() if name in names}
         for name, value in rules.items():
             state.scalars[name] = value
+        for number, kind in enumerate(TRIGGERS[1:], 1):
+            asked, told = self.asked(kind), state.asked[number]
+            told["premium_usd"], told["sided"], told["single_leg"] = asked.premium_usd, asked.sided, asked.single_leg
+            told["expiry_min"], told["expiry_max"] = self._today + asked.dte_min, self._today + asked.dte_max
         self._set_due()
 
     def _made_room(self) -> bool:
@@ -466,10 +483,15 @@ class Flow(Context):
         active = self.state.active[: int(scalars["active"][0])]
         scalars["active"] = 0
         scalars["minute_due_ns"] = FAR
-        traded = taken(self.state.traded, active)
-        open_interest = self.chain.contracts["open_interest"][traded["contract"]]
+        traded, contracts, asked = self.state.traded, self.chain.contracts, self.asked("flow.contract_minute")
+        premium_usd = traded["premium_usd"][active]
+        active = active[premium_usd >= max(self.parameters.minute_premium_usd, asked.premium_usd)]
+        traded = taken(traded, active)
+        open_interest = contracts["open_interest"][traded["contract"]]
+        dte_days = contracts["expiry_day"][traded["contract"]] - self._today
         telling = (
-            (traded["premium_usd"] >= max(self.parameters.minute_premium_usd, self.least_usd("flow.contract_minute")))
+            (asked.dte_min <= dte_days)
+            & (dte_days <= asked.dte_max)
             & (open_interest >= 0)
             & (traded["volume"] >= np.maximum(self.parameters.minute_over_oi_min * open_interest, 1))
         )
@@ -509,12 +531,15 @@ class Flow(Context):
     def _named(self, traded_at: int) -> tuple[Contract, str]:
         """The contract of a record of `traded`, and its underlying's symbol."""
         if traded_at not in self._names:
-            at = int(self.state.traded["contract"][traded_at])
-            held = dict(zip(CONTRACT.names or (), self.chain.contracts[at].item(), strict=True))
-            contract = Contract(symbol_text(held["root"]), held["expiry_day"], held["strike_mills"], held["right"])
+            held = self.chain.contracts[int(self.state.traded["contract"][traded_at])]
+            root, expiry_day, strike_mills, right = (int(held[name]) for name in KEY)
+            contract = Contract(_symbol(root), expiry_day, strike_mills, right)
             owner = int(self.chain.underlyings["code"][held["underlying"]])
-            self._names[traded_at] = contract, symbol_text(owner)
+            self._names[traded_at] = contract, _symbol(owner)
         return self._names[traded_at]
+
+
+_symbol = functools.lru_cache(maxsize=4096)(symbol_text)
 
 
 def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:

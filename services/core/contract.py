@@ -24,10 +24,15 @@ from schemas.decisions import Contribution, Direction, Label, Signal, View, roun
 from schemas.frames import Frame, Lane
 from services.core.calendar import Session
 
-__all__ = ["FAR_FUTURE_NS", "Context", "ContextView", "Detector", "Finding", "Moment", "Parameters", "Trigger", "Views"]
+__all__ = [
+    "FAR_FUTURE_NS", "Asked", "Context", "ContextView", "Detector", "Finding", "Moment", "Parameters", "Trigger",
+    "Views",
+]  # fmt: skip
 
 # Larger than any timestamp a log can hold (the year 2262), so that `due_ns` compares without None.
 FAR_FUTURE_NS = 2**63 - 1
+# More days than any option has to live.
+DTE_ANY = 100_000
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +65,30 @@ class Trigger(NamedTuple):
     facts: Any
 
 
+class Asked(NamedTuple):
+    """What a trigger must be for a detector to act on it; whatever else is said about it need not be raised."""
+
+    premium_usd: float = 0.0
+    sided: bool = False  # somebody is known to have bought, or sold
+    single_leg: bool = False
+    dte_min: int = -DTE_ANY
+    dte_max: int = DTE_ANY
+
+    def either(self, other: Asked) -> Asked:
+        """What satisfies this one or the other, or a little more.
+
+        >>> Asked(premium_usd=5.0, sided=True, dte_min=1).either(Asked(premium_usd=3.0, sided=True)).premium_usd
+        3.0
+        """
+        return Asked(
+            min(self.premium_usd, other.premium_usd),
+            self.sided and other.sided,
+            self.single_leg and other.single_leg,
+            min(self.dte_min, other.dte_min),
+            max(self.dte_max, other.dte_max),
+        )
+
+
 class ContextView(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every view. Fields a subclass adds that are numbers (or None) are its published values."""
 
@@ -82,6 +111,7 @@ class ContextView(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
+NEVER = Asked(premium_usd=math.inf)
 V = TypeVar("V", bound=ContextView)
 
 
@@ -103,18 +133,17 @@ class Context(ABC):
     points_max: ClassVar[float] = 0.0
     half_life_s: ClassVar[float] = 900.0
     Parameters: ClassVar[type[Parameters]]
-    # The kinds of trigger that somebody listens to, and about how much premium it must at least be for any of them to
-    # act, as the pipeline says before the first session; None: all. What nobody listens to need not be raised. Nothing
-    # else may depend on it.
-    listened: Mapping[str, float] | None = None
+    # The kinds of trigger that somebody listens to, and what they ask of one to act on it, as the pipeline says before
+    # the first session; None: all. What nobody listens to need not be raised. Nothing else may depend on it.
+    listened: Mapping[str, Asked] | None = None
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.triggers: list[Trigger] = []
 
-    def least_usd(self, kind: str) -> float:
-        """The least premium of a trigger of this kind that anybody acts on; infinite when nobody listens."""
-        return 0.0 if self.listened is None else self.listened.get(kind, math.inf)
+    def asked(self, kind: str) -> Asked:
+        """What a trigger of this kind must be for anybody to act on it: of infinite premium when nobody listens."""
+        return Asked() if self.listened is None else self.listened.get(kind, NEVER)
 
     @abstractmethod
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -229,9 +258,9 @@ class Detector(ABC):
     def open_session(self, day: dt.date, session: Session | None) -> None:
         """Start a trading day afresh. Called before the first trigger too."""
 
-    def least_usd(self, kind: str) -> float:
-        """Triggers of this kind about less premium lead to nothing here, so that nobody need raise them."""
-        return 0.0
+    def asks(self, kind: str) -> Asked:
+        """Triggers of this kind that are not this lead to nothing here, so that nobody need raise them."""
+        return Asked()
 
     @abstractmethod
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:

@@ -8,15 +8,16 @@ judged, so what comes out depends on the rows and their stamps alone, never on w
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from schemas.decisions import Alert, Signal, View, canonical, rounded
-from schemas.frames import Frame, Header, Lane
+from schemas.frames import Frame, Header, Lane, well_formed
 from services.core.calendar import NS, Calendar, ny_date, ny_ns
-from services.core.contract import FAR_FUTURE_NS, Context, Detector, Finding, Moment, Trigger, Views
+from services.core.contract import FAR_FUTURE_NS, Asked, Context, Detector, Finding, Moment, Trigger, Views
 from services.core.identity import identity, parameters_digest
 
 __all__ = ["Judge", "Outputs", "Pipeline"]
@@ -87,9 +88,12 @@ class Pipeline:
         for detector in self.detectors:
             for kind in sorted(detector.triggers):
                 self._by_trigger.setdefault(kind, []).append(detector)
-        least_usd = {kind: min(one.least_usd(kind) for one in heard) for kind, heard in self._by_trigger.items()}
+        asked = {
+            kind: functools.reduce(Asked.either, (one.asks(kind) for one in heard))
+            for kind, heard in self._by_trigger.items()
+        }
         for context in self.contexts:
-            context.listened = least_usd
+            context.listened = asked
         self._parameters = {detector.name: parameters_digest(detector.parameters) for detector in self.detectors}
         self._epoch = -1
         self._position = 0
@@ -122,6 +126,8 @@ class Pipeline:
             self._open_epoch(head)
         self._position = head.position
         if head.rows:
+            # Kernels take the columns as they come and would read others as bytes.
+            assert well_formed(head.lane, frame.rows), f"{frame}: columns of other types, or not contiguous"
             self._walk(frame)
         self._pass(head.received_ns)
         return Outputs(self._decisions, self._sampled)

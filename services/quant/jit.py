@@ -101,21 +101,29 @@ class kernel:  # noqa: N801 - reads as the decorator it is
 
     One signature keeps the compile count at one; waiting for the first call keeps imports free of compilation.
     The GIL is released inside, so callers may run kernels on their own threads.
+
+    numba compares the types of all arguments with the signature at each call, which takes some thirty arrays of a state
+    and a frame longer than a short frame's rows. A `trusting` kernel leaves that out: only for arrays whose types hold
+    by construction, as a state's do, and a frame's columns do that `Pipeline.step` has looked at. Anything else it
+    would read as bytes.
     """
 
-    def __init__(self, *signature: Any, returns: Any = types.void) -> None:
+    def __init__(self, *signature: Any, returns: Any = types.void, trusting: bool = False) -> None:
         self._signature = returns(*signature)
+        self._trusting = trusting
         self._function: Callable[..., Any] | None = None
         self._compiled: Any = None
+        self._call: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         if self._function is None:
             (self._function,) = arguments
             self.__doc__ = self._function.__doc__
             return self
-        if self._compiled is None:
-            self.compile()
-        return self._compiled(*arguments)
+        if self._call is None:
+            compiled = self.compile()
+            self._call = next(iter(compiled.overloads.values())).entry_point if self._trusting else compiled
+        return self._call(*arguments)
 
     def compile(self) -> Any:
         """The numba dispatcher, compiled now if it was not yet."""

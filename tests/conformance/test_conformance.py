@@ -24,6 +24,7 @@ import services.contexts
 import services.detectors
 from schemas.decisions import Alert, Signal
 from schemas.frames import Frame, Header, Lane, TradeRows, empty_rows
+from services.core.contract import Detector
 from services.core.sequencer import Sequencer
 from tests.support.conformance import CONTEXTS, DETECTORS, cut, decisions, machine, noise, rich_log, signals_of, told
 from tests.support.logs import OPEN, Row, frames, heartbeat, option, stock, trade
@@ -183,6 +184,14 @@ def test_poisoning_the_future_changes_nothing_before_it(seed: int, at: float) ->
         return [msgspec.json.encode(decision) for decision in made if decision.emitted_ns < from_ns]
 
     assert before(mad) == before(list(rich_log()))
+
+
+def test_what_detectors_ask_of_a_trigger_spares_work_and_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = cut(rich_log(), None)
+    expected = decisions(log)
+    for detector in DETECTORS.values():
+        monkeypatch.setattr(detector, "asks", Detector.asks)
+    assert decisions(log) == expected
 
 
 def test_a_prefix_of_the_log_gives_a_prefix_of_the_decisions() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.frames import CONDITION_REFILLED
 from services.contexts.flow import Flow, FlowCluster, FlowParameters
-from services.core.contract import Trigger, Views
+from services.core.contract import Asked, Trigger, Views
 from tests.support.logs import CALENDAR, DAY, Row, chain_row, frames, option, trade
 from tests.support.scenarios import sweep
 
@@ -17,7 +17,7 @@ PUT = option("ABC", 20, 95, "P")
 QUOTE = {"bid": 2.0, "ask": 2.1}
 
 
-def flow_after(*rows: Row, listened: Mapping[str, float] | None = None, **parameters: float) -> Flow:
+def flow_after(*rows: Row, listened: Mapping[str, Asked] | None = None, **parameters: float) -> Flow:
     """The context after a log, every due time kept, its triggers left in place."""
     small: dict[str, float] = {
         "cluster_premium_usd": 25_000.0,
@@ -219,14 +219,16 @@ def test_flipping_every_side_negates_the_bias() -> None:
     ("listened", "raised"),
     [
         (None, {"flow.sweep"}),
-        ({"flow.sweep": 100_000.0}, {"flow.sweep"}),
-        ({"flow.sweep": 209_999.9}, {"flow.sweep"}),
-        ({"flow.sweep": 210_001.0}, set()),
-        ({"flow.contract_minute": 0.0}, {"flow.contract_minute"}),
+        ({"flow.sweep": Asked(100_000.0)}, {"flow.sweep"}),
+        ({"flow.sweep": Asked(209_999.9, sided=True, single_leg=True)}, {"flow.sweep"}),
+        ({"flow.sweep": Asked(210_001.0)}, set()),
+        ({"flow.sweep": Asked(dte_max=-1)}, set()),
+        ({"flow.contract_minute": Asked()}, {"flow.contract_minute"}),
+        ({"flow.contract_minute": Asked(dte_min=10_000)}, set()),
         ({}, set()),
     ],
 )
-def test_nobody_is_woken_for_less_than_anybody_acts_on(listened: Mapping[str, float] | None, raised: set[str]) -> None:
+def test_nobody_is_woken_for_less_than_anybody_acts_on(listened: Mapping[str, Asked] | None, raised: set[str]) -> None:
     chain = chain_row(0, CALL, bid_usd=2.0, ask_usd=2.1, delta=0.5, open_interest=10, spot_usd=100.0)
     flow = flow_after(chain, *sweep(1, CALL), listened=listened)
     kinds = {trigger.kind for trigger in flow.triggers}

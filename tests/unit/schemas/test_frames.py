@@ -24,6 +24,7 @@ from schemas.frames import (
     record_batch,
     rows_from_arrow,
     take_rows,
+    well_formed,
 )
 from tests.support.frames import constant_rows, heartbeat
 
@@ -156,6 +157,13 @@ class TestSchemas:
     @pytest.mark.parametrize("lane", list(Lane))
     def test_rows_in_memory_are_the_schema_behind_the_stamp(self, lane: Lane) -> None:
         assert ROW_TYPES[lane]._fields == ("received_ns", *LANE_SCHEMAS[lane].names)
+
+    def test_columns_of_another_type_or_with_gaps_are_not_well_formed(self) -> None:
+        rows = trades(4).rows
+        assert well_formed(Lane.TRADES, rows)
+        assert well_formed(Lane.TRADES, take_rows(rows, 1, 3))
+        assert not well_formed(Lane.TRADES, rows._replace(price_usd=rows.size_contracts))  # type: ignore[union-attr]
+        assert not well_formed(Lane.TRADES, type(rows)(*(column[::2] for column in rows)))  # type: ignore[arg-type]
 
     def test_every_default_belongs_to_a_column(self) -> None:
         columns = {name for schema in LANE_SCHEMAS.values() for name in schema.names}
