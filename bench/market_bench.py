@@ -1,8 +1,9 @@
 """The seeded market: prints with the quotes before them and their truth, on one core.
 
 The peer draws the random numbers that the same prints take, in the same batches, and does nothing with them: what
-numpy's generator alone costs. What else a print needs, a contract, a price by the day's surface, a quote, a venue, an
-aggressor, open or close, comes on top.
+numpy's generator alone costs. They are uniform, as the market's are: it makes normal and Poisson numbers of such. What
+else a print needs, a contract, a price by the day's surface, a quote, a venue, an aggressor, open or close, comes on
+top.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ ROUNDS = 5
 SECONDS = 120
 QUOTED = 950
 TARGET_PRINTS_PER_S = 300_000.0
-# Random numbers of an order (what, which, how large, when, how it is worked), of a print (share, price, positions) and
-# of a quote (place, sizes, venues), as orders.py, open_interest.py and book.py draw them.
-AN_ORDER, A_PRINT, A_QUOTE = 12, 5, 4
+# Uniform numbers of an order (what, which, how large, when, how it is worked), of a print (price, positions, cancels)
+# and of a quote (place, sizes, venues), as the kernels for ordering, executing, counting and quoting draw them.
+AN_ORDER, A_PRINT, A_QUOTE = 10, 5, 4
 
 
 class Round(NamedTuple):

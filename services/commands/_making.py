@@ -32,6 +32,8 @@ SPAN_S = 60
 DAYS = 60
 # A twentieth of the tape: half a million prints a session, which sixty sessions of fit on a laptop.
 INTENSITY = 0.05
+# Half a million contracts; the tape lists some four hundred thousand that trade (massive.md 9).
+DENSITY_MAX = 16
 
 
 def add_making_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +47,10 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"share of the whole tape's prints (default {INTENSITY:g}; 1 is eight million a session)",
     )  # fmt: skip
     parser.add_argument(
+        "--density", type=int, default=1, metavar="N",
+        help="times as many strikes an expiry as usual (default 1, some 41,000 contracts; 12 lists 400,000)",
+    )  # fmt: skip
+    parser.add_argument(
         "--chains-every", type=int, default=Pace().chain_min, metavar="MIN",
         help=f"minutes between chain snapshots (default {Pace().chain_min})",
     )  # fmt: skip
@@ -56,6 +62,8 @@ def make_history(options: argparse.Namespace) -> int:
         raise InputError(f"--days {options.days}", "at least one session")
     if not 0 < options.intensity <= 20:
         raise InputError(f"--intensity {options.intensity:g}", "above 0 and at most 20 times the tape")
+    if not 1 <= options.density <= DENSITY_MAX:
+        raise InputError(f"--density {options.density}", f"between 1 and {DENSITY_MAX} times the usual strikes")
     if not 1 <= options.chains_every <= 390:
         raise InputError(f"--chains-every {options.chains_every}", "between 1 and 390 minutes")
     try:
@@ -93,7 +101,14 @@ def _make(options: argparse.Namespace, scenario: Scenario) -> None:
         last_ns = warehouse.last_received_ns()
         start_ns = _start_ns(scenario, options.days, last_ns)
         try:
-            market = SeededMarket(options.seed, start_ns, scenario=scenario, intensity=options.intensity, span_s=SPAN_S)
+            market = SeededMarket(
+                options.seed,
+                start_ns,
+                scenario=scenario,
+                intensity=options.intensity,
+                density=options.density,
+                span_s=SPAN_S,
+            )
         except (LookupError, ValueError, OverflowError) as error:
             raise InputError(data_dir, f"the market cannot go on from where this history ends: {error}") from None
         calendar = Calendar.around(market.clock_ns, days_after=1200)

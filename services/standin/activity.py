@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from services.standin.book import Book
 from services.standin.informed import intensity
+from services.standin.kernels.pacing import weigh
 from services.standin.orders import PRINTS_AN_ORDER
 from services.standin.paths import Day
-from services.standin.universe import CAST, WEIGHTS
+from services.standin.universe import WEIGHTS
 
 __all__ = ["PRINTS_A_SECOND", "BaseRate", "row_weights"]
 
@@ -20,26 +21,18 @@ PRINTS_A_SECOND = 350.0
 CONTRACTS_A_DAY = 9 * PRINTS_A_SECOND * 23_400
 TURNS, TURNS_LAST_DAY = 0.4, 6.0
 # A contract in which nothing is open yet still trades.
-OPEN_INTEREST_SMALL = 50
+OPEN_INTEREST_SMALL = 50.0
+_CONTRACTS_A_DAY = WEIGHTS / WEIGHTS.sum() * CONTRACTS_A_DAY
 
 
 def row_weights(book: Book) -> NDArray[np.float64]:
-    """How often each contract trades relative to the others of its underlying."""
-    forward = book.levels(book.slot_underlying, 0.0) * book.growth
-    deviation = np.log(book.strike / forward[book.slot]) / np.sqrt(book.theta[book.slot])
-    out_of_money = deviation * book.right > 0
-    near = np.exp(-0.5 * (deviation / 1.05) ** 2) + 0.004
+    """How often each contract trades relative to the others of its underlying, cumulative over all rows."""
     days = book.years * 365.0
-    # Half of index volume expires today; single names trade the week.
-    soon = 1.0 / (days + 0.8) ** 1.15 + 0.004
-    open_now = np.where(book.years * 365 * 86_400 > 1.5, 1.0, 0.0)
-    weight = near * np.where(out_of_money, 1.35, 0.75) * (soon * open_now)[book.slot]
-    totals = np.maximum(np.bincount(book.underlying, weight, minlength=len(CAST)), 1e-300)
-    # Trading goes where the interest is: what a contract would trade a day is held to some turns of what is open in it.
-    wanted = weight * (WEIGHTS / WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
-    turns = (TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2)[book.slot]
-    weight = weight / (1.0 + wanted / (turns * (book.listing.open_interest + OPEN_INTEREST_SMALL)))
-    weights: NDArray[np.float64] = weight
+    # Half of index volume expires today; single names trade the week. What has a second left is not traded any more.
+    soon = np.where(days * 86_400 > 1.5, 1.0 / (days + 0.8) ** 1.15 + 0.004, 0.0)
+    turns = TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2
+    weights: NDArray[np.float64] = np.empty(len(book.listing))
+    weigh(book.table, soon, turns, _CONTRACTS_A_DAY, book.last_row, OPEN_INTEREST_SMALL, weights)
     return weights
 
 

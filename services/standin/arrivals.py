@@ -19,7 +19,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from services.standin.noise import ARRIVALS, stream
+from services.standin.kernels.pacing import excite
+from services.standin.noise import ARRIVALS, dice
 
 __all__ = ["BRANCHING", "Arrivals"]
 
@@ -29,6 +30,8 @@ OWN, ALL = 0.45, 0.15
 BRANCHING = OWN + ALL
 DECAY_S = (3.0, 45.0)
 BLOCK_S = 60
+# What is left of an excitement a second later, by decay.
+_KEEP = np.exp(-1.0 / np.array(DECAY_S))
 
 
 class Arrivals:
@@ -51,20 +54,11 @@ class Arrivals:
         return counts
 
     def _block(self, minute: int) -> NDArray[np.int64]:
-        rng = stream(self._seed, ARRIVALS, self._date.toordinal(), minute)
-        first = self._base(minute * BLOCK_S)
+        base = np.array([self._base(minute * BLOCK_S + second) for second in range(BLOCK_S)])
         if self._excited is None:
             # As if it had gone on for long.
-            self._excited = np.array([first, first])
-        keep = np.exp(-1.0 / np.array(DECAY_S))[:, None]
-        made = np.empty((BLOCK_S, len(first)), np.int64)
-        excited = self._excited
-        for second in range(BLOCK_S):
-            base = self._base(minute * BLOCK_S + second)
-            excitement = 0.5 * (excited[0] + excited[1])
-            everybody = excitement.sum() / max(base.sum(), 1e-12)
-            rate = base * (1.0 - BRANCHING + ALL * everybody) + OWN * excitement * (base > 0)
-            made[second] = rng.poisson(rate)
-            excited = keep * excited + (1.0 - keep) * made[second]
-        self._excited = excited
+            self._excited = np.array([base[0], base[0]])
+        made = np.empty(base.shape, np.int64)
+        words = dice(self._seed, ARRIVALS, self._date.toordinal(), minute)
+        excite(words, base, _KEEP, OWN, ALL, self._excited, made)
         return made

@@ -6,24 +6,25 @@ A quote depends on seed, contract and time only, never on who asked or what was 
 from __future__ import annotations
 
 import datetime as dt
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar
-from services.quant import black
 from services.standin.events import Schedule
+from services.standin.kernels.moving import Terms, move_slots
+from services.standin.kernels.quoting import TWO_SIDED, TwoSided, quote_rows, value_rows
+from services.standin.kernels.tables import PLACES, Table, new_table
 from services.standin.listing import AM_SETTLED_ROOTS, Listing
-from services.standin.noise import uniforms
+from services.standin.noise import key_of
 from services.standin.paths import Day
 from services.standin.scenario import Scenario
-from services.standin.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
+from services.standin.surface import KAPPA, swap_volatility, total_variance_atm
 from services.standin.universe import CAST, LIQUID_WEIGHT, VOLS, YIELDS, position_of
 from services.standin.valuation import YEAR_NS, Shown, shown
 from services.standin.variance import RATE, intraday_shape, remaining_share, years_of_variance
-from services.standin.venues import venue_of
+from services.standin.venues import HOME, SORTED_VENUES, place_table
 
 __all__ = ["VIX_EVERY_S", "VIX_FAMILY", "Book", "TwoSided", "smile_of"]
 
@@ -58,27 +59,10 @@ _WIDTH = np.array(
     [0.35 if m.ticker in _PENNY else 2.5 if m.is_index else 1.0 if m.weight >= LIQUID_WEIGHT else 2.0 for m in CAST]
 )
 _DEPTH = np.array([120.0 if m.ticker in _PENNY else 40.0 if m.weight >= LIQUID_WEIGHT else 15.0 for m in CAST])
-PENNY_BELOW_CENTS = 300
-SECONDS_A_YEAR = 365 * 86_400.0
 # Makers quote about twice as wide in the first minutes.
 OPENING_SECONDS = 240.0
-# What is a year out is quoted a quarter wider than what is near, and what expires today in its last minutes wider too.
-WIDER_A_YEAR = 0.25
-ENDING_SECONDS = 300.0
 # Salt of the hashed parts of a quote.
 _QUOTE = 0
-
-
-class TwoSided(NamedTuple):
-    """Quotes of some rows, (n,) each: prices in cents, so that ticks are exact."""
-
-    bid_cents: NDArray[np.int64]
-    ask_cents: NDArray[np.int64]
-    tick_cents: NDArray[np.int64]
-    bid_size: NDArray[np.int64]
-    ask_size: NDArray[np.int64]
-    bid_venue: NDArray[np.int32]
-    ask_venue: NDArray[np.int32]
 
 
 class Book:
@@ -110,15 +94,60 @@ class Book:
         # Where each underlying's rows end; they are adjacent.
         self.last_row = np.searchsorted(self.underlying, np.arange(len(CAST)), side="right") - 1
         self._settles = listing.settlement_ns[first]
-        self._at_open = np.array([listing.roots[row] in AM_SETTLED_ROOTS for row in first])
-        self._sessions_after = _sessions_after(listing.expiry_day[first], day, calendar)
         self._remaining = remaining_share(intraday_shape(day.seconds))
-        self._row_smile = Smile(_RHO[self.underlying], _ETA[self.underlying])
-        self._american = _AMERICAN[self.underlying]
+        at_open = np.array([listing.roots[row] in AM_SETTLED_ROOTS for row in first])
+        sessions_after = _sessions_after(listing.expiry_day[first], day, calendar)
+        later = years_of_variance(sessions_after, at_open, 0.0)
+        of = self.slot_underlying
+        self._terms = Terms(
+            self._settles,
+            of.astype(np.int64),
+            later,
+            years_of_variance(sessions_after, at_open, 1.0) - later,
+            self._long_vol[of] ** 2,
+            _ETA[of],
+        )
+        self.carry = RATE - YIELDS[of]
+        self.years = np.zeros(len(first))
+        self.table = self._laid_out(len(first))
+        self._vix_slots = np.flatnonzero(of == VIX)
         self._lumps = np.zeros(len(first))
         self._announced = self._family_block = -1
+        self.halted: NDArray[np.bool_] | None = None
         self.second = -1
         self.at(0)
+
+    def _laid_out(self, slots: int) -> Table:
+        """The table with what stays the same through the day."""
+        listing = self.listing
+        table = new_table(len(listing), len(CAST), slots)
+        contracts, members = table.contracts, table.members
+        contracts["strike_usd"], contracts["right"], contracts["slot"] = self.strike, listing.right, self.slot
+        contracts["underlying"], contracts["open_interest"] = listing.underlying, listing.open_interest
+        contracts["mirror"] = _mirror(listing)
+        members["rho"], members["width"], members["depth"] = _RHO, _WIDTH, _DEPTH
+        members["tick_low"], members["tick_high"], members["home"] = _TICK_LOW, _TICK_HIGH, HOME
+        members["american"] = _AMERICAN
+        table.now["key"] = key_of(self._seed, _QUOTE)
+        return table._replace(venues=SORTED_VENUES, places=place_table(PLACES))
+
+    @property
+    def theta(self) -> Floats:
+        """Total variance at the money of each slot, (slots,)."""
+        theta: Floats = self.table.slots["theta"]
+        return theta
+
+    @property
+    def discount(self) -> Floats:
+        """Discount factor to each slot's settlement, (slots,)."""
+        discount: Floats = self.table.slots["discount"]
+        return discount
+
+    @property
+    def growth(self) -> Floats:
+        """Forward over level of each slot, (slots,)."""
+        growth: Floats = self.table.slots["growth"]
+        return growth
 
     def at(self, second: int) -> None:
         """Move to a second after the open."""
@@ -127,76 +156,37 @@ class Book:
         self.second = second
         self.now_ns = self.day.session.open_ns + second * 1_000_000_000
         self.vols = self.day.vols(second)
-        self.halted = self.day.halted(second)
         self._levels = self._with_vix(self.day.levels(second))
-        following = min(second + self.span_s, self.day.seconds)
-        self._levels_next = self.day.levels(following)
-        self._levels_next[VIX] = self._levels[VIX]
-        of = self.slot_underlying
-        # A second is kept on the clock, so that what settles today has a value to the last.
-        self.years = np.maximum(self._settles - self.now_ns, 1_000_000_000) / YEAR_NS
-        tau = years_of_variance(self._sessions_after, self._at_open, float(self._remaining[second]))
-        self.theta = (
-            total_variance_atm(self.vols[of], self._long_vol[of], np.maximum(tau, 1e-8)) + self._event_variance()
+        following = self.day.levels(min(second + self.span_s, self.day.seconds))
+        following[VIX] = self._levels[VIX]
+        members, now = self.table.members, self.table.now
+        members["level_usd"], members["move_usd"] = self._levels, following - self._levels
+        self.halted = self.day.halted(second)
+        members["halted"] = False if self.halted is None else self.halted
+        now["moment"], now["opening"] = second // 2, 1.0 + np.exp(-second / OPENING_SECONDS)
+        remaining = float(self._remaining[second])
+        lumps = self._event_variance()
+        move_slots(
+            self._terms, self.now_ns, remaining, self.vols, lumps, self.carry, RATE, KAPPA, self.table, self.years
         )
-        self.carry = RATE - YIELDS[of]
-        self.carry[of == VIX] = self._vix_carry(self.years[of == VIX])
-        self.discount = np.exp(-RATE * self.years)
-        self.growth = np.exp(self.carry * self.years)
 
     def levels(self, underlying: Rows, fraction: Floats | float) -> Floats:
         """Level of each underlying at a fraction of the present span."""
-        low, high = self._levels[underlying], self._levels_next[underlying]
-        level: Floats = low + (high - low) * fraction
+        members = self.table.members[underlying]
+        level: Floats = members["level_usd"] + members["move_usd"] * fraction
         return level
 
     def value(self, rows: Rows, fraction: Floats | float) -> tuple[Floats, Floats]:
         """(model value in USD, volatility a calendar year) of contracts at a fraction of the present span."""
-        slot = self.slot[rows]
-        spot = self.levels(self.underlying[rows], fraction)
-        forward, strike, right = spot * self.growth[slot], self.strike[rows], self.right[rows]
-        smile = Smile(self._row_smile.rho[rows], self._row_smile.eta[rows])
-        w = total_variance_at(np.log(strike / forward), self.theta[slot], smile)
-        years = self.years[slot]
-        vol = np.sqrt(w / years)
-        value = black.price(forward, strike, years, self.discount[slot], vol, right)
-        # Early exercise puts a floor under American options; the rest of its premium is left out.
-        floor = np.where(self._american[rows], right * (spot - strike), 0.0)
-        return np.maximum(value, floor), vol
+        value, deviation = np.empty(len(rows)), np.empty(len(rows))
+        value_rows(self.table, *_asked(rows, fraction), value, deviation)
+        return value, deviation / np.sqrt(self.years[self.slot[rows]])
 
     def quote(self, rows: Rows, fraction: Floats | float) -> TwoSided:
         """Bid and ask around the model value. A bid of zero has size zero."""
-        value, _ = self.value(rows, fraction)
-        of = self.underlying[rows]
-        cents = value * 100.0
-        tick = np.where(cents < PENNY_BELOW_CENTS, _TICK_LOW[of], _TICK_HIGH[of])
-        # Width grows with price, slower than price does; far from the money makers are few.
-        opening = 1.0 + np.exp(-self.second / OPENING_SECONDS)
-        years = self.years[self.slot[rows]]
-        ending = 1.0 + np.exp(-years * SECONDS_A_YEAR / ENDING_SECONDS)
-        away = (1.0 + WIDER_A_YEAR * np.minimum(years, 2.0)) * ending
-        width = tick + _WIDTH[of] * opening * away * 0.9 * np.maximum(value, 0.01) ** 0.7
-        position = rows.astype(np.int64) * 86_400 + self.second // 2
-        place, bids, asks, venues = uniforms(self._seed, _QUOTE, position)
-        shift = (place - 0.5) * 0.3 * width
-        bid = np.maximum(np.floor((cents + shift - 0.5 * width) / tick), 0.0) * tick
-        ask = bid + np.maximum(np.ceil(width / tick), 1.0) * tick
-        depth = _DEPTH[of]
-        bid_size = 1 + np.floor(depth * bids**3)
-        ask_size = 1 + np.floor(depth * asks**3)
-        if self.halted is not None:
-            # Nobody quotes while the underlying does not trade.
-            trading = ~self.halted[of]
-            bid, ask, ask_size = bid * trading, ask * trading, ask_size * trading
-        return TwoSided(
-            bid.astype(np.int64),
-            ask.astype(np.int64),
-            tick.astype(np.int64),
-            np.where(bid > 0, bid_size, 0).astype(np.int64),
-            ask_size.astype(np.int64),
-            venue_of(of, venues),
-            venue_of(of, np.modf(venues * 256.0)[0]),
-        )
+        quote = TWO_SIDED.room(len(rows))
+        quote_rows(self.table, *_asked(rows, fraction), quote)
+        return quote
 
     def greeks(self, rows: Rows) -> Shown:
         """Volatility and greeks at the beginning of the present second."""
@@ -221,25 +211,45 @@ class Book:
         return self._lumps
 
     def _with_vix(self, levels: Floats) -> Floats:
-        """The levels with VIX's, which is published, and traded on, every fifteen seconds."""
+        """The levels with VIX's, which is published, and traded on, every fifteen seconds; so are its forwards."""
         block = self.second // VIX_EVERY_S
         if block != self._family_block:
             self._family_block = block
             self._event_variance()
-            vol = np.full(len(_HORIZONS), self.day.vols(block * VIX_EVERY_S)[SPX])
+            now = self.day.vols(block * VIX_EVERY_S)[SPX]
+            vol = np.full(len(_HORIZONS), now)
             theta = total_variance_atm(vol, self._long_vol[SPX : SPX + 1], _HORIZONS) + self._family_lumps
             self._family = 100.0 * swap_volatility(theta, _HORIZONS, float(_RHO[SPX]), float(_ETA[SPX]))
+            begins_ns = self.day.session.open_ns + block * VIX_EVERY_S * 1_000_000_000
+            left_ns = np.maximum(self._settles[self._vix_slots] - begins_ns, 1_000_000_000)
+            self.carry[self._vix_slots] = self._vix_carry(now, left_ns / YEAR_NS)
         levels[VIX] = self._family[_VIX_AT]
         return levels
 
-    def _vix_carry(self, years: Floats) -> Floats:
+    def _vix_carry(self, vol: float, years: Floats) -> Floats:
         """Carry of VIX to each of its expiries: its forward is the forward thirty-day volatility of SPX."""
-        now, long = np.full(len(years), self.vols[SPX]), self._long_vol[SPX : SPX + 1]
+        now, long = np.full(len(years), vol), self._long_vol[SPX : SPX + 1]
         month = 30 / 365
         ahead = total_variance_atm(now, long, years + month) - total_variance_atm(now, long, years)
         today = total_variance_atm(now[:1], long, np.array([month]))
         carry: Floats = 0.5 * np.log(ahead / today) / years
         return carry
+
+
+def _asked(rows: Rows, fraction: Floats | float) -> tuple[NDArray[np.int32], Floats]:
+    """Rows and a fraction each as the loops take them."""
+    fractions: Floats = np.ascontiguousarray(np.broadcast_to(fraction, len(rows)), np.float64)
+    return np.ascontiguousarray(rows, np.int32), fractions
+
+
+def _mirror(listing: Listing) -> NDArray[np.int32]:
+    """Row of the other right at the same strike, (rows,); the row itself where it is not listed."""
+    swap = {"C": "P", "P": "C"}
+    found = (
+        listing.row_of.get(f"{ticker[:-9]}{swap[ticker[-9]]}{ticker[-8:]}", row)
+        for row, ticker in enumerate(listing.tickers)
+    )
+    return np.fromiter(found, np.int32, len(listing))
 
 
 def _sessions_after(expiry_day: NDArray[np.int32], day: Day, calendar: Calendar) -> NDArray[np.int64]:

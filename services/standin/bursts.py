@@ -54,7 +54,8 @@ class Burst(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All bursts of a day and their orders by second, (n,) each; of premium_usd and contracts one is 0."""
+    """All bursts of a day and their orders by second, (n,) each; of premium_usd and contracts one is 0.
+    within_s: how far into its second an order comes, as a chance."""
 
     bursts: tuple[Burst, ...]
     second: NDArray[np.int64]
@@ -63,8 +64,9 @@ class Plan(NamedTuple):
     kind: NDArray[np.int8]
     premium_usd: NDArray[np.float64]
     contracts: NDArray[np.int64]
+    within_s: NDArray[np.float64]
 
-    def orders(self, rng: np.random.Generator, book: Book, second: int) -> Orders | None:
+    def orders(self, book: Book, second: int) -> Orders | None:
         """The informed orders of the span from a second on, sized by the quotes they meet; None without any."""
         low, high = np.searchsorted(self.second, (second, second + book.span_s))
         if low == high:
@@ -75,7 +77,7 @@ class Plan(NamedTuple):
             at = at[~book.halted[book.underlying[self.row[at]]]]
         row = self.row[at]
         count = len(row)
-        ms = 1000 * (self.second[at] - second) + np.floor(rng.random(count) * 700).astype(np.int64)
+        ms = 1000 * (self.second[at] - second) + np.floor(700 * self.within_s[at]).astype(np.int64)
         quote = book.quote(row, ms / (1000.0 * book.span_s))
         by_premium = np.ceil(self.premium_usd[at] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
         size = np.where(self.contracts[at] > 0, self.contracts[at], by_premium)
@@ -121,6 +123,7 @@ def plan_of(seed: int, book: Book, informed: Informed) -> Plan:
         np.array(kind, np.int8),
         np.array(premium, np.float64),
         np.array(contracts, np.int64),
+        rng.random(len(orders)),
     )
 
 

@@ -30,8 +30,20 @@ from services.standin.faults import (
 from services.standin.listing import Listing
 from services.standin.outlet import Outlet
 from services.standin.session import Session
-from services.standin.source import Batch, Prints, Quotes, Source, taken
-from services.standin.wire import Event, Status, encode, fair_values, index_events, option_events, stock_events
+from services.standin.source import Bars, Batch, Prints, Quotes, Source, taken
+from services.standin.stock_ticks import stock_ticks
+from services.standin.wire import (
+    Event,
+    Status,
+    StockBar,
+    StockQuote,
+    StockTrade,
+    encode,
+    fair_values,
+    index_events,
+    option_events,
+    stock_events,
+)
 
 __all__ = ["Connection", "Told"]
 
@@ -41,6 +53,9 @@ RESET = struct.pack("ii", 1, 0)
 MAX_CONNECTIONS_REASON = "Maximum number of websocket connections exceeded"
 
 OptionColumns = TypeVar("OptionColumns", Prints, Quotes)
+
+
+STOCK_CHANNELS: dict[type[Event], str] = {StockTrade: "T", StockQuote: "Q", StockBar: "A"}
 
 
 class Told(NamedTuple):
@@ -172,12 +187,22 @@ class Connection:
                 events += fair_values(batch.listing, self._chosen(batch.listing, "FMV", batch.quotes))
         elif session.cluster == "indices" and session.holds("V"):
             events = [e for e in index_events(source.index_tickers, batch.values) if session.wants("V", e.T)]  # type: ignore[union-attr]
-        elif session.cluster == "stocks" and session.holds("A"):
-            events = [e for e in stock_events(source.stock_tickers, batch.bars) if session.wants("A", e.sym)]  # type: ignore[union-attr]
+        elif session.cluster == "stocks":
+            events = self._stock_events(source, batch.bars)
         for (cluster, channel), bars in step.bars.items():
             if cluster == session.cluster and session.holds(channel):
                 events += [bar for bar in bars if session.wants(channel, bar.sym)]  # type: ignore[union-attr]
         return events
+
+    def _stock_events(self, source: Source, bars: Bars) -> list[Event]:
+        """Trades, quotes and bars of stocks, as far as somebody wants them."""
+        session = self.session
+        made: list[StockTrade | StockQuote | StockBar] = []
+        if session.holds("T") or session.holds("Q"):
+            made += stock_ticks(source.stock_tickers, bars)
+        if session.holds("A"):
+            made += stock_events(source.stock_tickers, bars)
+        return [event for event in made if session.wants(STOCK_CHANNELS[type(event)], event.sym)]
 
     def _chosen(self, listing: Listing, channel: str, columns: OptionColumns) -> OptionColumns:
         if channel in self.session.wildcards:

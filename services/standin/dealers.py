@@ -54,7 +54,7 @@ def hedged(day: Day, listing: Listing, scenario: Scenario) -> Day:
     for ticker, sign in scenario.dealers:
         who = position_of[ticker]
         path[:, who] = _pressed(path[:, who].astype(np.float64), _hedge(day, listing, ticker), sign)
-    return day._replace(log_return=frozen(path[:, MOVES], day.morning))
+    return day._replace(log_return=frozen(np.take(path, MOVES, axis=1), day.morning))
 
 
 def _hedge(day: Day, listing: Listing, ticker: str) -> _Hedge:

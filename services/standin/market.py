@@ -18,15 +18,18 @@ from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar, Session, ny_date
 from services.standin.activity import BaseRate, row_weights
 from services.standin.arrivals import Arrivals
-from services.standin.bars import stock_bars
+from services.standin.bars import StockBars
 from services.standin.book import VIX_EVERY_S, VIX_FAMILY, Book
 from services.standin.bursts import Plan, plan_of
 from services.standin.dealers import hedged
 from services.standin.events import schedule_of
+from services.standin.kernels.counting import choose_cancels
+from services.standin.kernels.quoting import TWO_SIDED, TwoSided
+from services.standin.kernels.telling import QUOTES, merge_quotes, tell_prints, time_quotes
 from services.standin.listing import Listing
-from services.standin.noise import ORDERS, stream, uniform
+from services.standin.noise import CANCELS, ORDERS, dice, key_of
 from services.standin.open_interest import Ledger, Positions
-from services.standin.orders import Executions, OrderKind, draw, execute
+from services.standin.orders import Executions, Met, OrderKind, draw, execute
 from services.standin.paths import Day, day_of
 from services.standin.scenario import PLAIN, Scenario, scenario_of
 from services.standin.source import Bars, Batch, IndexState, Prints, Quotes, Snapshot, Values, joined, taken
@@ -41,8 +44,6 @@ SECOND_NS = 1_000_000_000
 NS_PER_MS = 1_000_000
 # The open of a Monday with monthly, weekly and daily expiries ahead: where a market starts that nobody placed.
 DEFAULT_START = scenario_of(PLAIN).start
-# Sequence numbers: 2^13 a millisecond of the day, prints two apart so that each quote can come just before its print.
-Q_PER_MS = 8192
 NY_OPEN_MS = 34_200_000
 CANCEL_SHARE = 0.0015
 # Far enough for the longest LEAPS.
@@ -57,6 +58,7 @@ FAST_INDICES = ("I:SPX", "I:NDX", "I:RUT")
 SLOW_INDICES = (*VIX_FAMILY, "I:VVIX")
 # Salt of the hashed instants of quotes; `book.py` has the lower ones.
 _QUOTE_MS = 16
+_NONE: NDArray[np.int64] = np.empty(0, np.int64)
 
 
 class _Session(NamedTuple):
@@ -66,9 +68,9 @@ class _Session(NamedTuple):
     listing: Listing
     book: Book
     plan: Plan
-    mirror: NDArray[np.int32]
     arrivals: Arrivals
     ledger: Ledger
+    bars: StockBars
     opening_family: NDArray[np.float64]
 
 
@@ -190,13 +192,21 @@ class SeededMarket:
         found: list[Quotes] = []
         for second in reversed(seconds) if newest else seconds:
             self._today.book.at(second)
-            quote = self._own_quotes(np.array([row], np.int32), second)
+            quote = self._quotes_alone(np.array([row], np.int32), second)
             if first_ns <= int(quote.t_ms[0]) * NS_PER_MS <= last_ns:
                 found.append(quote)
             if len(found) == count:
                 break
         ordered = found[::-1] if newest else found
         return joined(ordered) if ordered else Quotes.empty()
+
+    def _quotes_alone(self, quoted: NDArray[np.int32], second: int) -> Quotes:
+        """Contracts' own quotes in the span that begins at `second`, at which the book stands."""
+        rows, ms, own = self._own_quotes(quoted, second)
+        quotes = QUOTES.room(len(quoted))
+        printed = _NONE.astype(np.int32), _NONE, _NONE, TWO_SIDED.room(0)
+        merge_quotes(rows, ms, own, *printed, np.empty(0, bool), *self._begins_ms(second), quotes)
+        return quotes
 
     def index_state(self, ticker: str) -> IndexState | None:
         """Level and session of an index."""
@@ -240,7 +250,9 @@ class SeededMarket:
         family = np.append(book.family(), _vvix(book))
         arrivals = Arrivals(self.seed, session.date, BaseRate(day, self._intensity))
         ledger = Ledger(listing, listing.settlement_ns <= session.close_ns)
-        self._today = _Session(day, listing, book, plan, _mirror(listing), arrivals, ledger, np.round(family, 2))
+        bars = StockBars(self.seed, day, self._stocks, self._span_s)
+        self._today = _Session(day, listing, book, plan, arrivals, ledger, bars, np.round(family, 2))
+        self._day_number = session.date.toordinal() - EPOCH_ORDINAL
         self._tickers = np.array(listing.tickers, "S")
         if self.truth is not None:
             self.truth.add_edges(_edges(session.date, plan, listing))
@@ -260,25 +272,27 @@ class SeededMarket:
         today = self._today
         second = (self._made_ns - today.day.session.open_ns) // SECOND_NS
         today.book.at(second)
-        rng = stream(self.seed, ORDERS, today.day.session.date.toordinal(), second)
+        words = dice(self.seed, ORDERS, today.day.session.date.toordinal(), second)
         self._weigh(second)
-        orders = draw(rng, today.book, self._cumulative, today.arrivals.counts(second, self._span_s))
-        informed = today.plan.orders(rng, today.book, second)
+        orders = draw(words, today.book, self._cumulative, today.arrivals.counts(second, self._span_s))
+        informed = today.plan.orders(today.book, second)
         if informed is not None:
             orders = joined([orders, informed])
-        executions = execute(rng, today.book, orders, today.mirror)
-        executions = _reopening(executions, today.day.reopened(second, REOPENING_S), today.book)
-        positions = self._today.ledger.trade(
-            rng, executions.row, executions.size, executions.side, executions.kind, executions.burst >= 0
-        )
-        prints, quotes = self._on_wire(executions, second)
-        prints, cancelled, taken_back = self._with_cancels(rng, prints, positions)
-        self._record_truth(prints, executions, joined([positions, taken_back]), cancelled)
+        gone = self._chosen_cancels(second)
+        met = execute(words, today.book, orders)
+        executed = met.prints
+        _reopen(executed, today.day.reopened(second, REOPENING_S), today.book)
+        traded = executed.row, executed.size, executed.side, executed.kind, executed.burst
+        positions = today.ledger.trade(words, *traded)
+        prints = self._on_wire(met, second)
+        self._record_truth(prints, executed, positions)
         self._orders_total += len(orders.row)
-        quotes = self._wanted_quotes(quotes, executions, quoted, second)
+        quotes = self._wanted_quotes(prints, met, quoted, second)
         self._statistics.add(prints)
-        bars = stock_bars(self.seed, today.day, self._stocks, second, self._span_s)
-        return Batch(today.listing, prints, quotes, self._values(second), bars)
+        before, self._before = self._before, (prints, positions)
+        if before is not None and len(gone) and len(prints.q):
+            prints = joined([prints, self._cancels(taken(before[0], gone), taken(before[1], gone), prints)])
+        return Batch(today.listing, prints, quotes, self._values(second), today.bars.made(second))
 
     def _weigh(self, second: int) -> None:
         """Set the rows' weights for the minute."""
@@ -287,110 +301,103 @@ class SeededMarket:
             self._weights_minute = minute
             # As of the minute's beginning, wherever in it a run began.
             self._today.book.at(60 * minute)
-            self._cumulative = np.cumsum(row_weights(self._today.book))
+            self._cumulative = row_weights(self._today.book)
             self._today.book.at(second)
 
-    def _on_wire(self, executions: Executions, second: int) -> tuple[Prints, Quotes]:
-        """Prints and the quotes before them, with their sequence numbers."""
-        base_ms = self._today.day.session.open_ns // NS_PER_MS + second * 1000
-        t_ms = base_ms + executions.ms
-        # Rank within the millisecond: rows are in time order.
-        fresh = np.flatnonzero(np.diff(executions.ms, prepend=-1))
-        rank = np.arange(len(t_ms)) - np.repeat(fresh, np.diff(np.append(fresh, len(t_ms))))
-        q = (NY_OPEN_MS + second * 1000 + executions.ms) * Q_PER_MS + 2 * rank + 2
-        prints = Prints(
-            executions.row, executions.venue, executions.cents / 100.0, executions.size, executions.condition, t_ms, q
-        )
-        quotes = Quotes(
-            executions.row,
-            executions.bid_venue,
-            executions.bid_cents / 100.0,
-            executions.bid_size,
-            executions.ask_venue,
-            executions.ask_cents / 100.0,
-            executions.ask_size,
-            t_ms,
-            q - 1,
-        )
-        return prints, quotes
+    def _begins_ms(self, second: int) -> tuple[int, int]:
+        """When a second of the session begins, in ms since 1970 and since midnight."""
+        return self._today.day.session.open_ns // NS_PER_MS + second * 1000, NY_OPEN_MS + second * 1000
 
-    def _with_cancels(
-        self, rng: np.random.Generator, prints: Prints, positions: Positions
-    ) -> tuple[Prints, NDArray[np.int64], Positions]:
-        """Add cancels of prints of the second before; returns the prints and, for the added ones, whom they cancel and
-        what that does to positions."""
-        before, self._before = self._before, (prints, positions)
-        count = 0 if before is None else int(rng.poisson(CANCEL_SHARE * len(before[0].q)))
-        if before is None or not count or not len(prints.q) or not len(before[0].q):
-            return prints, np.empty(0, np.int64), taken(positions, slice(0, 0))
-        chosen = np.unique(rng.integers(0, len(before[0].q), count))
-        chosen = chosen[before[0].condition[chosen] >= 209]
-        gone, undone = taken(before[0], chosen), taken(before[1], chosen)
+    def _on_wire(self, met: Met, second: int) -> Prints:
+        """Prints with their times and sequence numbers."""
+        executed, count = met.prints, len(met.cents)
+        price, t_ms, q = np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64)
+        tell_prints(executed.ms, met.cents, *self._begins_ms(second), price, t_ms, q)
+        return Prints(executed.row, executed.venue, price, executed.size, executed.condition, t_ms, q)
+
+    def _chosen_cancels(self, second: int) -> NDArray[np.int64]:
+        """Which prints of the span before will be taken back in this one: by a stream of their own, as it depends on
+        when a run began whether there were any."""
+        if self._before is None:
+            return _NONE
+        words = dice(self.seed, CANCELS, self._day_number, second)
+        condition = self._before[0].condition
+        chosen = np.empty(len(condition), np.int64)
+        return chosen[: choose_cancels(words, CANCEL_SHARE, condition, chosen)]
+
+    def _cancels(self, gone: Prints, undone: Positions, prints: Prints) -> Prints:
+        """Take prints back: their cancels, after everything else of this span's `prints`; a correction is nobody's
+        tick."""
         possible = self._today.ledger.cancelled(gone.contract, gone.size, undone)
         gone, undone = taken(gone, possible), taken(undone, possible)
-        # After everything else of this second, one millisecond later: a correction is nobody's tick.
-        last = prints.t_ms[-1], prints.q[-1]
+        count = len(gone.q)
         cancels = gone._replace(
             condition=self._statistics.cancel_codes(gone),
-            t_ms=np.full(len(gone.q), last[0]),
-            q=last[1] + 2 * np.arange(1, len(gone.q) + 1),
+            t_ms=np.full(count, prints.t_ms[-1]),
+            q=prints.q[-1] + 2 * np.arange(1, count + 1),
         )
-        return joined([prints, cancels]), gone.q, Positions(-undone.buyer, -undone.seller)
+        self._statistics.add(cancels)
+        if self.truth is not None:
+            nobody = np.full(count, -1)
+            self.truth.add(
+                Truth(
+                    day=np.full(count, self._day_number, np.int32),
+                    ticker=self._tickers[gone.contract],
+                    q=cancels.q,
+                    side=np.zeros(count, np.int8),
+                    kind=nobody.astype(np.int8),
+                    parent=nobody,
+                    leg=nobody.astype(np.int8),
+                    burst=nobody.astype(np.int32),
+                    buyer=-undone.buyer,
+                    seller=-undone.seller,
+                    cancels=gone.q,
+                )
+            )
+        return cancels
 
-    def _record_truth(
-        self, prints: Prints, executions: Executions, positions: Positions, cancelled: NDArray[np.int64]
-    ) -> None:
+    def _record_truth(self, prints: Prints, executed: Executions, positions: Positions) -> None:
         if self.truth is None:
             return
-        extra = len(cancelled)
-        pad = np.full(extra, -1)
+        count = len(prints.q)
         self.truth.add(
             Truth(
-                day=np.full(len(prints.q), self._today.day.session.date.toordinal() - EPOCH_ORDINAL, np.int32),
+                day=np.full(count, self._day_number, np.int32),
                 ticker=self._tickers[prints.contract],
                 q=prints.q,
-                side=np.append(executions.side, np.zeros(extra)).astype(np.int8),
-                kind=np.append(executions.kind, pad).astype(np.int8),
-                parent=np.append(executions.order + self._orders_total, pad),
-                leg=np.append(executions.leg, pad).astype(np.int8),
-                burst=np.append(executions.burst, pad).astype(np.int32),
+                side=executed.side,
+                kind=executed.kind,
+                parent=executed.order + self._orders_total,
+                leg=executed.leg,
+                burst=executed.burst,
                 buyer=positions.buyer,
                 seller=positions.seller,
-                cancels=np.append(np.zeros(len(executions.row), np.int64), cancelled),
+                cancels=np.zeros(count, np.int64),
             )
         )
 
-    def _wanted_quotes(
-        self, before_prints: Quotes, executions: Executions, quoted: NDArray[np.int32], second: int
-    ) -> Quotes:
+    def _wanted_quotes(self, prints: Prints, met: Met, quoted: NDArray[np.int32], second: int) -> Quotes:
         """Quotes of the contracts somebody asked for: one of their own a span, and one before each print."""
         if not len(quoted):
-            return taken(before_prints, slice(0, 0))
-        own = self._own_quotes(quoted, second)
+            return Quotes.empty()
+        rows, ms, own = self._own_quotes(quoted, second)
         wanted = np.zeros(len(self._today.listing), bool)
         wanted[quoted] = True
-        leading = taken(before_prints, wanted[before_prints.contract])
-        both = joined([own, leading])
-        return taken(both, np.argsort(both.q, kind="stable"))
+        quotes = QUOTES.room(len(quoted) + len(prints.q))
+        leading = prints.contract, prints.t_ms, prints.q, met.quote
+        told = merge_quotes(rows, ms, own, *leading, wanted, *self._begins_ms(second), quotes)
+        return taken(quotes, slice(0, told))
 
-    def _own_quotes(self, quoted: NDArray[np.int32], second: int) -> Quotes:
-        """One quote a contract in the span that begins at `second`, at which the book stands."""
-        rows = quoted.astype(np.int64)
-        span_ms = 1000 * self._span_s
-        ms = np.floor(span_ms * uniform(self.seed, _QUOTE_MS, rows * 86_400 + second)).astype(np.int64)
-        quote = self._today.book.quote(rows, ms / span_ms)
-        return Quotes(
-            quoted,
-            quote.bid_venue,
-            quote.bid_cents / 100.0,
-            quote.bid_size,
-            quote.ask_venue,
-            quote.ask_cents / 100.0,
-            quote.ask_size,
-            self._today.day.session.open_ns // NS_PER_MS + second * 1000 + ms,
-            # Before any print of its millisecond: those begin at 1 (quotes) and 2 (prints).
-            (NY_OPEN_MS + second * 1000 + ms) * Q_PER_MS,
-        )
+    def _own_quotes(
+        self, quoted: NDArray[np.int32], second: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], TwoSided]:
+        """One quote a contract in the span that begins at `second`, at which the book stands: contracts and instants in
+        the order of time."""
+        count, span_ms = len(quoted), 1000 * self._span_s
+        rows, ms, fraction = np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count)
+        starts = np.zeros(span_ms + 1, np.int64)
+        time_quotes(quoted, key_of(self.seed, _QUOTE_MS), second, span_ms, starts, rows, ms, fraction)
+        return rows, ms, self._today.book.quote(rows, fraction)
 
     def _values(self, second: int) -> Values:
         """Index levels at the beginning of the span."""
@@ -442,12 +449,11 @@ def _vvix(book: Book) -> float:
     return float(85.0 + 2.2 * (book.family()[list(VIX_FAMILY).index("I:VIX")] - 15.0))
 
 
-def _reopening(executions: Executions, reopened: NDArray[np.bool_] | None, book: Book) -> Executions:
+def _reopen(executed: Executions, reopened: NDArray[np.bool_] | None, book: Book) -> None:
     """Ordinary prints of what has just resumed trading carry the reopening's condition."""
-    if reopened is None:
-        return executions
-    fresh = reopened[book.underlying[executions.row]] & (executions.kind == OrderKind.PLAIN)
-    return executions._replace(condition=np.where(fresh, REOPENING, executions.condition).astype(np.int32))
+    if reopened is not None:
+        fresh = reopened[book.underlying[executed.row]] & (executed.kind == OrderKind.PLAIN)
+        executed.condition[fresh] = REOPENING
 
 
 def _edges(date: dt.date, plan: Plan, listing: Listing) -> list[Edge]:
@@ -467,16 +473,6 @@ def _edges(date: dt.date, plan: Plan, listing: Listing) -> list[Edge]:
         )
         for number, burst in enumerate(plan.bursts)
     ]
-
-
-def _mirror(listing: Listing) -> NDArray[np.int32]:
-    """Row of the other right at the same strike, (rows,); the row itself where it is not listed."""
-    swap = {"C": "P", "P": "C"}
-    found = (
-        listing.row_of.get(f"{ticker[:-9]}{swap[ticker[-9]]}{ticker[-8:]}", row)
-        for row, ticker in enumerate(listing.tickers)
-    )
-    return np.fromiter(found, np.int32, len(listing))
 
 
 def _cut(batch: Batch, until_ms: int) -> tuple[Batch, Batch | None]:

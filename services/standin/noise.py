@@ -1,7 +1,8 @@
-"""Randomness for the seeded market, of two kinds, both a pure function of the seed. Pure.
+"""Randomness for the seeded market, of three kinds, all a pure function of the seed. Pure.
 
 * `stream` gives a generator for a purpose, a day, a second: whoever starts in the middle of a day draws what a run
   through the whole day would have drawn there.
+* `dice` does so for the compiled loops, a word a stream.
 * `uniform` hashes positions into numbers: a quote's size must not depend on who subscribed to which other quotes, so
   quotes draw nothing from a stream.
 """
@@ -11,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ARRIVALS", "BURSTS", "DAY", "EVENTS", "ORDERS", "PATH", "stream", "uniform", "uniforms"]
+__all__ = ["ARRIVALS", "BURSTS", "CANCELS", "DAY", "EVENTS", "ORDERS", "PATH", "dice", "key_of", "stream", "uniform"]
 
 # Purposes of streams; equal purposes with equal positions give equal numbers.
-DAY, PATH, ORDERS, BURSTS, ARRIVALS, EVENTS = range(0x10, 0x16)
+DAY, PATH, ORDERS, BURSTS, ARRIVALS, EVENTS, CANCELS = range(0x10, 0x17)
 
 
 def stream(seed: int, purpose: int, *position: int) -> np.random.Generator:
@@ -28,18 +29,34 @@ def uniform(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.flo
     return numbers
 
 
-def uniforms(seed: int, salt: int, position: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-    """Four numbers in [0, 1) a position, (n,) each, to sixteen bits: one hash cut into four."""
-    z = _hashed(seed, salt, position)
-    mask = np.uint64(0xFFFF)
-    return tuple(((z >> np.uint64(shift)) & mask).astype(np.float64) * 2.0**-16 for shift in (0, 16, 32, 48))
+def key_of(seed: int, salt: int) -> np.uint64:
+    """What positions are hashed under: equal seeds and salts give equal numbers."""
+    return np.uint64((seed * 0xD1342543DE82EF95 + salt * 0xA0761D6478BD642F) % _WORD)
+
+
+def dice(seed: int, purpose: int, *position: int) -> NDArray[np.uint64]:
+    """A stream for the compiled loops (`kernels/dice.py`), of its own for (seed, purpose, position...): one word."""
+    word = seed
+    for part in (seed >> 64, purpose, *position):
+        word = _finished((word + (part + 1) * _GOLDEN) % _WORD)
+    return np.array([word], np.uint64)
 
 
 def _hashed(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Sixty-four bits a position: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    z = position.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z += np.uint64((seed * 0xD1342543DE82EF95 + salt * 0xA0761D6478BD642F) % 2**64)
+    z = position.astype(np.uint64) * np.uint64(_GOLDEN)
+    z += key_of(seed, salt)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
     return z
+
+
+_WORD, _GOLDEN = 2**64, 0x9E3779B97F4A7C15
+
+
+def _finished(z: int) -> int:
+    """The same finaliser for one word."""
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % _WORD
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % _WORD
+    return z ^ (z >> 31)

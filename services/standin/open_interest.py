@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.standin.kernels.counting import cancel_positions, open_positions
+from services.standin.kernels.tables import OrderKind
 from services.standin.listing import Listing
-from services.standin.orders import OrderKind
 
 __all__ = ["Ledger", "Positions"]
 
@@ -46,35 +47,23 @@ class Ledger:
 
     def trade(
         self,
-        rng: np.random.Generator,
+        dice: NDArray[np.uint64],
         row: NDArray[np.int32],
         size: NDArray[np.int64],
         side: NDArray[np.int8],
         kind: NDArray[np.int8],
-        informed: NDArray[np.bool_],
+        burst: NDArray[np.int32],
     ) -> Positions:
-        """Decide and book what prints open and close. Informed ones open."""
-        chance = rng.random((2, len(row)))
-        share = np.where(self._last_day[row], OPENS_LAST_DAY, _OPENS[kind])
-        taker = np.where((chance[0] < share) | informed, 1, -1).astype(np.int8)
-        maker = np.where(chance[1] < MAKER_OPENS, 1, -1).astype(np.int8)
-        positions = Positions(np.where(side > 0, taker, maker), np.where(side > 0, maker, taker))
-        change = positions.change(size)
-        # Where more would be closed than is open, these prints only pass positions on.
-        closing = np.flatnonzero(change < 0)
-        closed = np.bincount(row[closing], change[closing], minlength=len(self.now)).astype(np.int64)
-        short = closing[(self.now + closed)[row[closing]] < 0]
-        positions.seller[short] = 1
-        change[short] = 0
-        np.add.at(self.now, row, change)
+        """Decide and book what prints open and close, in the order of time. Informed ones, of a burst, open."""
+        positions = Positions(np.empty(len(row), np.int8), np.empty(len(row), np.int8))
+        shares = self._last_day, _OPENS, OPENS_LAST_DAY, MAKER_OPENS
+        open_positions(dice, self.now, *shares, row, size, side, kind, burst, *positions)
         return positions
 
     def cancelled(self, row: NDArray[np.int32], size: NDArray[np.int64], positions: Positions) -> NDArray[np.bool_]:
         """Take prints back, (n,): which of them could be, without leaving less than nothing open."""
-        change = -positions.change(size)
-        after = self.now + np.bincount(row, np.minimum(change, 0), minlength=len(self.now)).astype(np.int64)
-        possible: NDArray[np.bool_] = after[row] >= 0
-        np.add.at(self.now, row[possible], change[possible])
+        possible = np.empty(len(row), bool)
+        cancel_positions(self.now, row, size, *positions, possible)
         return possible
 
     def carried(self, tickers: tuple[str, ...], listing: Listing) -> Listing:

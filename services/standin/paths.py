@@ -106,7 +106,8 @@ def day_of(seed: int, morning: Morning, vol_scale: float = 1.0) -> Day:
         morning=morning,
         open_usd=LEVELS * np.exp(morning.log_open),
         previous_close_usd=LEVELS * np.exp(morning.log_close),
-        log_return=frozen(path[:, MOVES], morning),
+        # A second is a row of memory: that is how it is read.
+        log_return=frozen(np.take(path, MOVES, axis=1), morning),
         typical_vol=VOLS * vol_scale,
         log_vol=morning.log_vol,
         vol_noise=_vol_noise(rng, seconds, morning.vol_sd, morning.vol_shock),

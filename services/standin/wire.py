@@ -26,6 +26,8 @@ __all__ = [
     "OptionTrade",
     "Status",
     "StockBar",
+    "StockQuote",
+    "StockTrade",
     "encode",
     "fair_values",
     "frames",
@@ -62,6 +64,41 @@ class OptionQuote(msgspec.Struct, tag_field="ev", tag="Q", gc=False, rename={"as
     as_: int
     t: int
     q: int
+
+
+# {"ev":"T","sym":"SPY","x":4,"i":"52983573","z":2,"p":687.44,"s":100,"c":[14,41],"t":1765981806123,"q":2210045,
+#  "ds":"100"}
+class StockTrade(msgspec.Struct, tag_field="ev", tag="T", gc=False, omit_defaults=True):
+    """A stock's trade. `i` is its id, `z` the tape, `ds` the size as a decimal string; without `c` no condition."""
+
+    sym: str
+    x: int
+    i: str
+    z: int
+    p: float
+    s: int
+    t: int
+    q: int
+    ds: str
+    c: list[int] = []
+
+
+# {"ev":"Q","sym":"SPY","bx":11,"bp":687.43,"bs":300,"ax":12,"ap":687.45,"as":100,"c":1,"t":1765981806123,"q":2210044,
+#  "z":2}
+class StockQuote(msgspec.Struct, tag_field="ev", tag="Q", gc=False, rename={"as_": "as"}):
+    """A stock's best bid and offer, sizes in shares; `c` is one id, not a list."""
+
+    sym: str
+    bx: int
+    bp: float
+    bs: int
+    ax: int
+    ap: float
+    as_: int
+    c: int
+    t: int
+    q: int
+    z: int
 
 
 # {"ev":"V","val":6873.42,"T":"I:SPX","t":1765981806000}
@@ -145,7 +182,9 @@ class Status(msgspec.Struct, tag_field="ev", tag="status"):
     message: str
 
 
-Event = OptionTrade | OptionQuote | IndexValue | StockBar | Bar | IndexBar | FairValue | Status
+Event = (
+    OptionTrade | OptionQuote | IndexValue | StockBar | StockTrade | StockQuote | Bar | IndexBar | FairValue | Status
+)
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
@@ -207,8 +246,8 @@ def index_events(tickers: Sequence[str], values: Values) -> list[Event]:
     ]
 
 
-def stock_events(tickers: Sequence[str], bars: Bars) -> list[Event]:
-    """Stock bars as wire events. The window's VWAP is taken as its typical price; the source has no ticks."""
+def stock_events(tickers: Sequence[str], bars: Bars) -> list[StockBar]:
+    """Stock bars as wire events. The window's VWAP is taken as its typical price."""
     return [
         StockBar(
             sym=tickers[symbol],

@@ -105,7 +105,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": EVERYWHERE,
     "numpy": EVERYWHERE,
     "pyarrow": ("schemas.frames", "services.history", "services.sinks"),
-    "numba": ("services.quant", "services.contexts", "services.gateway._prints_kernel"),
+    "numba": ("services.quant", "services.contexts", "services.gateway._prints_kernel", "services.standin.kernels"),
     "llvmlite": ("services.quant.jit",),
     "scipy": ("services.quant",),
     "exchange_calendars": ("services.core.calendar",),

@@ -92,6 +92,14 @@ async def test_stock_bars_arrive_typed(feed: Feed) -> None:
     ]  # fmt: skip
 
 
+async def test_stock_trades_and_quotes_arrive_typed(feed: Feed) -> None:
+    received = await listen(feed, "stocks", "T.XYZ", "Q.XYZ")
+    assert {type(message).__name__ for message in received} == {"EquityTrade", "EquityQuote"}
+    quote, trade = received[:2]
+    assert (quote.symbol, trade.symbol, trade.price, trade.tape) == ("XYZ", "XYZ", 100.0, 1)
+    assert quote.bid_price <= trade.price <= quote.ask_price
+
+
 async def test_a_refused_channel_is_logged_and_the_rest_arrives(feed: Feed, caplog: pytest.LogCaptureFixture) -> None:
     received = await listen(feed, "options", "T.*", f"Q.{CALL}", faults=[Unentitled()])
     assert {type(message).__name__ for message in received} == {"EquityTrade"}

@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
+from services.standin import connection as connection_module
 from services.standin import server as server_module
 from services.standin import session as session_module
 from services.standin.connection import Connection
@@ -121,6 +122,23 @@ async def index_values(feed: Feed) -> None:
     value, bar = of(events, "V")[0], of(events, "AM")[0]
     assert (value["T"], value["val"], len(str(value["t"])), "sym" in value) == ("I:SPX", 3700.0, 13, False)
     assert (bar["sym"], bar["o"], "v" in bar) == ("I:SPX", 3700.0, False)
+
+
+@ROWS.row("12", "a stock's trades and quotes", off=settings(connection_module, "stock_ticks", lambda *_: []))
+async def stock_ticks(feed: Feed) -> None:
+    events = await feed.day("T.*,Q.XYZ,A.XYZ", "/stocks")
+    assert {event["ev"] for event in events} == {"T", "Q", "A"}
+    bars, trades, quotes = (of(events, kind) for kind in "ATQ")
+    assert sum(trade["s"] for trade in trades) == sum(bar["v"] for bar in bars)
+    assert [trade["p"] for trade in trades if trade["p"] == bars[-1]["c"]]
+    for tick in (*trades, *quotes):
+        assert (tick["sym"], len(str(tick["t"]))) == ("XYZ", 13)
+    assert {quote["q"] + 1 for quote in quotes} == {trade["q"] for trade in trades}
+
+
+@ROWS.row("12", "only the stocks' channels that are held", off=settings(Session, "wants", lambda *_: True))
+async def stock_channels(feed: Feed) -> None:
+    assert {event["ev"] for event in await feed.day("Q.XYZ", "/stocks")} == {"Q"}
 
 
 @ROWS.row("12", "ns on FMV", manners=Manners(business=True), off=settings())

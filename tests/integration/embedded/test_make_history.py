@@ -49,6 +49,7 @@ def test_the_same_command_goes_on_with_the_scenarios_own_session(made: tuple[Pat
     [
         (("--days", 0), "--days 0"),
         (("--intensity", 0), "--intensity 0"),
+        (("--density", 17), "--density 17"),
         (("--chains-every", 400), "--chains-every 400"),
         (("--scenario", "bedlam"), "plain, calm, crash"),
     ],

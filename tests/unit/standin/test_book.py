@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.quant import black, variance_index
-from services.standin.book import VIX_FAMILY, Book
+from services.standin.book import VIX_FAMILY, Book, smile_of
 from services.standin.market import SeededMarket
 from services.standin.noise import uniform
 from services.standin.paths import Day
 from services.standin.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
-from services.standin.universe import position_of
+from services.standin.universe import CAST, position_of
 from services.standin.variance import intraday_shape, remaining_share, years_of_variance
 
 
@@ -148,8 +148,7 @@ def test_every_smile_of_the_day_is_free_of_butterfly_and_calendar_arbitrage(book
             order = slots[np.argsort(book._settles[slots], kind="stable")]
             theta = book.theta[order]
             assert np.all(np.diff(theta) > 0)
-            row = int(np.flatnonzero(book.underlying == who)[0])
-            smile = Smile(book._row_smile.rho[row], book._row_smile.eta[row])
+            smile = Smile(*map(np.array, smile_of(CAST[who].ticker, CAST[who].kind)))
             k = np.linspace(-1.0, 1.0, 81)[:, None] * np.sqrt(theta[-1])
             w = total_variance_at(np.broadcast_to(k, (81, len(theta))), theta, smile)
             assert np.all(np.diff(w, axis=1) >= -1e-12)

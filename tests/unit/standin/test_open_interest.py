@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.standin.market import SECOND_NS, SeededMarket
+from services.standin.noise import ORDERS, dice
 from services.standin.open_interest import Ledger, Positions
 from services.standin.source import joined
 
@@ -52,20 +53,22 @@ def test_a_print_that_would_close_more_than_is_open_passes_positions_on() -> Non
     listing = SeededMarket(3).listing
     bare = listing.with_open_interest(np.zeros(len(listing), np.int64))
     ledger = Ledger(bare, np.ones(len(listing), bool))
-    rng = np.random.Generator(np.random.PCG64(1))
     row, ones = np.zeros(500, np.int32), np.ones(500, np.int8)
-    positions = ledger.trade(rng, row, np.full(500, 3), ones, np.zeros(500, np.int8), np.zeros(500, bool))
+    positions = ledger.trade(
+        dice(1, ORDERS), row, np.full(500, 3), ones, np.zeros(500, np.int8), np.full(500, -1, np.int32)
+    )
     change = positions.change(np.full(500, 3))
-    assert change.min() >= 0
-    assert ledger.now[0] == change.sum()
+    open_after = np.cumsum(change)
+    assert open_after.min() == 0
+    assert change[0] == 0
+    assert ledger.now[0] == open_after[-1]
 
 
 def test_informed_traders_open() -> None:
     listing = SeededMarket(3).listing
     ledger = Ledger(listing, np.zeros(len(listing), bool))
-    rng = np.random.Generator(np.random.PCG64(1))
     row, ones = np.arange(200, dtype=np.int32), np.ones(200, np.int8)
-    positions = ledger.trade(rng, row, np.ones(200, np.int64), ones, np.zeros(200, np.int8), np.ones(200, bool))
+    positions = ledger.trade(dice(1, ORDERS), row, np.ones(200, np.int64), ones, np.zeros(200, np.int8), row)
     assert np.all(positions.buyer == 1)
 
 
