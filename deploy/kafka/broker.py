@@ -118,6 +118,9 @@ def _fetch(folder: Path) -> None:
 class Broker:
     """One node. `folder` keeps its data, settings and log; a broker started again on it goes on where it was."""
 
+    format_options: Sequence[str] = ()
+    """What the preparation of its folder is told besides; users it shall know, for one."""
+
     def __init__(
         self,
         folder: Path,
@@ -237,7 +240,7 @@ class Broker:
     def _format(self, classpath: str, settings: Path) -> None:
         command = [
             "java", *JAVA_OPTIONS, "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool", "format",
-            "-t", CLUSTER_ID, "-c", str(settings),
+            "-t", CLUSTER_ID, "-c", str(settings), *self.format_options,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_S_MAX, check=False)
         if done.returncode:

@@ -7,19 +7,20 @@ else.
 
 from __future__ import annotations
 
+import logging
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 
 from services.errors import ConfigError, StrikewireError
 from services.kafka.settings import KafkaSettings
 from services.secrets import secret
 
-__all__ = ["KafkaUnreachableError", "client_arguments", "plain_consumer", "producer"]
+__all__ = ["KafkaUnreachableError", "client_arguments", "plain_consumer", "producer", "reaching"]
 
 PASSWORD_ENV = "STRIKEWIRE_KAFKA_PASSWORD"
 KEY_PASSWORD_ENV = "STRIKEWIRE_KAFKA_KEY_PASSWORD"
@@ -34,7 +35,13 @@ class KafkaUnreachableError(StrikewireError):
 
     def __init__(self, brokers: str, why: object) -> None:
         self.brokers = brokers
-        super().__init__(f"{brokers}: no Kafka broker answers there: {why}")
+        if isinstance(why, SaslAuthenticationFailed):
+            sentence = f"Kafka refused the user or the password (kafka.sasl_username, {PASSWORD_ENV})"
+        elif isinstance(why, ssl.SSLCertVerificationError):
+            sentence = f"the broker's certificate is of nobody we trust (kafka.ca_file): {why.verify_message}"
+        else:
+            sentence = f"no Kafka broker answers there: {why}"
+        super().__init__(f"{brokers}: {sentence}")
 
 
 def client_arguments(settings: KafkaSettings) -> dict[str, Any]:
@@ -98,17 +105,33 @@ async def plain_consumer(settings: KafkaSettings, *topics: str, **more: Any) -> 
         yield started
 
 
+@contextmanager
+def reaching(settings: KafkaSettings) -> Iterator[None]:
+    """Around the start of a client: raises KafkaUnreachableError with the reason, which the library only logs."""
+    reasons: list[BaseException] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        found = [one for one in record.args or () if isinstance(one, BaseException)]
+        reasons.extend(found)
+        return not found
+
+    library = logging.getLogger("aiokafka")
+    library.addFilter(keep)
+    try:
+        yield
+    except (KafkaConnectionError, SaslAuthenticationFailed, OSError) as error:
+        raise KafkaUnreachableError(settings.brokers, reasons[-1] if reasons else error) from None
+    except KafkaError as error:
+        raise StrikewireError(f"{settings.brokers}: {error}") from None
+    finally:
+        library.removeFilter(keep)
+
+
 @asynccontextmanager
 async def _started(settings: KafkaSettings, client: Any) -> AsyncIterator[Any]:
     try:
-        await client.start()
-    except (KafkaConnectionError, OSError) as error:
-        await client.stop()
-        raise KafkaUnreachableError(settings.brokers, error) from None
-    except KafkaError as error:
-        await client.stop()
-        raise StrikewireError(f"{settings.brokers}: {error}") from None
-    try:
+        with reaching(settings):
+            await client.start()
         yield client
     finally:
         await client.stop()

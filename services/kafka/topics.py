@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import TOPICS, Topic
 from services.errors import StrikewireError
-from services.kafka.client import REQUEST_BYTES_MAX, KafkaUnreachableError, client_arguments
+from services.kafka.client import REQUEST_BYTES_MAX, client_arguments, reaching
 from services.kafka.settings import KafkaSettings
 
 __all__ = ["Present", "TopicDifferenceError", "Wanted", "create", "differences", "present", "wanted"]
@@ -155,11 +155,8 @@ async def _configs(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, d
 async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(**client_arguments(settings))
     try:
-        await client.start()
-    except (KafkaConnectionError, OSError) as error:
-        await client.close()
-        raise KafkaUnreachableError(settings.brokers, error) from None
-    try:
+        with reaching(settings):
+            await client.start()
         yield client
     except KafkaError as error:
         raise StrikewireError(f"{settings.brokers}: {error}") from None

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 
 from services.config import RedisConfig
-from services.kafka.client import KafkaUnreachableError, client_arguments
+from services.kafka.client import KafkaUnreachableError, client_arguments, reaching
 from services.kafka.settings import KafkaSettings
 from services.metrics import Metrics
 from services.sinks.redis_client import open_redis
@@ -112,7 +112,8 @@ class HotState:
             enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS,
         )  # fmt: skip
         try:
-            await consumer.start()
+            with reaching(self._kafka):
+                await consumer.start()
             while True:
                 batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
                 records = [(names[place.topic], one.value) for place, batch in batches.items() for one in batch]

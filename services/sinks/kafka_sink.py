@@ -24,14 +24,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from schemas.decisions import canonical
 from schemas.topics import TOPICS
 from services.config import SinkConfig
 from services.errors import InputError
-from services.kafka.client import KafkaUnreachableError, client_arguments
+from services.kafka.client import client_arguments, reaching
 from services.kafka.settings import KafkaSettings
 from services.metrics import Metrics
 from services.sinks.batch import Commit, Limits
@@ -103,11 +103,9 @@ class KafkaSink:
 
     async def _connect(self) -> None:
         """Raises KafkaUnreachableError, and InputError when a topic was not made."""
-        try:
+        with reaching(self._kafka):
             for client in (self._producer, self._admin, self._consumer):
                 await client.start()
-        except (KafkaConnectionError, OSError) as error:
-            raise KafkaUnreachableError(self._kafka.brokers, error) from None
         missing = sorted(set(self._topics) - set(await self._admin.list_topics()))
         if missing:
             raise InputError(f"topic {missing[0]}", "is not there; `strikewire topics create` makes it")
