@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.harness import entry
-from services.standin.market import SECOND_NS, SeededMarket
+from services.standin.market.seeded import SECOND_NS, SeededMarket
 
 __all__ = ["run"]
 

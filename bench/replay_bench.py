@@ -30,7 +30,7 @@ from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 from services.replay.runner import calendar_of, recorded_rules, replay
 from services.replay.source import epoch_frames, joined_frames
-from services.standin.market import DEFAULT_START
+from services.standin.market.seeded import DEFAULT_START
 from services.wiring import build_pipeline, warm_up
 from tests.simulation.played import played_log
 

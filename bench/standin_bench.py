@@ -21,10 +21,10 @@ from websockets.exceptions import ConnectionClosed
 
 from bench.harness import entry
 from services.standin.listing import Listing
-from services.standin.market import SECOND_NS, SeededMarket
+from services.standin.market.seeded import SECOND_NS, SeededMarket
 from services.standin.server import StandIn
 from services.standin.source import Batch, IndexState, Snapshot, Source
-from services.standin.wire import frames, option_events, status_frame
+from services.standin.websocket.wire import frames, option_events, status_frame
 
 __all__ = ["run"]
 

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from services.commands._output import console, print_json
 from services.errors import InputError
-from services.standin.asked import Key, draw_faults, keys_of, manners_of, read_fault, summary
 from services.standin.errors import StandInError
-from services.standin.faults import FAULTS, Fault
-from services.standin.manners import Manners
+from services.standin.faults.asked import Key, draw_faults, keys_of, manners_of, read_fault, summary
+from services.standin.faults.manners import Manners
+from services.standin.faults.named import FAULTS, Fault
 
 __all__ = ["Asked", "add_fault_arguments", "asked_faults", "faults_markdown", "print_faults"]
 

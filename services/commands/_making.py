@@ -21,8 +21,8 @@ from services.history.warehouse import Warehouse
 from services.replay.making import Minutes, Pace
 from services.replay.recording import Recorder
 from services.replay.runner import stored
-from services.standin.market import SeededMarket
-from services.standin.scenario import PLAIN, Scenario, scenario_of
+from services.standin.market.scenario import PLAIN, Scenario, scenario_of
+from services.standin.market.seeded import SeededMarket
 from services.wiring import warm_up
 
 __all__ = ["add_making_arguments", "make_history"]

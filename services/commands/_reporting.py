@@ -8,10 +8,10 @@ from pathlib import Path
 from services.commands._output import console, print_json
 from services.errors import InputError
 from services.standin.errors import StandInError
-from services.standin.recorded import recorded_of
-from services.standin.report import write_report
-from services.standin.scenario import PLAIN, scenario_of
-from services.standin.seen import seen_of
+from services.standin.market.scenario import PLAIN, scenario_of
+from services.standin.portrait.recorded import recorded_of
+from services.standin.portrait.report import write_report
+from services.standin.portrait.seen import seen_of
 
 __all__ = ["add_reporting_arguments", "report"]
 

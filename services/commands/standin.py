@@ -17,9 +17,9 @@ from services.commands._making import add_making_arguments, make_history
 from services.commands._output import console, print_json
 from services.commands._reporting import add_reporting_arguments, report
 from services.errors import FeedError, InputError
-from services.standin.asked import written
 from services.standin.errors import StandInError
-from services.standin.scenario import names
+from services.standin.faults.asked import written
+from services.standin.market.scenario import names
 from services.standin.server import StandIn
 from services.standin.source import Source
 from services.standin.sources import open_source

@@ -25,7 +25,7 @@ from services.gateway.quotes import QuoteColumns, unknown_quotes
 from services.gateway.settings import GatewaySettings
 from services.gateway.tabulate import Tabulator
 from services.gateway.writer import Writer
-from services.standin.market import SeededMarket
+from services.standin.market.seeded import SeededMarket
 from services.standin.source import Batch, Prints, Quotes, rows_of, taken
 
 __all__ = ["Minutes", "Pace", "chain_rows"]

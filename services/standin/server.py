@@ -27,19 +27,19 @@ from aiohttp import web
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from services.standin.archive import Archive
-from services.standin.connection import Connection, Told
-from services.standin.delay import DELAY_NS, Delay
-from services.standin.door import CLUSTERS, Door
-from services.standin.faults import Cluster, Fault
+from services.standin.faults.delay import DELAY_NS, Delay
+from services.standin.faults.manners import Manners
+from services.standin.faults.mishaps import Mishaps
+from services.standin.faults.named import Cluster, Fault
+from services.standin.faults.timeline import Struck, Timeline, under
 from services.standin.listing import Listing
-from services.standin.live_bars import LiveBars
-from services.standin.manners import Manners
-from services.standin.mishaps import Mishaps
-from services.standin.rest import Rest
-from services.standin.session import CHANNELS
+from services.standin.rest.archive import Archive
+from services.standin.rest.routes import Rest
 from services.standin.source import Batch, Source
-from services.standin.timeline import Struck, Timeline, under
+from services.standin.websocket.connection import Connection, Told
+from services.standin.websocket.door import CLUSTERS, Door
+from services.standin.websocket.live_bars import LiveBars
+from services.standin.websocket.session import CHANNELS
 
 __all__ = ["DEFAULT_KEYS", "StandIn"]
 

@@ -6,11 +6,11 @@ import datetime as dt
 from pathlib import Path
 
 from services.standin.errors import StandInError
-from services.standin.market import SeededMarket
-from services.standin.scenario import PLAIN, scenario_of
+from services.standin.market.scenario import PLAIN, scenario_of
+from services.standin.market.seeded import SeededMarket
+from services.standin.market.truth import TruthLog
 from services.standin.source import Source
-from services.standin.tape import Tape
-from services.standin.truth import TruthLog
+from services.standin.tapes.tape import Tape
 
 __all__ = ["open_source"]
 

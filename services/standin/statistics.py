@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.standin.kernels.counting import TOTALS, count_prints
+from services.standin.market.kernels.counting import TOTALS, count_prints
 from services.standin.reference import CONDITIONS
 from services.standin.source import Prints
 

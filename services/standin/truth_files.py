@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from services.standin.errors import StandInError
-from services.standin.truth import Truth, TruthLog
+from services.standin.market.truth import Truth, TruthLog
 
 __all__ = ["TruthFiles"]
 

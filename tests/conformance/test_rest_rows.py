@@ -12,11 +12,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from services.standin import documents, history_documents, rest_past
-from services.standin import query as query_module
-from services.standin import rest as rest_module
-from services.standin import rest_answers as answers_module
-from services.standin.faults import (
+from services.standin.faults.manners import Manners
+from services.standin.faults.mishaps import Mishaps
+from services.standin.faults.named import (
     AbsentIndices,
     EmptyDay,
     HttpError,
@@ -26,10 +24,13 @@ from services.standin.faults import (
     RateLimit,
     SlowHttp,
 )
-from services.standin.manners import Manners
-from services.standin.mishaps import Mishaps
-from services.standin.rest import Rest
-from services.standin.rest_past import Past
+from services.standin.rest import answers as answers_module
+from services.standin.rest import documents, history_documents
+from services.standin.rest import past as rest_past
+from services.standin.rest import query as query_module
+from services.standin.rest import routes as rest_module
+from services.standin.rest.past import Past
+from services.standin.rest.routes import Rest
 from tests.support.rows import INDEX_CALL, Feed, Row, Table, holds, is_red, named, settings
 from tests.unit.standin.conftest import CALL, PUT
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import urllib3
 
-from services.standin.faults import ForceDisconnect, MissingGreeks, NotEntitled, RateLimit, Unentitled
-from services.standin.manners import Manners
-from services.standin.tape import Tape
+from services.standin.faults.manners import Manners
+from services.standin.faults.named import ForceDisconnect, MissingGreeks, NotEntitled, RateLimit, Unentitled
+from services.standin.tapes.tape import Tape
 from tests.support.rows import Feed
 from tests.unit.standin.conftest import CALL, PUT
 

@@ -10,16 +10,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from services.standin import server as server_module
-from services.standin import session as session_module
-from services.standin.faults import (
+from services.standin.faults.manners import Manners
+from services.standin.faults.named import (
     LateStatuses,
     NoPlan,
     SlowConsumer,
     Unentitled,
 )
-from services.standin.manners import Manners
-from services.standin.session import Reply, Session
-from services.standin.wire import status_frame
+from services.standin.websocket import session as session_module
+from services.standin.websocket.session import Reply, Session
+from services.standin.websocket.wire import status_frame
 from tests.support.rows import (
     Feed,
     Row,

@@ -13,12 +13,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from services.standin import connection as connection_module
 from services.standin import server as server_module
-from services.standin import session as session_module
-from services.standin.connection import Connection
-from services.standin.delay import Delay
-from services.standin.faults import (
+from services.standin.faults.delay import Delay
+from services.standin.faults.manners import Manners
+from services.standin.faults.named import (
     BackwardQ,
     BigFrames,
     Drop,
@@ -33,8 +31,10 @@ from services.standin.faults import (
     UnknownCondition,
     UnknownEvent,
 )
-from services.standin.manners import Manners
-from services.standin.session import Session
+from services.standin.websocket import connection as connection_module
+from services.standin.websocket import session as session_module
+from services.standin.websocket.connection import Connection
+from services.standin.websocket.session import Session
 from tests.support.rows import (
     Feed,
     Row,

@@ -36,10 +36,10 @@ from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 from services.metrics import Metrics
 from services.replay.runner import recorded_rules, verify
-from services.standin.asked import draw_faults, written
-from services.standin.faults import AbsentIndices, Fault, Lag
-from services.standin.manners import Manners
-from services.standin.market import SeededMarket
+from services.standin.faults.asked import draw_faults, written
+from services.standin.faults.manners import Manners
+from services.standin.faults.named import AbsentIndices, Fault, Lag
+from services.standin.market.seeded import SeededMarket
 from services.standin.server import StandIn
 from services.standin.source import Batch
 

@@ -20,12 +20,12 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tabulate import Tabulator
 from services.gateway.writer import Writer
 from services.replay.making import chain_rows
-from services.standin.bursts import Burst
-from services.standin.market import SECOND_NS, SeededMarket
+from services.standin.market.bursts import Burst
+from services.standin.market.seeded import SECOND_NS, SeededMarket
+from services.standin.market.truth import Truth
 from services.standin.source import Batch
-from services.standin.truth import Truth
-from services.standin.wire import frames as wire_frames
-from services.standin.wire import index_events, option_events, stock_events
+from services.standin.websocket.wire import frames as wire_frames
+from services.standin.websocket.wire import index_events, option_events, stock_events
 
 __all__ = ["Played", "play", "played_log"]
 

@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from services.standin.server import StandIn
-from services.standin.tape import Tape
+from services.standin.tapes.tape import Tape
 from tests.unit.standin.conftest import DAY, write_tape
 
 __all__ = [

@@ -9,7 +9,7 @@ import pytest
 
 from services.cli import main
 from services.commands._faults import faults_markdown
-from services.standin.faults import FAULTS
+from services.standin.faults.named import FAULTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "standin.md"
 

@@ -21,7 +21,7 @@ from services.gateway.errors import FeedRefusedError
 from services.gateway.gateway import Gateway
 from services.gateway.settings import GatewaySettings
 from services.standin.server import StandIn
-from services.standin.tape import Tape
+from services.standin.tapes.tape import Tape
 from tests.support import vendor as v
 from tests.unit.gateway.test_writer import assert_sequenced
 from tests.unit.standin.conftest import CALL, DAY, PUT, write_tape

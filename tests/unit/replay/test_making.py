@@ -13,9 +13,9 @@ from services.gateway.partition import Partitioner
 from services.gateway.settings import GatewaySettings
 from services.gateway.tabulate import Tabulator
 from services.replay.making import Minutes, Pace
-from services.standin.market import SECOND_NS, SeededMarket
-from services.standin.wire import frames as wire_frames
-from services.standin.wire import option_events
+from services.standin.market.seeded import SECOND_NS, SeededMarket
+from services.standin.websocket.wire import frames as wire_frames
+from services.standin.websocket.wire import option_events
 
 SETTINGS = GatewaySettings(clock="feed", partitions=4, epoch=3)
 # The last minutes of a half day: a whole session in little time, but for its beginning.

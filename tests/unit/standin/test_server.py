@@ -15,10 +15,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from services.standin.asked import manners_of, read_fault
-from services.standin.manners import Manners
+from services.standin.faults.asked import manners_of, read_fault
+from services.standin.faults.manners import Manners
 from services.standin.server import StandIn
-from services.standin.tape import Tape
+from services.standin.tapes.tape import Tape
 
 from .conftest import CALL, DAY, write_tape
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.standin import truth
 from services.standin.errors import StandInError
-from services.standin.market import SECOND_NS, SeededMarket
+from services.standin.market import truth
+from services.standin.market.seeded import SECOND_NS, SeededMarket
 from services.standin.truth_files import TruthFiles
 
 NOBODY = np.empty(0, np.int32)

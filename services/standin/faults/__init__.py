@@ -1,0 +1,1 @@
+"""Bad days by name, and what the vendor leaves open by switch."""

@@ -1,0 +1,75 @@
+"""Open interest as trading makes it: every print opens or closes a position on either side. Pure.
+
+When both sides of a print open, a contract more is open; when both close, one less; when a position changes hands, as
+many as before. What is open in the evening is what is published the next morning, and is what the ground truth adds up
+to, contract by contract; nobody ever closes what is not open.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.standin.listing import Listing
+from services.standin.market.kernels.counting import cancel_positions, open_positions
+from services.standin.market.kernels.tables import OrderKind
+
+__all__ = ["Ledger", "Positions"]
+
+# Share of customers' orders that open, by kind: domain.md C.4 has sweeps 0.7, blocks 0.6, auctions 0.5 as priors.
+_OPENS = np.full(len(OrderKind), 0.55)
+_OPENS[[OrderKind.SWEEP, OrderKind.BLOCK, OrderKind.AUCTION]] = 0.7, 0.6, 0.5
+# On its last day a contract is mostly closed; a maker on the other side has a position to reduce as often as not.
+OPENS_LAST_DAY = 0.42
+MAKER_OPENS = 0.5
+
+
+class Positions(NamedTuple):
+    """What each print did to the buyer's and the seller's position, (n,): +1 opened one, -1 closed one."""
+
+    buyer: NDArray[np.int8]
+    seller: NDArray[np.int8]
+
+    def change(self, size: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By how much each print changes open interest."""
+        change: NDArray[np.int64] = size * (self.buyer.astype(np.int64) + self.seller) // 2
+        return change
+
+
+class Ledger:
+    """What is open in each contract of a listing now, (rows,) in `now`; it begins with the morning's."""
+
+    def __init__(self, listing: Listing, last_day: NDArray[np.bool_]) -> None:
+        self.now = listing.open_interest.copy()
+        self._last_day = last_day
+
+    def trade(
+        self,
+        dice: NDArray[np.uint64],
+        row: NDArray[np.int32],
+        size: NDArray[np.int64],
+        side: NDArray[np.int8],
+        kind: NDArray[np.int8],
+        burst: NDArray[np.int32],
+    ) -> Positions:
+        """Decide and book what prints open and close, in the order of time. Informed ones, of a burst, open."""
+        positions = Positions(np.empty(len(row), np.int8), np.empty(len(row), np.int8))
+        shares = self._last_day, _OPENS, OPENS_LAST_DAY, MAKER_OPENS
+        open_positions(dice, self.now, *shares, row, size, side, kind, burst, *positions)
+        return positions
+
+    def cancelled(self, row: NDArray[np.int32], size: NDArray[np.int64], positions: Positions) -> NDArray[np.bool_]:
+        """Take prints back, (n,): which of them could be, without leaving less than nothing open."""
+        possible = np.empty(len(row), bool)
+        cancel_positions(self.now, row, size, *positions, possible)
+        return possible
+
+    def carried(self, tickers: tuple[str, ...], listing: Listing) -> Listing:
+        """The next day's listing with what was left open in these rows; what was not listed here keeps its own."""
+        interest = listing.open_interest.copy()
+        rows = [listing.row_of.get(ticker, -1) for ticker in tickers]
+        at = np.array(rows)
+        interest[at[at >= 0]] = self.now[at >= 0]
+        return listing.with_open_interest(interest)

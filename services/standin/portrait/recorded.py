@@ -1,0 +1,145 @@
+"""Measures recorded data, when a folder of it is given: what is not there is left out of the comparison.
+
+chains/                    Cboe's daily chains of SPX with volatility and delta      spreads, smile, term structure
+lean/                      LEAN folders of minute bars                               the day's shape, SPX by minute
+thetadata/                 option prints with conditions (ThetaData's ids)           sizes, conditions
+vix_history/               VIX and VIX3M by day                                      level, moves, term structure
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.chain.read import read_chain
+from services.core.calendar import NS, ny_ns
+from services.standin.errors import StandInError
+from services.standin.portrait import facts
+from services.standin.portrait.facts import Chain
+from services.standin.portrait.seen import Seen
+from services.standin.tapes.lean import locate
+
+__all__ = ["recorded_of"]
+
+Floats = NDArray[np.float64]
+
+# ThetaData's condition ids in the vendor's, as its own table describes them.
+THETADATA = {18: 209, 0: 209, 95: 219, 125: 227, 126: 228, 127: 229, 128: 230, 129: 231, 130: 232, 131: 233, 138: 240}
+VIX_SINCE = dt.date(2010, 1, 1)
+OPEN = (9, 30)
+
+
+def recorded_of(directory: Path) -> Seen:
+    """Everything the folder can say. Raises StandInError when it is no folder or says nothing."""
+    if not directory.is_dir():
+        raise StandInError(f"{directory} is no folder")
+    seen = Seen(name="recorded")
+    for part in (_chains, _day, _minutes, _prints, _vix):
+        seen = part(directory, seen)
+    if seen == Seen(name="recorded"):
+        raise StandInError(f"{directory} has none of chains, lean, thetadata, vix_history")
+    return seen
+
+
+def _chains(directory: Path, seen: Seen) -> Seen:
+    """The middle one of the daily chains."""
+    files = sorted(directory.glob("chains/*daily*/*.csv*"))
+    if not files:
+        return seen
+    table = read_chain(files[len(files) // 2])
+    days = np.array([float((expiry.date - table.quote_date).days) for expiry in table.expiries])[table.expiry]
+    chain = Chain(days, table.right, table.stated_delta, table.bid, table.ask, table.stated_iv)
+    told = f"SPX chain of {table.quote_date}, one of {len(files)}"
+    return _told(seen, "spreads", told)._replace(
+        spreads=facts.spreads(chain), smile=facts.smile(chain), term=facts.term(chain)
+    )
+
+
+def _day(directory: Path, seen: Seen) -> Seen:
+    """Contracts traded through a day in one stock's whole chain."""
+    files = sorted(directory.glob("lean/option/*/*_trade_american.zip"))
+    if not files:
+        return seen
+    # The largest is the busiest.
+    path = max(files, key=lambda file: file.stat().st_size)
+    date = dt.datetime.strptime(path.name[:8], "%Y%m%d").date()
+    table = locate(directory / "lean", date, path.parent.name).option_table("trade", required=True)
+    assert table is not None  # required: the reader raised otherwise
+    seconds = (table.start_ns - ny_ns(date, *OPEN)) / NS
+    told = f"{path.parent.name.upper()} options of {date}, minutes with a trade"
+    return _told(seen, "half_hours", told)._replace(half_hours=facts.half_hours(seconds, np.ones(len(seconds))))
+
+
+def _minutes(directory: Path, seen: Seen) -> Seen:
+    """An index by the minute through one session."""
+    files = sorted(directory.glob("lean/index/*/*_trade.zip"))
+    if not files:
+        return seen
+    date = dt.datetime.strptime(files[0].name[:8], "%Y%m%d").date()
+    table = locate(directory / "lean", date, files[0].parent.name).underlying_trades()
+    if table is None:
+        return seen
+    inside = (table.start_ns >= ny_ns(date, *OPEN)) & (table.start_ns < ny_ns(date, 16))
+    returns = np.diff(np.log(table.columns[inside, 3]))
+    return _told(seen, "minute_acf", f"{files[0].parent.name.upper()} on {date}")._replace(
+        minute_acf=facts.autocorrelation(returns), minute_abs_acf=facts.autocorrelation(np.abs(returns))
+    )
+
+
+def _prints(directory: Path, seen: Seen) -> Seen:
+    """Option prints of one contract: few, and said so by their number."""
+    path = directory / "thetadata" / "option_history_trade_quote.csv"
+    if not path.is_file():
+        return seen
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        sizes = np.array([int(row["size"]) for row in rows], np.int64)
+        conditions = np.array([THETADATA.get(int(row["condition"]), 209) for row in rows], np.int32)
+    except (KeyError, ValueError) as error:
+        raise StandInError(f"{path}: {error}") from None
+    return _told(seen, "sizes", f"{len(sizes)} prints of one SPY contract: too few to judge by")._replace(
+        sizes=facts.size_shares(sizes),
+        mean_size=float(sizes.mean()),
+        conditions=facts.condition_shares(conditions),
+        prints=len(sizes),
+    )
+
+
+def _vix(directory: Path, seen: Seen) -> Seen:
+    vix, vix3m = (_closes(directory / "vix_history" / name) for name in ("vix-daily.csv", "VIX3M_History.csv"))
+    since = sorted(date for date in vix if date >= VIX_SINCE)
+    if not since:
+        return seen
+    levels = np.array([vix[date] for date in since])
+    both = [date for date in since if date in vix3m]
+    ratio = np.median([vix[date] / vix3m[date] for date in both]) if both else None
+    return _told(seen, "vix_median", f"VIX, {since[0]} to {since[-1]}")._replace(
+        vix_median=float(np.median(levels)),
+        vix_log_change_sd=float(np.std(np.diff(np.log(levels)))),
+        vix_acf=float(np.corrcoef(levels[:-1], levels[1:])[0, 1]),
+        vix_over_vix3m=None if ratio is None else float(ratio),
+    )
+
+
+def _told(seen: Seen, what: str, told: str) -> Seen:
+    """With the origin of a fact noted."""
+    return seen._replace(origin={**seen.origin, what: told})
+
+
+def _closes(path: Path) -> dict[dt.date, float]:
+    """Closing levels by day; dates of either order."""
+    if not path.is_file():
+        return {}
+    closes: dict[dt.date, float] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            parts = [int(part) for part in re.split(r"[-/]", row["DATE"])]
+            year, month, day = parts if parts[0] > 31 else (parts[2], parts[0], parts[1])
+            closes[dt.date(year, month, day)] = float(row["CLOSE"])
+    return closes

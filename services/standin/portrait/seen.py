@@ -1,0 +1,144 @@
+"""Measures a made-up market: one session of its tape, one chain, and years of its days. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.core.calendar import NS, Calendar
+from services.standin.market.book import VIX_FAMILY, smile_of
+from services.standin.market.events import schedule_of
+from services.standin.market.scenario import Scenario
+from services.standin.market.seeded import SeededMarket
+from services.standin.market.surface import swap_volatility, total_variance_atm
+from services.standin.market.universe import VOLS
+from services.standin.market.walk import MARKET, Walk
+from services.standin.portrait import facts
+from services.standin.portrait.facts import Chain, Curve
+
+__all__ = ["Seen", "seen_of"]
+
+Floats = NDArray[np.float64]
+
+# A quarter of the tape is two million prints: shares to a tenth of a percent.
+INTENSITY = 0.25
+SESSIONS = 750
+CHAIN_AFTER_S = 3600
+MONTH, QUARTER = (VIX_FAMILY[ticker] / 365 for ticker in ("I:VIX", "I:VIX3M"))
+
+
+class Seen(NamedTuple):
+    """What a market showed; None where the data cannot say. origin: which data said what, in words by field."""
+
+    name: str
+    origin: dict[str, str] = {}  # noqa: RUF012 - never changed, as a named tuple's fields are not
+    half_hours: Curve | None = None
+    sizes: Floats | None = None
+    mean_size: float | None = None
+    conditions: dict[str, float] | None = None
+    spreads: Curve | None = None
+    smile: Curve | None = None
+    term: Curve | None = None
+    minute_acf: Curve | None = None
+    minute_abs_acf: Curve | None = None
+    daily_acf: Curve | None = None
+    daily_abs_acf: Curve | None = None
+    kurtosis: float | None = None
+    leverage: tuple[float, float] | None = None
+    vix_change: tuple[Floats, Floats] | None = None
+    vix_median: float | None = None
+    vix_log_change_sd: float | None = None
+    vix_acf: float | None = None
+    vix_over_vix3m: float | None = None
+    vix_less_realised: float | None = None
+    prints: int = 0
+
+
+def seen_of(seed: int, scenario: Scenario) -> Seen:
+    """Measure the scenario's market: its first whole session, and the sessions of three years."""
+    market = SeededMarket(seed, _open_of(scenario), scenario=scenario, intensity=INTENSITY, span_s=60)
+    chain, seconds, sizes, conditions = _tape(market)
+    path = market._today.day.log_return[::60, MARKET].astype(np.float64)
+    minute = np.diff(path)
+    return _years(seed, scenario)._replace(
+        name=f"made up: {scenario.name}, seed {seed}",
+        half_hours=facts.half_hours(seconds, np.ones(len(seconds))),
+        sizes=facts.size_shares(sizes),
+        mean_size=float(sizes.mean()),
+        conditions=facts.condition_shares(conditions),
+        spreads=facts.spreads(chain),
+        smile=facts.smile(chain),
+        term=facts.term(chain),
+        minute_acf=facts.autocorrelation(minute),
+        minute_abs_acf=facts.autocorrelation(np.abs(minute)),
+        prints=len(sizes),
+    )
+
+
+def _open_of(scenario: Scenario) -> int:
+    session = Calendar.load(scenario.start, scenario.start).session_on(scenario.start)
+    assert session is not None  # a scenario's start is a session by choice
+    return session.open_ns
+
+
+def _tape(market: SeededMarket) -> tuple[Chain, Floats, NDArray[np.int64], NDArray[np.int32]]:
+    """SPX's chain an hour after the open; (seconds after the open, size, condition) of every print of the session."""
+    open_ns = market.clock_ns
+    nobody = np.empty(0, np.int32)
+    parts = []
+    while market.is_open:
+        if market.clock_ns == open_ns + CHAIN_AFTER_S * NS:
+            chain = _chain(market)
+        prints = market.advance(60 * NS, nobody).prints
+        parts.append((prints.t_ms / 1000.0 - open_ns / NS, prints.size, prints.condition))
+    seconds, sizes, conditions = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return chain, seconds, sizes, conditions
+
+
+def _chain(market: SeededMarket) -> Chain:
+    listing = market.listing
+    rows = np.arange(listing.slices["SPX"].start, listing.slices["SPX"].stop)
+    state = market.snapshot(rows)
+    days = np.floor((listing.settlement_ns[rows] - market.clock_ns) / (86_400 * NS) + 0.5)
+    return Chain(days, listing.right[rows], state.delta, state.bid, state.ask, state.iv)
+
+
+def _years(seed: int, scenario: Scenario) -> Seen:
+    """Daily facts over SESSIONS sessions from the beginning of the walk's period, after half a year to settle."""
+    first = Walk.beginning(scenario.start)
+    last = first + dt.timedelta(days=365 * 4)
+    calendar = Calendar.load(first, last)
+    identity = scenario.identity(seed)
+    schedule = schedule_of(identity, scenario, calendar, last)
+    walk = Walk(identity, scenario, calendar, schedule)
+    mornings = [walk.morning(session) for session in calendar.sessions[125 : 125 + SESSIONS + 1]]
+    returns = np.diff([morning.log_close[MARKET] for morning in mornings])
+    # Mornings against mornings, as volatility is known when a session opens.
+    overnight = np.diff([morning.log_open[MARKET] for morning in mornings])
+    vol = VOLS[MARKET] * scenario.vol_scale * np.exp([morning.log_vol[MARKET] for morning in mornings])
+    vix, vix3m = (_swap(scenario, vol, horizon) for horizon in (MONTH, QUARTER))
+    realised = np.array([np.std(returns[at : at + 21]) for at in range(len(returns) - 20)]) * np.sqrt(252.0) * 100.0
+    return Seen(
+        name="",
+        daily_acf=facts.autocorrelation(returns),
+        daily_abs_acf=facts.autocorrelation(np.abs(returns)),
+        kurtosis=facts.kurtosis(returns),
+        leverage=facts.leverage(overnight, vix),
+        vix_change=(100.0 * overnight, 100.0 * np.diff(np.log(vix))),
+        vix_median=float(np.median(vix)),
+        vix_log_change_sd=float(np.std(np.diff(np.log(vix)))),
+        vix_acf=float(np.corrcoef(vix[:-1], vix[1:])[0, 1]),
+        vix_over_vix3m=float(np.median(vix / vix3m)),
+        vix_less_realised=float(np.mean(vix[: len(realised)] - realised)),
+    )
+
+
+def _swap(scenario: Scenario, vol: Floats, horizon: float) -> Floats:
+    """The VIX formula over a horizon at each at-the-money volatility, in points, announcements aside."""
+    long = np.array([VOLS[MARKET] * scenario.vol_scale * scenario.long_ratio])
+    theta = total_variance_atm(vol, long, np.array([horizon]))
+    points: Floats = 100.0 * swap_volatility(theta, np.full(len(vol), horizon), *smile_of("SPX", "index"))
+    return points

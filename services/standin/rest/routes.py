@@ -1,0 +1,209 @@
+"""The vendor's REST on aiohttp: routes, keys, errors, snapshots and reference. What a document says is decided in
+`documents.py`, what goes wrong in `mishaps.py`; trades, quotes and aggregates are in `rest_past.py`.
+
+GET /v3/snapshot                                   stocks, options and indices together, at most 250
+GET /v3/snapshot/options/{underlying}              pages of at most 250; index chains under I:SPX
+GET /v3/snapshot/options/{underlying}/{contract}
+GET /v3/snapshot/indices?ticker.any_of=I:SPX,I:VIX
+GET /v3/reference/options/contracts[/{ticker}]
+GET /v3/reference/conditions, /v3/reference/exchanges, /options/v1/exchanges
+GET /v1/marketstatus/now, /v1/marketstatus/upcoming
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+from aiohttp import web
+
+from services.core.calendar import Calendar, ny_date
+from services.standin.faults.manners import Manners
+from services.standin.faults.mishaps import Mishaps
+from services.standin.reference import CONDITIONS, EXCHANGES, condition_row, exchange_row
+from services.standin.rest import documents
+from services.standin.rest.answers import Answers, json_answer
+from services.standin.rest.archive import Archive
+from services.standin.rest.history_documents import stock_row
+from services.standin.rest.past import Past
+from services.standin.rest.query import BadQueryError, ChainQuery, UniversalQuery, limit_of, page_of
+from services.standin.source import Source
+
+__all__ = ["Rest"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CHAIN_LIMIT_MAX = 250
+CONTRACTS_LIMIT_MAX = 1000
+REFERENCE_LIMIT_MAX = 1000
+NEWER_EXCHANGES_LIMIT_MAX = 999
+TICKERS_MAX = 250
+HOLIDAY_DAYS = 365
+
+
+class Rest:
+    """The HTTP side of one source. `app()` is what a runner serves."""
+
+    def __init__(
+        self,
+        source: Source,
+        keys: frozenset[str],
+        archive: Archive,
+        manners: Manners | None = None,
+        mishaps: Mishaps | None = None,
+    ) -> None:
+        self._source, self._keys, self._archive = source, keys, archive
+        self._mishaps = mishaps or Mishaps()
+        self._answers = Answers(manners or Manners())
+        self._past = Past(source, archive, self._answers, self._mishaps)
+        self._calendar: Calendar | None = None
+
+    def app(self) -> web.Application:
+        """An application with every route; nothing outside it is needed."""
+        app = web.Application(middlewares=[self._manners])
+        router = app.router
+        router.add_get("/v3/snapshot", self._universal, name="universal")
+        router.add_get("/v3/snapshot/indices", self._indices, name="indices")
+        router.add_get("/v3/snapshot/options/{underlying}", self._chain, name="chain")
+        router.add_get("/v3/snapshot/options/{underlying}/{contract}", self._contract_snapshot, name="chain-contract")
+        router.add_get("/v3/reference/options/contracts", self._contracts, name="contracts")
+        router.add_get("/v3/reference/options/contracts/{contract}", self._contract, name="contracts-one")
+        router.add_get("/v3/reference/conditions", self._conditions)
+        router.add_get("/v3/reference/exchanges", self._exchanges)
+        router.add_get("/options/v1/exchanges", self._newer_exchanges)
+        router.add_get("/v1/marketstatus/now", self._status)
+        router.add_get("/v1/marketstatus/upcoming", self._holidays)
+        self._past.add_routes(router)
+        return app
+
+    @web.middleware
+    async def _manners(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Keys first, then what goes wrong today, then the handler and the vendor's error bodies, then compression."""
+        if not self._knows(request):
+            return self._answers.error(401, status="ERROR", error="Unknown API Key")
+        await asyncio.sleep(self._mishaps.delay_s())
+        # A name such as `trades-newer` is a way to the document `trades`.
+        document = (request.match_info.route.name or "").partition("-")[0]
+        refusal = self._mishaps.refusal(document, time.monotonic())
+        try:
+            response = await handler(request) if refusal is None else self._answers.refused(refusal)
+        except BadQueryError as error:
+            response = self._answers.error(400, status="ERROR", error=str(error))
+        except web.HTTPNotFound:
+            response = self._answers.not_found()
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    def _knows(self, request: web.Request) -> bool:
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        key = bearer if scheme.lower() == "bearer" else request.query.get("apiKey", "")
+        return key in self._keys
+
+    # Snapshots
+
+    async def _universal(self, request: web.Request) -> web.Response:
+        query = UniversalQuery.parse(request.query, TICKERS_MAX)
+        if query.tickers:
+            return self._answers.results([self._universal_row(ticker) for ticker in query.tickers])
+        source = self._source
+        kinds = {"indices": source.index_tickers, "options": source.listing.tickers, "stocks": source.stock_tickers}
+        tickers = [ticker for kind, them in kinds.items() if query.type in (None, kind) for ticker in them]
+        chosen, cursor = query.page(tickers)
+        return self._answers.page(request, [self._universal_row(ticker) for ticker in chosen], cursor)
+
+    def _universal_row(self, ticker: str) -> documents.Row:
+        source, listing = self._source, self._source.listing
+        row = listing.row_of.get(ticker)
+        if row is not None:
+            (chain_row,) = self._mishaps.holed(documents.chain_rows(source, np.array([row])))
+            name = listing.underlyings[listing.underlying[row]].ticker
+            return documents.universal_row(chain_row, name, is_open=source.is_open)
+        if ticker in source.stock_tickers:
+            return stock_row(ticker, self._archive.bars(ticker), is_open=source.is_open)
+        return self._index_row(ticker)
+
+    async def _chain(self, request: web.Request) -> web.Response:
+        listing = self._source.listing
+        rows = listing.slices.get(self._bare(request))
+        if rows is None:
+            raise web.HTTPNotFound
+        page = page_of(listing, rows, ChainQuery.parse(request.query, CHAIN_LIMIT_MAX))
+        shown = self._mishaps.holed(documents.chain_rows(self._source, page.rows))
+        return self._answers.page(request, shown, page.cursor)
+
+    def _bare(self, request: web.Request) -> str:
+        """The underlying's bare ticker; an index answers only under its prefix, as the vendor's does."""
+        asked: str = request.match_info["underlying"]
+        wire_names = {underlying.wire_ticker: underlying.ticker for underlying in self._source.listing.underlyings}
+        return wire_names.get(asked, "")
+
+    async def _contract_snapshot(self, request: web.Request) -> web.Response:
+        listing = self._source.listing
+        rows = listing.slices.get(self._bare(request), slice(0, 0))
+        row = listing.row_of.get(request.match_info["contract"], -1)
+        if not rows.start <= row < rows.stop:
+            raise web.HTTPNotFound
+        (found,) = self._mishaps.holed(documents.chain_rows(self._source, np.array([row])))
+        return self._answers.results(found)
+
+    async def _indices(self, request: web.Request) -> web.Response:
+        asked = request.query.get("ticker.any_of") or request.query.get("ticker")
+        served = self._source.index_tickers
+        tickers = asked.split(",") if asked else [ticker for ticker in served if self._mishaps.knows(ticker)]
+        if len(tickers) > TICKERS_MAX:
+            raise BadQueryError(f"ticker.any_of takes at most {TICKERS_MAX} tickers, not {len(tickers)}")
+        # A list of tickers is answered whole; the page size matters only to a request that names none.
+        limit = len(tickers) if asked else limit_of(request.query, TICKERS_MAX)
+        return self._answers.results([self._index_row(ticker) for ticker in tickers[:limit]])
+
+    def _index_row(self, ticker: str) -> documents.Row:
+        state = self._source.index_state(ticker) if self._mishaps.knows(ticker) else None
+        return documents.index_row(ticker, state, is_open=self._source.is_open)
+
+    # Reference
+
+    async def _contracts(self, request: web.Request) -> web.Response:
+        listing = self._source.listing
+        asked = request.query.get("underlying_ticker")
+        rows = slice(0, len(listing)) if asked is None else listing.slices.get(asked, slice(0, 0))
+        page = page_of(listing, rows, ChainQuery.parse(request.query, CONTRACTS_LIMIT_MAX))
+        return self._answers.page(request, documents.contract_rows(listing, page.rows), page.cursor)
+
+    async def _contract(self, request: web.Request) -> web.Response:
+        row = self._source.listing.row_of.get(request.match_info["contract"])
+        if row is None:
+            raise web.HTTPNotFound
+        return self._answers.results(documents.contract_rows(self._source.listing, np.array([row]))[0])
+
+    async def _conditions(self, request: web.Request) -> web.Response:
+        limit = limit_of(request.query, REFERENCE_LIMIT_MAX)
+        rows = [condition_row(condition) for condition in CONDITIONS] if _asks_options(request) else []
+        return self._answers.results(rows[:limit], count=len(rows))
+
+    async def _exchanges(self, request: web.Request) -> web.Response:
+        return self._answers.results(
+            [exchange_row(exchange) for exchange in EXCHANGES] if _asks_options(request) else []
+        )
+
+    async def _newer_exchanges(self, request: web.Request) -> web.Response:
+        """The newer path has ids as strings, and a limit one short."""
+        limit = limit_of(request.query, NEWER_EXCHANGES_LIMIT_MAX)
+        rows = [exchange_row(exchange) | {"id": str(exchange.id)} for exchange in EXCHANGES]
+        return self._answers.results(rows[:limit])
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return json_answer(documents.market_status(self._source.clock_ns, is_open=self._source.is_open))
+
+    async def _holidays(self, request: web.Request) -> web.Response:
+        today = ny_date(self._source.clock_ns)
+        if self._calendar is None:
+            self._calendar = Calendar.load(today, today + dt.timedelta(days=HOLIDAY_DAYS + 30))
+        return json_answer(list(documents.holiday_rows(self._calendar, today, HOLIDAY_DAYS)))
+
+
+def _asks_options(request: web.Request) -> bool:
+    return request.query.get("asset_class", "options") == "options"

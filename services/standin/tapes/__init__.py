@@ -1,0 +1,1 @@
+"""Recorded days served as if they were live."""

@@ -1,0 +1,58 @@
+"""The compiled loops' random numbers: those of SplitMix64, and of the distributions they claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.standin.market.kernels.dice import chance, exponent_of, hashed, normal, poisson
+from services.standin.market.noise import ORDERS, dice, key_of, uniform
+
+NUMBERS = 40_000
+
+
+def test_the_stream_is_splitmix64() -> None:
+    """The first numbers of its reference implementation from state 1234567."""
+    words = np.array([1234567], np.uint64)
+    drawn = [int(chance(words) * 2**53) for _ in range(3)]
+    assert drawn == [number >> 11 for number in (6457827717110365317, 3203168211198807973, 9817491932198370423)]
+
+
+def test_equal_positions_give_equal_streams_and_others_others() -> None:
+    assert dice(7, ORDERS, 1, 2) == dice(7, ORDERS, 1, 2)
+    words = {
+        int(dice(*where)[0]) for where in ((7, 1, 2), (7, 2, 1), (8, 1, 2), (7, 1), (7, 1, 2, 0), (7 + 2**64, 1, 2))
+    }
+    assert len(words) == 6
+
+
+def test_positions_are_hashed_as_numpy_hashes_them() -> None:
+    position = np.arange(0, 10**9, 10**7)
+    here = [(int(hashed(key_of(3, 17), at)) >> 11) * 2.0**-53 for at in position.tolist()]
+    assert here == uniform(3, 17, position).tolist()
+
+
+def test_normal_numbers_are_normal() -> None:
+    words = dice(1, ORDERS)
+    numbers = np.array([normal(words) for _ in range(NUMBERS)])
+    assert numbers.mean() == pytest.approx(0.0, abs=0.02)
+    assert numbers.std() == pytest.approx(1.0, abs=0.02)
+    assert np.mean(numbers**4) == pytest.approx(3.0, abs=0.2)
+
+
+@pytest.mark.parametrize("mean", [0.05, 3.0, 15.9, 16.1, 120.0])
+def test_poisson_numbers_have_their_mean_for_variance_too(mean: float) -> None:
+    words = dice(1, ORDERS)
+    numbers = np.array([poisson(words, mean) for _ in range(NUMBERS)])
+    assert numbers.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / NUMBERS))
+    assert numbers.var() == pytest.approx(mean, rel=0.05)
+    assert numbers.min() >= 0
+
+
+def test_nobody_comes_where_nobody_is_expected() -> None:
+    words = dice(1, ORDERS)
+    assert [poisson(words, mean) for mean in (0.0, -1.0)] == [0, 0]
+
+
+def test_powers_are_powers() -> None:
+    assert exponent_of(0.7, 12.5) == pytest.approx(12.5**0.7, rel=1e-14)
