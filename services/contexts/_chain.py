@@ -15,19 +15,8 @@ import numpy.typing as npt
 from numba import types
 
 from schemas.frames import GreekRows
-from services.contexts._table import (
-    EMPTY,
-    I32_IN,
-    U64_IN,
-    contract_hash,
-    doubled,
-    inlined,
-    line_record,
-    new_table,
-    records,
-    refill,
-    symbol_hash,
-)
+from services.contexts._records import doubled, line_record, records
+from services.contexts._table import EMPTY, I32_IN, U64_IN, contract_hash, inlined, new_table, refill, symbol_hash
 from services.core.windows import MINUTE_NS
 from services.quant.jit import F64_IN, I8_IN, I64_IN, kernel
 

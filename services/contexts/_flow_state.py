@@ -14,7 +14,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from services.contexts._table import EMPTY, doubled, line_record, records
+from services.contexts._records import doubled, line_record, records
+from services.contexts._table import EMPTY
 from services.core.windows import MINUTES
 
 __all__ = [

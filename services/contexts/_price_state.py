@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.contexts._table import doubled, new_table, refill
+from services.contexts._records import doubled
+from services.contexts._table import new_table, refill
 
 __all__ = ["BAR_RING", "FRAMES", "MINUTES_OF", "State", "grow", "new_state"]
 

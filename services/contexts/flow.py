@@ -30,7 +30,7 @@ from services.contexts._flow_state import (
     new_state,
     widen,
 )  # fmt: skip
-from services.contexts._table import taken
+from services.contexts._records import taken
 from services.core.calendar import NS, Session
 from services.core.contract import Context, ContextView, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS, grouped_sums, window_sums

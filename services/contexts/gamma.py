@@ -16,7 +16,7 @@ from schemas.symbols import EPOCH_ORDINAL, symbol_code, symbol_text
 from services.contexts import _chain
 from services.contexts._chain import Chain
 from services.contexts._gamma_levels import ChainArrays, Flip, Levels, at_the_money, flip, levels
-from services.contexts._table import taken
+from services.contexts._records import taken
 from services.contexts.price import PriceView
 from services.core.calendar import NS, Session, ny_ns
 from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views

@@ -126,8 +126,9 @@ class Pipeline:
             self._open_epoch(head)
         self._position = head.position
         if head.rows:
-            # Kernels take the columns as they come and would read others as bytes.
-            assert well_formed(head.lane, frame.rows), f"{frame}: columns of other types, or not contiguous"
+            # Kernels take the columns as they come and would read others as bytes: no assertion, for those can be off.
+            if not well_formed(head.lane, frame.rows):
+                raise TypeError(f"{frame}: columns of other types, or not contiguous")
             self._walk(frame)
         self._pass(head.received_ns)
         return Outputs(self._decisions, self._sampled)

@@ -64,7 +64,8 @@ def test_equal_seeds_give_equal_bytes_and_others_others() -> None:
 
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     program = (
-        "from services.standin.market.seeded import SeededMarket; from tests.unit.standin.market.test_seeded import digest;"
+        "from services.standin.market.seeded import SeededMarket;"
+        "from tests.unit.standin.market.test_seeded import digest;"
         "print(digest(SeededMarket(3), 5), digest(SeededMarket(3, scenario='crash'), 5))"
     )
     digests = {

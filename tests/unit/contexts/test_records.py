@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.contexts._table import RESERVE, RESERVED_FROM_BYTES, doubled, line_record, records, taken
+from services.contexts._records import RESERVE, RESERVED_FROM_BYTES, doubled, line_record, records, taken
 from services.quant.jit import LINE
 
 RECORD = line_record({"name": "i8", "flag": "i1", "price": "f8", "small": "i2"})
