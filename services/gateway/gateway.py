@@ -287,7 +287,8 @@ class Gateway:
             if note.kind not in ("subscribed", "unsubscribed"):
                 pairs = f" ({len(note.pairs)} pairs, {note.pairs[0]} ...)" if note.pairs else ""
                 level = NOTE_LEVELS.get(note.kind, logging.WARNING)
-                log.log(level, "/%s %s: %s%s", socket.cluster, note.kind, note.message, pairs)
+                said = f": {note.message}" if note.message else ""
+                log.log(level, "/%s %s%s%s", socket.cluster, note.kind, said, pairs)
         if socket.session is not None:
             await socket.send(socket.session.data_to_send())
 
