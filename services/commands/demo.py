@@ -28,6 +28,8 @@ EXAMPLE = "strikewire demo --duration 60s --speed 30"
 SPEED = 30.0
 # A pass over the near chains costs this one process about a second; at full cadence a fast market did little else.
 POLL_NEAR_WALL_S, POLL_FAR_WALL_S = 6.0, 30.0
+# Only the demo's own gateway asks for the past, minutes of it after a gap; a market hour would be a hundred megabytes.
+PRINTS_KEPT = 500_000
 # The clusters and channels the gateway subscribes to; the market waits for them, so that nothing is missed.
 CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
 
@@ -77,7 +79,7 @@ async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int
         raise InputError(options.data_dir, "has later history than this tape; use another --data-dir for it")
     standin = StandIn(
         source, speed=options.speed, start_when=CHANNELS, at_end="close", duration_s=options.duration,
-        keys=DEFAULT_KEYS, manners=asked.manners, faults=asked.faults, fault_seed=asked.seed,
+        keys=DEFAULT_KEYS, manners=asked.manners, faults=asked.faults, fault_seed=asked.seed, prints_kept=PRINTS_KEPT,
     )  # fmt: skip
     async with standin:
         (key,) = DEFAULT_KEYS

@@ -33,7 +33,7 @@ from services.standin.faults.mishaps import Mishaps
 from services.standin.faults.named import Cluster, Fault
 from services.standin.faults.timeline import Struck, Timeline, under
 from services.standin.listing import Listing
-from services.standin.rest.archive import Archive
+from services.standin.rest.archive import PRINTS_MAX, Archive
 from services.standin.rest.routes import Rest
 from services.standin.source import Batch, Source
 from services.standin.websocket.connection import Connection, Told
@@ -75,6 +75,7 @@ class StandIn:
     market stands still until each is subscribed. at_end: after the last event close every socket with 1000, or hold.
     duration_s: wall seconds of market, from its start, after which it ends as if the source had.
     faults: bad days, chance in them drawn from fault_seed. delayed: serve a second host, a quarter of an hour late.
+    prints_kept: how many of the newest prints REST can tell again, some 45 bytes each.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class StandIn:
         fault_seed: int = 0,
         delayed: bool = False,
         delayed_port: int = 0,
+        prints_kept: int = PRINTS_MAX,
     ) -> None:
         for name in start_when:
             cluster, _, channel = name.partition(".")
@@ -113,7 +115,7 @@ class StandIn:
         self._faults, self._fault_seed = tuple(faults), fault_seed
         self._timeline = Timeline(self._faults)
         self._door = Door(self._keys, self._manners, self._faults, fault_seed)
-        self._archive = Archive(source.index_tickers, source.stock_tickers)
+        self._archive = Archive(source.index_tickers, source.stock_tickers, prints_kept)
         mishaps = Mishaps(self._faults, fault_seed)
         self._rest = Rest(source, self._keys, self._archive, self._manners, mishaps)
         bar_delay_s = self._manners.bar_delay_s

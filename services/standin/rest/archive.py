@@ -15,7 +15,7 @@ import numpy as np
 from services.standin.listing import Listing
 from services.standin.source import Bars, Batch, Prints, Quotes, Values, joined, taken
 
-__all__ = ["Archive"]
+__all__ = ["PRINTS_MAX", "Archive"]
 
 # Three hours of the busiest market the seeded one makes, 200 MB; a tape's whole day is a fraction of it.
 PRINTS_MAX, QUOTES_MAX, VALUES_MAX, BARS_MAX = 4_000_000, 1_000_000, 500_000, 1_000_000
@@ -28,10 +28,12 @@ Columns = TypeVar("Columns", Prints, Quotes, Values, Bars)
 class Archive:
     """Add every batch; ask for one ticker's rows. What is not remembered is empty, never an error."""
 
-    def __init__(self, index_tickers: tuple[str, ...], stock_tickers: tuple[str, ...]) -> None:
+    def __init__(
+        self, index_tickers: tuple[str, ...], stock_tickers: tuple[str, ...], prints_max: int = PRINTS_MAX
+    ) -> None:
         self._index_at = {ticker: at for at, ticker in enumerate(index_tickers)}
         self._stock_at = {ticker: at for at, ticker in enumerate(stock_tickers)}
-        self._prints: _Shelf[Prints] = _Shelf(Prints.empty(), PRINTS_MAX)
+        self._prints: _Shelf[Prints] = _Shelf(Prints.empty(), prints_max)
         self._quotes: _Shelf[Quotes] = _Shelf(Quotes.empty(), QUOTES_MAX)
         self._values: _Shelf[Values] = _Shelf(Values.empty(), VALUES_MAX)
         self._bars: _Shelf[Bars] = _Shelf(Bars.empty(), BARS_MAX)

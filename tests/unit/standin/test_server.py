@@ -19,8 +19,7 @@ from services.standin.faults.asked import manners_of, read_fault
 from services.standin.faults.manners import Manners
 from services.standin.server import StandIn
 from services.standin.tapes.tape import Tape
-
-from .conftest import CALL, DAY, write_tape
+from tests.unit.standin.conftest import CALL, DAY, write_tape
 
 Event = dict[str, Any]
 TAPE_EVENTS = frozenset({"options.T", "stocks.A"})

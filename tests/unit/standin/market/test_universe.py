@@ -16,8 +16,7 @@ from services.standin.market.seeded import SeededMarket
 from services.standin.market.universe import LEVELS, list_contracts
 from services.standin.sources import open_source
 from services.standin.tapes.tape import Tape
-
-from .conftest import DAY, write_tape
+from tests.unit.standin.conftest import DAY, write_tape
 
 MONDAY = dt.date(2025, 12, 15)
 

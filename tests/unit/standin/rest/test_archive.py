@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from services.standin.rest import archive as archive_module
-from services.standin.rest.archive import Archive
+from services.standin.rest.archive import PRINTS_MAX, Archive
 from services.standin.tapes.tape import Tape
-
-from .conftest import CALL, PUT
+from tests.unit.standin.conftest import CALL, PUT
 
 MINUTE_NS = 60_000_000_000
 
 
-def filled(tape: Tape) -> Archive:
-    archive = Archive(tape.index_tickers, tape.stock_tickers)
+def filled(tape: Tape, prints_max: int = PRINTS_MAX) -> Archive:
+    archive = Archive(tape.index_tickers, tape.stock_tickers, prints_max)
     while not tape.ended:
         archive.add(tape.advance(MINUTE_NS, np.arange(len(tape.listing), dtype=np.int32)))
     return archive
@@ -43,8 +42,7 @@ def test_a_day_is_what_was_told_of_it(tape: Tape) -> None:
 
 def test_blocks_change_nothing_but_the_oldest_go_first(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_module, "BLOCK_ROWS", 1)
-    monkeypatch.setattr(archive_module, "PRINTS_MAX", 2)
-    archive = filled(tape)
+    archive = filled(tape, prints_max=2)
     assert archive.trades(CALL).q.tolist() == [6]
     assert archive.trades(PUT).q.tolist() == [4]
     assert archive.quotes(CALL).q.tolist() == [1, 5], "each kind has a limit of its own"

@@ -10,8 +10,7 @@ import pytest
 
 from services.standin.server import StandIn
 from services.standin.tapes.tape import Tape
-
-from .conftest import CALL, PUT
+from tests.unit.standin.conftest import CALL, PUT
 
 MINUTE_NS = 60_000_000_000
 

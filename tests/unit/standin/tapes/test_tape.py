@@ -12,8 +12,7 @@ from services.core.calendar import ny_ns
 from services.standin.errors import StandInError
 from services.standin.source import Batch
 from services.standin.tapes.tape import TAPE_CONDITION, TAPE_EXCHANGE, Tape
-
-from .conftest import CALL, DAY, PUT, write_tape
+from tests.unit.standin.conftest import CALL, DAY, PUT, write_tape
 
 MINUTE_NS = 60_000_000_000
 OPEN_NS = ny_ns(DAY, 9, 30)

@@ -10,8 +10,7 @@ import numpy as np
 from services.standin.source import Batch
 from services.standin.tapes.tape import Tape
 from services.standin.websocket.live_bars import LiveBars
-
-from .conftest import CALL, DAY, PUT, write_tape
+from tests.unit.standin.conftest import CALL, DAY, PUT, write_tape
 
 SECOND_NS = 1_000_000_000
 AM = ("options", "AM")

@@ -9,8 +9,7 @@ import numpy as np
 from services.standin.source import Bars, Prints, Quotes, Values
 from services.standin.tapes.tape import Tape
 from services.standin.websocket.wire import encode, frames, index_events, option_events, stock_events
-
-from .conftest import CALL, PUT
+from tests.unit.standin.conftest import CALL, PUT
 
 
 def prints(*q: int) -> Prints:
