@@ -24,7 +24,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file
 
-from deploy.kafka.broker import Broker, BrokerError, engine_answers, free_port, listens, reason_not_here  # noqa: E402
+from deploy.kafka.broker import Broker, BrokerError, engine_answers, reason_not_here  # noqa: E402
+from deploy.ports import free_port, listens  # noqa: E402
 
 FOLDER = Path("var/local")
 TABLE, CONFIG = "processes.json", "strikewire.toml"

@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,14 +25,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from deploy.ports import free_port, listens
+
 __all__ = [
     "Broker",
     "BrokerError",
     "die_with_parent",
     "engine_answers",
-    "free_port",
     "jars",
-    "listens",
     "reason_not_here",
 ]
 
@@ -250,20 +249,6 @@ class Broker:
         with contextlib.suppress(OSError):
             return self.log.read_text(errors="replace").strip()[-500:] or "without a word"
         return "without a word"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody accepts connections on that port of loopback."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def die_with_parent() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.kafka.broker import Broker, free_port
+from deploy.kafka.broker import Broker
+from deploy.ports import free_port
 from tests.support.certificates import Authority
 
 __all__ = ["SecureBroker"]

@@ -8,7 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from deploy.kafka.broker import Broker, free_port, listens
+from deploy.kafka.broker import Broker
+from deploy.ports import free_port, free_ports
 from services.config import Config, load
 from services.kafka.topics import create
 from tests.torture.processes import Process
@@ -52,7 +53,7 @@ class Chain:
     def __init__(self, folder: Path, seed: int, speed: float, with_store: bool) -> None:
         self.folder = folder
         self.broker = Broker(folder / "kafka")
-        self._ws, self._warehouse_port = _two_free_ports(), free_port()
+        self._ws, self._warehouse_port = free_ports(2), free_port()
         self.warehouse_url = f"http://127.0.0.1:{self._warehouse_port}"
         redis_port = free_port()
         self.redis = _redis(folder, redis_port) if with_store else None
@@ -112,14 +113,6 @@ class Chain:
         with contextlib.suppress(Exception):
             self.broker.resume()
         self.broker.stop()
-
-
-def _two_free_ports() -> int:
-    """A port whose neighbour is free too: the stand-in's REST takes it."""
-    while True:
-        port = free_port()
-        if port < 65535 and not listens(port + 1):
-            return port
 
 
 def _redis(folder: Path, port: int) -> Process | None:

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deploy.kafka.broker import die_with_parent, listens
+from deploy.kafka.broker import die_with_parent
+from deploy.ports import listens
 
 __all__ = ["Process", "TortureError"]
 
@@ -72,7 +73,9 @@ class Process:
         """Raises TortureError with its last words."""
         deadline = time.monotonic() + seconds
         while (told := self.ready()) is None:
-            if not self.running or time.monotonic() > deadline:
+            if not self.running:
+                raise TortureError(f"{self.name} ended before it was ready: {self.last_words()}")
+            if time.monotonic() > deadline:
                 raise TortureError(f"{self.name} was not ready within {seconds:.0f} s: {self.last_words()}")
             time.sleep(0.05)
         return told

@@ -13,7 +13,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.kafka.broker import Broker, free_port, reason_not_here
+from deploy.kafka.broker import Broker, reason_not_here
+from deploy.ports import free_port
 from schemas.frames import Lane
 from services.kafka.client import client_arguments
 from services.kafka.settings import KafkaSettings

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.kafka.broker import free_port
+from deploy.ports import free_port
 from schemas.frames import Lane
 from services.config import WarehouseConfig
 from services.kafka.settings import KafkaSettings

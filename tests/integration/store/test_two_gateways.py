@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka.broker import free_port, listens
+from deploy.ports import free_ports
 from services.commands.agents import calendar_of_day
 from services.config import load
 from services.core.calendar import ny_date
@@ -44,9 +44,7 @@ def configuration(kafka: KafkaSettings, redis_url: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def gateways(configuration: Path, tmp_path: Path) -> Iterator[list[Process]]:
     """Two of them before one market, each as on a machine of its own: the lock of a machine is not what is tested."""
-    port = free_port()
-    while listens(port + 1):
-        port = free_port()
+    port = free_ports(2)
     program = [sys.executable, "-m", "services.cli"]
     market = Process(
         "standin", [*program, "standin", "--port", str(port), "--seed=3", "--speed=20", "--json"], tmp_path
