@@ -9,6 +9,7 @@ GET /v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}, /v2/aggs
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -22,7 +23,9 @@ from services.standin.rest.archive import Archive
 from services.standin.rest.history_query import TICKS_MAX, AggregatesQuery, TicksQuery
 from services.standin.source import Quotes, Quoting, Source
 
-__all__ = ["Past"]
+__all__ = ["Handler", "Past"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # The newer paths say 49,999 in their text (massive.md 7.8).
 NEWER_TICKS_MAX = TICKS_MAX - 1
@@ -36,17 +39,16 @@ class Past:
     def __init__(self, source: Source, archive: Archive, answers: Answers, mishaps: Mishaps) -> None:
         self._source, self._archive, self._answers, self._mishaps = source, archive, answers, mishaps
 
-    def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Every route of this file; a route's name is the kind of document a plan may lack."""
-        router.add_get("/v3/trades/{ticker}", self._trades, name="trades")
-        router.add_get("/v3/quotes/{ticker}", self._quotes, name="quotes")
-        router.add_get("/options/v3/trades/{ticker}", self._newer_trades, name="trades-newer")
-        router.add_get("/options/v3/quotes/{ticker}", self._newer_quotes, name="quotes-newer")
-        router.add_get("/v2/last/trade/{ticker}", self._last_trade, name="trades-last")
-        router.add_get("/v2/aggs/ticker/{ticker}/prev", self._previous, name="aggregates-previous")
-        router.add_get(
-            "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}", self._aggregates, name="aggregates"
-        )
+    def add_routes(self, add: Callable[[str, Handler, str], None]) -> None:
+        """Every route of this file by `add(path, handler, name)`; a route's name is the kind of document a plan may
+        lack."""
+        add("/v3/trades/{ticker}", self._trades, "trades")
+        add("/v3/quotes/{ticker}", self._quotes, "quotes")
+        add("/options/v3/trades/{ticker}", self._newer_trades, "trades-newer")
+        add("/options/v3/quotes/{ticker}", self._newer_quotes, "quotes-newer")
+        add("/v2/last/trade/{ticker}", self._last_trade, "trades-last")
+        add("/v2/aggs/ticker/{ticker}/prev", self._previous, "aggregates-previous")
+        add("/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}", self._aggregates, "aggregates")
 
     async def _trades(self, request: web.Request) -> web.Response:
         return self._trade_page(request, TICKS_MAX, named=False)

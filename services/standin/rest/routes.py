@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 import numpy as np
 from aiohttp import web
@@ -28,13 +28,11 @@ from services.standin.rest import documents
 from services.standin.rest.answers import Answers, json_answer
 from services.standin.rest.archive import Archive
 from services.standin.rest.history_documents import stock_row
-from services.standin.rest.past import Past
+from services.standin.rest.past import Handler, Past
 from services.standin.rest.query import BadQueryError, ChainQuery, UniversalQuery, limit_of, page_of
 from services.standin.source import Source
 
 __all__ = ["Rest"]
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CHAIN_LIMIT_MAX = 250
 CONTRACTS_LIMIT_MAX = 1000
@@ -63,24 +61,29 @@ class Rest:
 
     def app(self) -> web.Application:
         """An application with every route; nothing outside it is needed."""
-        app = web.Application(middlewares=[self._manners])
-        router = app.router
-        router.add_get("/v3/snapshot", self._universal, name="universal")
-        router.add_get("/v3/snapshot/indices", self._indices, name="indices")
-        router.add_get("/v3/snapshot/options/{underlying}", self._chain, name="chain")
-        router.add_get("/v3/snapshot/options/{underlying}/{contract}", self._contract_snapshot, name="chain-contract")
-        router.add_get("/v3/reference/options/contracts", self._contracts, name="contracts")
-        router.add_get("/v3/reference/options/contracts/{contract}", self._contract, name="contracts-one")
-        router.add_get("/v3/reference/conditions", self._conditions)
-        router.add_get("/v3/reference/exchanges", self._exchanges)
-        router.add_get("/options/v1/exchanges", self._newer_exchanges)
-        router.add_get("/v1/marketstatus/now", self._status)
-        router.add_get("/v1/marketstatus/upcoming", self._holidays)
-        self._past.add_routes(router)
+        app = web.Application()
+
+        # Manners are put around handlers here and not as a middleware: aiohttp keeps the last thousand handlers that
+        # middlewares were put around in a cache of its module, and with them every market a process ever served.
+        def add(path: str, handler: Handler, name: str | None = None) -> None:
+            app.router.add_get(path, partial(self._mannered, handler), name=name)
+
+        add("/v3/snapshot", self._universal, "universal")
+        add("/v3/snapshot/indices", self._indices, "indices")
+        add("/v3/snapshot/options/{underlying}", self._chain, "chain")
+        add("/v3/snapshot/options/{underlying}/{contract}", self._contract_snapshot, "chain-contract")
+        add("/v3/reference/options/contracts", self._contracts, "contracts")
+        add("/v3/reference/options/contracts/{contract}", self._contract, "contracts-one")
+        add("/v3/reference/conditions", self._conditions)
+        add("/v3/reference/exchanges", self._exchanges)
+        add("/options/v1/exchanges", self._newer_exchanges)
+        add("/v1/marketstatus/now", self._status)
+        add("/v1/marketstatus/upcoming", self._holidays)
+        self._past.add_routes(add)
+        app.router.add_route("*", "/{anything:.*}", partial(self._mannered, self._nowhere))
         return app
 
-    @web.middleware
-    async def _manners(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _mannered(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         """Keys first, then what goes wrong today, then the handler and the vendor's error bodies, then compression."""
         if not self._knows(request):
             return self._answers.error(401, status="ERROR", error="Unknown API Key")
@@ -97,6 +100,9 @@ class Rest:
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             response.enable_compression(web.ContentCoding.gzip)
         return response
+
+    async def _nowhere(self, _: web.Request) -> web.Response:
+        raise web.HTTPNotFound
 
     def _knows(self, request: web.Request) -> bool:
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
