@@ -4,27 +4,26 @@
         ...  # connect to broker.address
 
 The tests, the torture and `make up` start theirs through this file; `make kafka` runs it in the foreground. It needs
-Java 17 or later and, the first time, Maven. The jars are kept in a cache, `~/.cache/strikewire/kafka` unless
-STRIKEWIRE_KAFKA_JARS names another folder.
+Java 17 or later and, the first time, Maven (`deploy.kafka.jars`).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from deploy.kafka.jars import BrokerError, class_archive, jars, jars_are_here
 from deploy.ports import free_port, listens
 
 __all__ = [
@@ -32,32 +31,31 @@ __all__ = [
     "BrokerError",
     "die_with_parent",
     "engine_answers",
-    "jars",
     "reason_not_here",
 ]
 
 HERE = Path(__file__).parent
-JARS_ENV = "STRIKEWIRE_KAFKA_JARS"
 PORT = 9092
 # A start takes 5 s on an idle machine; ten times that is a broker that will not come.
 START_S_MAX = 60.0
 STOP_S_MAX = 20.0
-MAVEN_S_MAX = 300.0
+# At its end Java writes 50 MB of classes down, in five seconds where nothing else runs.
+ARCHIVE_S_MAX = 60.0
 # Kafka asks for a cluster id, 16 bytes in base64; one for all, because these brokers never meet.
 CLUSTER_ID = "c3RyaWtld2lyZS1kZXYtMQ"
-# The serial collector and a small heap: 360 MB resident, and no second core taken from what is tested.
-JAVA_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
-
-
-class BrokerError(RuntimeError):
-    """The broker cannot be had here; the sentence says why."""
+# The serial collector and a small heap: 360 MB resident, and no second core taken from what is tested. The first
+# compiler alone: these brokers live for minutes, in which the second one takes more time than it saves (a third of a
+# core in the first quarter of a minute under load).
+JAVA_OPTIONS = (
+    "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true",
+)  # fmt: skip
 
 
 def reason_not_here() -> str | None:
     """Why no broker can be started on this machine, or None when one can."""
     if shutil.which("java") is None:
         return "there is no Java on the PATH"
-    if not _complete(_cache()) and shutil.which("mvn") is None:
+    if not jars_are_here() and shutil.which("mvn") is None:
         return "Kafka's jars are not in the cache and there is no Maven on the PATH"
     return None
 
@@ -69,49 +67,6 @@ def engine_answers() -> bool:
     with contextlib.suppress(subprocess.TimeoutExpired, OSError):
         return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
     return False
-
-
-def jars() -> Path:
-    """The folder of Kafka's jars, fetched by Maven the first time. Raises BrokerError."""
-    folder = _cache()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several tests may want their first broker at once
-        if not _complete(folder):
-            _fetch(folder)
-    return folder
-
-
-def _cache() -> Path:
-    """One folder a pom: a changed version never meets old jars."""
-    named = os.environ.get(JARS_ENV)
-    root = (
-        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "strikewire/kafka"
-    )
-    return root / hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()[:12]
-
-
-def _complete(folder: Path) -> bool:
-    return folder.is_dir()  # it is renamed into place when it is whole
-
-
-def _fetch(folder: Path) -> None:
-    unfinished = folder.with_suffix(".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    print("fetching Kafka's jars by Maven (once)", file=sys.stderr)
-    command = [
-        "mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
-        f"-DoutputDirectory={unfinished}", "-DincludeScope=runtime",
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_S_MAX, check=False)
-    except FileNotFoundError:
-        raise BrokerError("there is no Maven on the PATH to fetch Kafka's jars with") from None
-    except subprocess.TimeoutExpired:
-        raise BrokerError(f"Maven did not bring Kafka's jars within {MAVEN_S_MAX:.0f} s") from None
-    if done.returncode:
-        raise BrokerError(f"Maven could not bring Kafka's jars: {(done.stdout + done.stderr).strip()[-500:]}")
-    unfinished.rename(folder)
 
 
 class Broker:
@@ -129,12 +84,15 @@ class Broker:
         voters: Sequence[tuple[int, int]] = (),
         controller_port: int = 0,
         die_with_parent: bool = True,
+        classes: Sequence[str] | None = None,
     ) -> None:
+        """`classes`: Java's options on where classes come from, or go to; None: from the archive of this machine."""
         self.folder = Path(folder).resolve()
         self.port, self.controller_port = port or free_port(), controller_port or free_port()
         self._node = node
         self._voters = tuple(voters) or ((node, self.controller_port),)
         self._die_with_parent = die_with_parent
+        self._classes = classes
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -158,12 +116,14 @@ class Broker:
         if shutil.which("java") is None:
             raise BrokerError("there is no Java on the PATH")
         classpath = f"{jars()}/*"
+        if self._classes is None:
+            self._classes = _shared_classes()
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = self._settings()
         if not (self.folder / "data" / "meta.properties").exists():
             self._format(classpath, settings)
         logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        command = ["java", *JAVA_OPTIONS, logging, "-cp", classpath, "kafka.Kafka", str(settings)]
+        command = ["java", *JAVA_OPTIONS, *self._classes, logging, "-cp", classpath, "kafka.Kafka", str(settings)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -187,16 +147,18 @@ class Broker:
         """Whether clients can connect."""
         return listens(self.port)
 
-    def stop(self) -> None:
-        """Ask it to end, and see that it does."""
+    def stop(self, patience_s: float = STOP_S_MAX) -> bool:
+        """Ask it to end, and see that it does; whether it did so by itself."""
         if self._process is None:
-            return
+            return True
         self._process.terminate()
         try:
-            self._process.wait(STOP_S_MAX)
+            self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.kill()
+            return False
         self._process = None
+        return True
 
     def kill(self) -> None:
         """End it at once, as a power cut would end the process."""
@@ -238,7 +200,7 @@ class Broker:
 
     def _format(self, classpath: str, settings: Path) -> None:
         command = [
-            "java", *JAVA_OPTIONS, "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool", "format",
+            "java", *JAVA_OPTIONS, "-cp", classpath, "kafka.tools.StorageTool", "format",
             "-t", CLUSTER_ID, "-c", str(settings), *self.format_options,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_S_MAX, check=False)
@@ -249,6 +211,34 @@ class Broker:
         with contextlib.suppress(OSError):
             return self.log.read_text(errors="replace").strip()[-500:] or "without a word"
         return "without a word"
+
+
+def _shared_classes() -> tuple[str, ...]:
+    """Java's options to map Kafka's classes as an earlier broker left them: half a start's time, a third of its work.
+
+    Made once a machine, in some ten seconds (JEP 350). Java ignores an archive that is of another Java or other jars.
+    """
+    with class_archive() as path:
+        if not path.exists():
+            _archive_classes(path)
+        # An empty one says that it was tried here and did not work.
+        return (f"-XX:SharedArchiveFile={path}", "-Xshare:auto") if path.stat().st_size else ()
+
+
+def _archive_classes(path: Path) -> None:
+    """Let a broker come and go, and keep the classes that it loaded; an empty file when it does not work."""
+    print("keeping Kafka's classes for quicker starts (once)", file=sys.stderr)
+    unfinished = path.with_suffix(".part")
+    with tempfile.TemporaryDirectory(prefix="strikewire-kafka-") as scratch:
+        broker = Broker(Path(scratch) / "kafka", classes=(f"-XX:ArchiveClassesAtExit={unfinished}",))
+        try:
+            whole = broker.start().stop(ARCHIVE_S_MAX)
+        except BrokerError:
+            whole = False
+    if whole and unfinished.exists():
+        unfinished.rename(path)
+    else:
+        path.touch()
 
 
 def die_with_parent() -> None:
