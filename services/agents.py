@@ -23,7 +23,7 @@ from mode.utils.futures import maybe_async
 from schemas.frames import Lane
 from services.errors import StrikewireError
 from services.kafka.assignor import LanesTogether
-from services.kafka.client import FETCH_WAIT_MS, REQUEST_BYTES_MAX, client_arguments
+from services.kafka.client import FETCH_WAIT_MS, REQUEST_BYTES_MAX, client_arguments, reaching
 from services.kafka.partitions import SESSION_S, Partitions
 from services.kafka.settings import KafkaSettings
 
@@ -248,7 +248,8 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
     lag = asyncio.create_task(held.watch_lag(), name="lag")
     ended = asyncio.create_task(_until_it_cannot_go_on(app, held, watch), name="agents")
     try:
-        await app.start()
+        with reaching(settings):
+            await app.start()
         yield ended
     finally:
         ended.cancel()
