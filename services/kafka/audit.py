@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from schemas.decisions import canonical
 from schemas.frames import Lane
@@ -20,9 +21,22 @@ from services.kafka.machine import Build, Machine
 from services.kafka.published import read_partition
 from services.kafka.settings import KafkaSettings
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "Repeat", "audit"]
 
 DECISIONS = ("signals", "alerts")
+COUNTED = ("frames", "rows", "decisions", "missing", "doubled", "foreign", "different", "held", "zombies")
+
+
+class Repeat(NamedTuple):
+    """A decision that stands on its topic more often than the log leads to it: where, and when each was handed to a
+    producer (Unix seconds).
+    """
+
+    topic: str
+    partition: int
+    id: str
+    offsets: tuple[int, ...]
+    written_s: tuple[float, ...]
 
 
 class Audit(NamedTuple):
@@ -39,6 +53,7 @@ class Audit(NamedTuple):
     zombies: int
     log_digest: str
     topic_digest: str
+    repeats: tuple[Repeat, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -53,14 +68,16 @@ async def audit(settings: KafkaSettings, partitions: int, build: Build) -> Audit
     """Compare the whole log, as far as Kafka keeps it. Nothing may be writing meanwhile."""
     tally: Counter[str] = Counter()
     log_digest, topic_digest = Digest(), Digest()
+    repeats: list[Repeat] = []
     async with plain_consumer(settings) as consumer:
         for partition in range(partitions):
             lines = await _replay(consumer, settings, partition, build, tally)
-            read = [
-                (record.value, record.headers)
+            records = [
+                (topic, record)
                 for topic in DECISIONS
                 async for record in read_partition(consumer, settings.topic(topic), partition)
             ]
+            read = [(record.value, record.headers) for _, record in records]
             found = Counter(_identity(value) for value, _ in read)
             bytes_of = {_identity(value): value for value in reversed(in_log_order(read))}
             repeated = Counter(name for name, _ in lines)
@@ -68,12 +85,29 @@ async def audit(settings: KafkaSettings, partitions: int, build: Build) -> Audit
             tally["decisions"] += len(made)
             tally["missing"] += len(made.keys() - found.keys())
             tally["foreign"] += len(found.keys() - made.keys())
-            tally["doubled"] += sum(max(0, count - repeated[name]) for name, count in found.items() if name in made)
+            excess = {name for name, count in found.items() if name in made and count > repeated[name]}
+            tally["doubled"] += sum(found[name] - repeated[name] for name in excess)
+            repeats += _repeats(records, excess)
             tally["different"] += sum(bytes_of[name] != made[name] for name in made.keys() & bytes_of.keys())
             log_digest.add(partition, [made[name] for name in dict.fromkeys(name for name, _ in lines)])
             topic_digest.add(partition, in_log_order(read))
-    counts = {name: tally[name] for name in Audit._fields if not name.endswith("digest")}
-    return Audit(**counts, log_digest=log_digest.hexdigest(), topic_digest=topic_digest.hexdigest())
+    counts = {name: tally[name] for name in COUNTED}
+    return Audit(
+        **counts, log_digest=log_digest.hexdigest(), topic_digest=topic_digest.hexdigest(), repeats=tuple(repeats)
+    )
+
+
+def _repeats(records: Sequence[tuple[str, ConsumerRecord]], ids: set[str]) -> list[Repeat]:
+    """Where those stand."""
+    places: dict[tuple[str, int, str], list[ConsumerRecord]] = {}
+    for topic, record in records:
+        name = _identity(record.value)
+        if name in ids:
+            places.setdefault((topic, record.partition, name), []).append(record)
+    return [
+        Repeat(*place, tuple(one.offset for one in stand), tuple(one.timestamp / 1e3 for one in stand))
+        for place, stand in places.items()
+    ]
 
 
 async def _replay(

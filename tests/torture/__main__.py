@@ -27,7 +27,7 @@ from services.core.pipeline import Pipeline
 from services.errors import StrikewireError
 from services.history.engine import open_remote
 from services.history.warehouse import Warehouse
-from services.kafka.audit import Audit, audit
+from services.kafka.audit import Audit, Repeat, audit
 from services.replay.runner import stored
 from services.wiring import build_pipeline
 from tests.torture.chain import Chain
@@ -38,6 +38,8 @@ FREEZE_S = (0.5, 9.0)
 # One fault in four is a freeze; of those beyond six seconds the group has given the partitions away meanwhile.
 FREEZES = 0.25
 SETTLE_S_MAX = 180.0
+# A repeat is told with what happened so long before it.
+AROUND_S = 15.0
 
 
 class Fault(NamedTuple):
@@ -118,6 +120,14 @@ def _torture(chain: Chain, options: argparse.Namespace) -> dict[str, Any]:
         "rows": settled.rows,
         "decisions": settled.decisions,
         "zombie_frames": settled.zombies,
+        "repeats": [
+            {
+                **one._asdict(),
+                "apart_s": round(max(one.written_s) - min(one.written_s), 3),
+                "around": faults.around(one),
+            }
+            for one in settled.repeats
+        ],
         "warehouse": in_store,
         "ended_unasked": {one.name: one.unasked_ends for one in chain.services if one.unasked_ends},
         "back_s": faults.back_s(),
@@ -151,6 +161,7 @@ class Faults:
         self._thaw_at: dict[str, float] = {}
         self._down_since: dict[str, float] = {}
         self._took: dict[str, list[float]] = {}
+        self._journal: list[tuple[float, str]] = []
 
     def wait(self, seconds: float) -> None:
         """Let time pass, as a supervisor would."""
@@ -167,12 +178,12 @@ class Faults:
         self.count[name] += 1
         if fault.freeze_s:
             self.freezes += 1
-            self._say(f"freeze {name} for {fault.freeze_s:.1f} s")
+            self._note(f"freeze {name} for {fault.freeze_s:.1f} s")
             self._freeze(name)
             self._thaw_at[name] = time.monotonic() + fault.freeze_s
             return
         self.kills += 1
-        self._say(f"kill -9 {name} ({self.kills})")
+        self._note(f"kill -9 {name} ({self.kills})")
         self._down_since.setdefault(name, time.monotonic())
         if name == "broker":
             self._chain.broker.kill()
@@ -210,14 +221,26 @@ class Faults:
                 self._thaw(name)
         for name, one in self._by_name.items():
             if not one.running:
-                self._say(f"{name} ended by itself: {one.last_words().strip()[-300:]}")
+                self._note(f"{name} ended by itself: {one.last_words().strip()[-300:]}")
                 self._down_since.setdefault(name, now)
                 one.revive()
         for name, since in list(self._down_since.items()):
             one_back = self._chain.broker.answers() if name == "broker" else self._by_name[name].ready() is not None
             if one_back:
                 self._took.setdefault(name, []).append(now - since)
+                self._note(f"{name} is back after {now - since:.1f} s")
                 del self._down_since[name]
+
+    def around(self, repeat: Repeat) -> list[str]:
+        """What was done to whom from shortly before a decision was first written until it was written again."""
+        first, last = min(repeat.written_s), max(repeat.written_s)
+        return [
+            f"{at - first:+.2f} s: {what}" for at, what in self._journal if first - AROUND_S < at < last + PAUSE_S[0]
+        ]
+
+    def _note(self, what: str) -> None:
+        self._journal.append((time.time(), what))
+        self._say(what)
 
     def _freeze(self, name: str) -> None:
         if name == "broker":
@@ -227,6 +250,7 @@ class Faults:
 
     def _thaw(self, name: str) -> None:
         self._thaw_at.pop(name)
+        self._note(f"thaw {name}")
         if name == "broker":
             self._chain.broker.resume()
         else:
