@@ -18,9 +18,9 @@ from services.standin.market.kernels.moving import Terms, move_slots
 from services.standin.market.kernels.quoting import TWO_SIDED, TwoSided, quote_rows, value_rows
 from services.standin.market.kernels.tables import PLACES, Table, new_table
 from services.standin.market.noise import key_of
-from services.standin.market.paths import Day
+from services.standin.market.paths import Day, Vols
 from services.standin.market.scenario import Scenario
-from services.standin.market.surface import KAPPA, swap_volatility, total_variance_atm
+from services.standin.market.surface import KAPPA_LASTING, KAPPA_PASSING, swap_volatility, total_variance_atm
 from services.standin.market.universe import CAST, LIQUID_WEIGHT, VOLS, YIELDS, position_of
 from services.standin.market.variance import RATE, intraday_shape, remaining_share, years_of_variance
 from services.standin.market.venues import HOME, SORTED_VENUES, place_table
@@ -167,8 +167,9 @@ class Book:
         remaining = float(self._remaining[second])
         lumps = self._event_variance()
         move_slots(
-            self._terms, self.now_ns, remaining, self.vols, lumps, self.carry, RATE, KAPPA, self.table, self.years
-        )
+            self._terms, self.now_ns, remaining, self.vols.now, self.vols.lasting, lumps, self.carry, RATE,
+            KAPPA_LASTING, KAPPA_PASSING, self.table, self.years,
+        )  # fmt: skip
 
     def levels(self, underlying: Rows, fraction: Floats | float) -> Floats:
         """Level of each underlying at a fraction of the present span."""
@@ -216,22 +217,22 @@ class Book:
         if block != self._family_block:
             self._family_block = block
             self._event_variance()
-            now = self.day.vols(block * VIX_EVERY_S)[SPX]
-            vol = np.full(len(_HORIZONS), now)
-            theta = total_variance_atm(vol, self._long_vol[SPX : SPX + 1], _HORIZONS) + self._family_lumps
+            vols = self.day.vols(block * VIX_EVERY_S)
+            spx = Vols(vols.now[SPX : SPX + 1], vols.lasting[SPX : SPX + 1])
+            theta = total_variance_atm(*spx, self._long_vol[SPX : SPX + 1], _HORIZONS) + self._family_lumps
             self._family = 100.0 * swap_volatility(theta, _HORIZONS, float(_RHO[SPX]), float(_ETA[SPX]))
             begins_ns = self.day.session.open_ns + block * VIX_EVERY_S * 1_000_000_000
             left_ns = np.maximum(self._settles[self._vix_slots] - begins_ns, 1_000_000_000)
-            self.carry[self._vix_slots] = self._vix_carry(now, left_ns / YEAR_NS)
+            self.carry[self._vix_slots] = self._vix_carry(spx, left_ns / YEAR_NS)
         levels[VIX] = self._family[_VIX_AT]
         return levels
 
-    def _vix_carry(self, vol: float, years: Floats) -> Floats:
+    def _vix_carry(self, spx: Vols, years: Floats) -> Floats:
         """Carry of VIX to each of its expiries: its forward is the forward thirty-day volatility of SPX."""
-        now, long = np.full(len(years), vol), self._long_vol[SPX : SPX + 1]
+        long = self._long_vol[SPX : SPX + 1]
         month = 30 / 365
-        ahead = total_variance_atm(now, long, years + month) - total_variance_atm(now, long, years)
-        today = total_variance_atm(now[:1], long, np.array([month]))
+        ahead = total_variance_atm(*spx, long, years + month) - total_variance_atm(*spx, long, years)
+        today = total_variance_atm(*spx, long, np.array([month]))
         carry: Floats = 0.5 * np.log(ahead / today) / years
         return carry
 

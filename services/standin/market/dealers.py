@@ -69,7 +69,7 @@ def _hedge(day: Day, listing: Listing, ticker: str) -> _Hedge:
     nights = np.where(days <= 0, 0, np.maximum(np.round(days * 5 / 7), 1)).astype(np.int64)
     today = nights == 0
     level = day.open_usd[who] * np.exp(GRID)
-    vol = float(day.vols(0)[who])
+    vol = float(day.vols(0).now[who])
     remaining = remaining_share(intraday_shape(day.seconds))
     times = range(0, day.seconds + 1, EVERY_S)
     gamma, delta = np.empty((len(times), len(GRID))), np.empty((len(times), len(GRID)))

@@ -23,9 +23,9 @@ from services.standin.market.informed import MOVES
 from services.standin.market.noise import PATH, stream
 from services.standin.market.universe import CAST, LEVELS, VOLS
 from services.standin.market.variance import intraday_shape
-from services.standin.market.walk import LEVERAGE, MARKET_PART, SPECIFIC_PART, Morning, followed
+from services.standin.market.walk import LASTING, LEVERAGE, MARKET_PART, SPECIFIC_PART, Morning, followed
 
-__all__ = ["Day", "day_of", "frozen"]
+__all__ = ["Day", "Vols", "day_of", "frozen"]
 
 Floats = NDArray[np.float64]
 Path = NDArray[np.float32]
@@ -36,13 +36,21 @@ ACTIVITY_SIGMA = 0.35
 ACTIVITY_DECAY_MINUTE = 0.95
 
 
+class Vols(NamedTuple):
+    """At-the-money volatility of every underlying, a decimal a year, (members,): now, and what it would be if the part
+    of its moves that passes within weeks were over."""
+
+    now: Floats
+    lasting: Floats
+
+
 class Day(NamedTuple):
     """One session of every underlying of CAST.
 
     open_usd, previous_close_usd (members,). log_return (seconds + 1, members): of the level since the open. typical_vol
-    (members,): at-the-money volatility at which log_vol, its logarithm relative to that at the open, is 0; vol_noise
-    (seconds + 1,) what is added to it through the day besides leverage and steps. activity (minutes + 1, members):
-    relative trading intensity.
+    (members,): at-the-money volatility at which log_vol, its logarithm relative to that at the open, is 0; log_lasting
+    (members,) the part of that which lasts; vol_noise (seconds + 1,) what is added to log_vol through the day besides
+    leverage and steps. activity (minutes + 1, members): relative trading intensity.
     """
 
     morning: Morning
@@ -51,6 +59,7 @@ class Day(NamedTuple):
     log_return: Path
     typical_vol: Floats
     log_vol: Floats
+    log_lasting: Floats
     vol_noise: Floats
     activity: Path
 
@@ -69,13 +78,15 @@ class Day(NamedTuple):
         levels: Floats = self.open_usd * np.exp(self.log_return[second].astype(np.float64))
         return levels
 
-    def vols(self, second: int) -> Floats:
-        """At-the-money volatility of every underlying now, a decimal a year."""
-        log_vol = self.log_vol - LEVERAGE * self.log_return[second].astype(np.float64) + self.vol_noise[second]
+    def vols(self, second: int) -> Vols:
+        """Volatilities at a second after the open."""
+        moved = self.vol_noise[second] - LEVERAGE * self.log_return[second].astype(np.float64)
         for step in self.morning.steps:
-            log_vol += step.log_vol * min(max((second - step.start_s) / (step.end_s - step.start_s), 0.0), 1.0)
-        vols: Floats = followed(self.typical_vol * np.exp(log_vol))
-        return vols
+            moved += step.log_vol * min(max((second - step.start_s) / (step.end_s - step.start_s), 0.0), 1.0)
+        return Vols(
+            followed(self.typical_vol * np.exp(self.log_vol + moved)),
+            followed(self.typical_vol * np.exp(self.log_lasting + LASTING * moved)),
+        )
 
     def halted(self, second: int) -> NDArray[np.bool_] | None:
         """Whose trading is halted in this second, (members,); None when nobody's is."""
@@ -110,6 +121,7 @@ def day_of(seed: int, morning: Morning, vol_scale: float = 1.0) -> Day:
         log_return=frozen(np.take(path, MOVES, axis=1), morning),
         typical_vol=VOLS * vol_scale,
         log_vol=morning.log_vol,
+        log_lasting=morning.log_lasting,
         vol_noise=_vol_noise(rng, seconds, morning.vol_sd, morning.vol_shock),
         activity=_activity(rng, seconds),
     )

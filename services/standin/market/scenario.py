@@ -77,10 +77,12 @@ class Scenario:
     underlying's volatility. realised_share: realised over implied volatility; the rest is the premium option sellers
     earn (Carr and Wu, "Variance risk premiums", 2009). long_ratio: long-run over typical implied volatility of index
     products, which makes the term structure rise on ordinary days. vol_of_vol_daily: deviation of volatility's own
-    daily move. jump_share: of variance that comes in jumps. level_decay: how much of a level's distance from its mean
-    is left a session later; 1 is a martingale. dealers: underlyings whose dealers' hedging moves them, with the sign of
-    the dealers' gamma: +1 pins, -1 amplifies. earnings: underlyings that report after the close of a session, counted
-    from the first. scheduled: whether earnings, rate decisions and inflation figures come by the calendar as well.
+    daily move; alarm_chance, alarm_mean: how many sessions have an upward jump of it, and how far that lifts the
+    logarithm of volatility on average. jump_share: of variance that comes in jumps. level_decay: how much of a level's
+    distance from its mean is left a session later; 1 is a martingale. dealers: underlyings whose dealers' hedging moves
+    them, with the sign of the dealers' gamma: +1 pins, -1 amplifies. earnings: underlyings that report after the close
+    of a session, counted from the first. scheduled: whether earnings, rate decisions and inflation figures come by the
+    calendar as well.
     """
 
     name: str
@@ -89,8 +91,10 @@ class Scenario:
     start_s: int = 0
     vol_scale: float = 1.0
     realised_share: float = 0.92
-    long_ratio: float = 1.4
-    vol_of_vol_daily: float = 0.05
+    long_ratio: float = 1.75
+    vol_of_vol_daily: float = 0.06
+    alarm_chance: float = 0.12
+    alarm_mean: float = 0.1
     jump_share: float = 0.1
     level_decay: float = 0.99
     bursts: BurstRules = field(default_factory=BurstRules)

@@ -239,7 +239,7 @@ class SeededMarket:
     def _begin(self, session: Session, clock_ns: int, yesterday: _Session | None = None) -> None:
         day = day_of(self.seed, self._walk.morning(session), self.scenario.vol_scale)
         levels = day.open_usd.copy()
-        levels[VIX] = VIX_OVER_SPX_VOL * day.vols(0)[MARKET]
+        levels[VIX] = VIX_OVER_SPX_VOL * day.vols(0).now[MARKET]
         listing = list_contracts(self.seed, session.date, levels, self._calendar, self._density)
         if yesterday is not None:
             listing = yesterday.ledger.carried(yesterday.listing.tickers, listing)

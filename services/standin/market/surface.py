@@ -7,7 +7,12 @@ Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), their SS
 where k = ln(K / F) and theta is the total variance at the money. There is no butterfly arbitrage while
 eta (1 + |rho|) <= 2, and no calendar arbitrage as theta grows with time, which the variance term structure below does:
 
-    theta(tau) = v_long tau + (v_now - v_long) (1 - exp(-kappa tau)) / kappa
+    theta(tau) = v_long tau + (v_lasting - v_long) g(kappa_lasting) + (v_now - v_lasting) g(kappa_passing)
+    g(kappa) = (1 - exp(-kappa tau)) / kappa
+
+Of what variance has moved, one part is priced to last for months and the rest to pass within weeks (Bergomi, "Smile
+dynamics II", 2005; Gatheral, "Consistent modeling of SPX and VIX options", 2008). The forward variance of any instant
+is a mean of v_long, v_lasting and v_now with weights from 0 to 1, and so positive, while kappa_passing is the larger.
 
 The VIX family is the fair strike of a variance swap on SPX's surface, integrated over out-of-the-money options as
 Cboe's strip does (Demeterfi, Derman, Kamal and Zou, 1999), with enough strikes that discretisation does not matter.
@@ -22,13 +27,14 @@ from numpy.typing import NDArray
 
 from services.quant import black
 
-__all__ = ["Smile", "swap_volatility", "total_variance_at", "total_variance_atm"]
+__all__ = ["KAPPA_LASTING", "KAPPA_PASSING", "Smile", "swap_volatility", "total_variance_at", "total_variance_atm"]
 
 Floats = NDArray[np.float64]
 
-# How fast variance is priced to return to its mean: half life six weeks, which with the long-run volatility of
-# index products above today's (scenario.py) puts VIX over VIX3M near its usual 0.88 to 0.92.
-KAPPA = 6.0
+# How fast a year variance is priced to return: half lives of four months and of six weeks. Both are slower than it
+# really comes back (walk.py), which is a premium; with the long-run volatility of index products above today's
+# (scenario.py) VIX over VIX3M is near its usual 0.88, and VIX9D moves 1.2 times as far as VIX, VIX3M two thirds as far.
+KAPPA_LASTING, KAPPA_PASSING = 2.0, 6.0
 
 
 class Smile(NamedTuple):
@@ -38,10 +44,15 @@ class Smile(NamedTuple):
     eta: Floats
 
 
-def total_variance_atm(vol_now: Floats, vol_long: Floats, tau: Floats) -> Floats:
-    """theta: total variance at the money over `tau` trading years, (n,), increasing in tau."""
-    v_now, v_long = vol_now**2, vol_long**2
-    theta: Floats = v_long * tau - (v_now - v_long) * np.expm1(-KAPPA * tau) / KAPPA
+def total_variance_atm(vol_now: Floats, vol_lasting: Floats, vol_long: Floats, tau: Floats) -> Floats:
+    """theta: total variance at the money over `tau` trading years, (n,), increasing in tau.
+
+    vol_lasting: what volatility would be if the part of its moves that passes within weeks were over.
+    """
+    v_now, v_lasting, v_long = vol_now**2, vol_lasting**2, vol_long**2
+    lasting = -np.expm1(-KAPPA_LASTING * tau) / KAPPA_LASTING
+    passing = -np.expm1(-KAPPA_PASSING * tau) / KAPPA_PASSING
+    theta: Floats = v_long * tau + (v_lasting - v_long) * lasting + (v_now - v_lasting) * passing
     return theta
 
 

@@ -3,11 +3,13 @@
 A session's moves follow from (seed, scenario, date), and the state before it from all sessions since the beginning of
 its five-year period; so yesterday leads into today, whether or not anybody traded yesterday, and any date can be
 reached. Returns are those of one market factor with betas and a specific part, in proportion to the volatility of the
-day; volatility answers to returns (leverage), has moves of its own, and comes back to its mean.
+day; volatility answers to returns (leverage), has moves of its own, some of them sudden (alarms), and comes back to its
+mean on two scales: of every move a part lasts for months and the rest passes within days.
 
 Per session, in shares of the variance that options price, times the scenario's realised share squared:
 
-    night 20 %      session 80 %, of it: jumps (scenario), drifts of who is informed (informed.py), diffusion: the rest
+    night 20 %      session 80 %, of it: jumps and alarms (scenario), drifts of who is informed (informed.py),
+                    diffusion: the rest
 
 Announcements (events.py) come on top, as they do in option prices.
 """
@@ -28,7 +30,18 @@ from services.standin.market.scenario import EVERYTHING, Halt, Ramp, Scenario
 from services.standin.market.universe import BETAS, CAST, VOLS, YIELDS, position_of
 from services.standin.market.variance import RATE, SESSION_SHARE, SESSIONS_A_YEAR
 
-__all__ = ["LEVERAGE", "MARKET", "MARKET_PART", "SPECIFIC_PART", "VIX", "Morning", "Step", "Walk", "followed"]
+__all__ = [
+    "LASTING",
+    "LEVERAGE",
+    "MARKET",
+    "MARKET_PART",
+    "SPECIFIC_PART",
+    "VIX",
+    "Morning",
+    "Step",
+    "Walk",
+    "followed",
+]
 
 Floats = NDArray[np.float64]
 
@@ -39,11 +52,16 @@ MARKET, VIX = position_of["SPX"], position_of["VIX"]
 # the same return, and single names a third as much.
 BROAD = np.array([member.is_index or bool(member.follows) for member in CAST])
 LEVERAGE = np.where(BROAD, 0.9, 0.3) / np.maximum(VOLS, 0.14)
-# A tenth of a move of volatility is gone after three sessions (VIX: first autocorrelation 0.97 to 0.98, 1990-2025).
-VOL_DECAY = 0.97
+# Of a move of volatility this share has a half life of 77 sessions and the rest one of five and a half. VIX's
+# logarithm, 2010 to 2026, has autocorrelations of 0.97, 0.88 and 0.66 over 1, 5 and 22 sessions: one scale alone that
+# moves as far in a day wanders too far in a year, or comes back before the month is out.
+LASTING = 0.42
+LASTING_DECAY, PASSING_DECAY = 0.991, 0.88
 VOL_LOG_RANGE = (-0.6, 1.5)
 # A jump every fifty sessions in the market and in each name; its size then follows from the share of variance.
 JUMP_CHANCE = 0.02
+# An alarm takes a minute, in which the market falls by 0.4 of a session's deviation for a tenth of volatility.
+ALARM_S, ALARM_FALL = 60, 4.0
 # A return is this much the market's and this much its own, in units of its deviation.
 MARKET_PART = BETAS * VOLS[MARKET] / VOLS
 SPECIFIC_PART = np.sqrt(np.maximum(1.0 - MARKET_PART**2, 0.0))
@@ -66,9 +84,10 @@ class Morning(NamedTuple):
     """One session before it is traded, (members,) each where not said otherwise.
 
     log_close, log_open: of the level over its long-run one, at yesterday's close and today's open. log_vol: of
-    at-the-money volatility over its typical one at the open. daily_sd: standard deviation of a day's return;
-    diffusion_sd: of the session's diffusion, and total: what that comes to. steps: jumps, announcements and scripted
-    moves. vol_sd: deviation of volatility's own move in a session, common to all, and vol_shock: what it comes to.
+    at-the-money volatility over its typical one at the open; log_lasting: the part of it that lasts. daily_sd: standard
+    deviation of a day's return; diffusion_sd: of the session's diffusion, and total: what that comes to. steps: jumps,
+    alarms, announcements and scripted moves. vol_sd: deviation of volatility's own move in a session, common to all,
+    and vol_shock: what it comes to.
     halts: (start, end, who) in seconds.
     """
 
@@ -76,6 +95,7 @@ class Morning(NamedTuple):
     log_close: Floats
     log_open: Floats
     log_vol: Floats
+    log_lasting: Floats
     daily_sd: Floats
     diffusion_sd: Floats
     total: Floats
@@ -86,6 +106,17 @@ class Morning(NamedTuple):
     halts: tuple[tuple[int, int, NDArray[np.bool_]], ...]
 
 
+class _State(NamedTuple):
+    """Where a session leaves everything, (members,): log level, log volatility, and the part of that which lasts."""
+
+    log_close: Floats
+    log_vol: Floats
+    log_lasting: Floats
+
+
+STILL = _State(np.zeros(MEMBERS), np.zeros(MEMBERS), np.zeros(MEMBERS))
+
+
 class Walk:
     """Reaches the morning of any session of the calendar; cheap when asked for one session after another."""
 
@@ -93,9 +124,11 @@ class Walk:
         self._seed, self._scenario, self._schedule = seed, scenario, schedule
         self._sessions = calendar.sessions
         self._at = {session.date: at for at, session in enumerate(calendar.sessions)}
-        self._diffusive = np.maximum(diffusive_share(scenario.bursts) - scenario.jump_share, 0.1)
+        # The mean square of an exponential size is twice that of its mean.
+        alarmed = scenario.alarm_chance * 2 * (ALARM_FALL * scenario.alarm_mean * MARKET_PART) ** 2
+        self._diffusive = np.maximum(diffusive_share(scenario.bursts) - scenario.jump_share - alarmed, 0.1)
         self._next = -1
-        self._log_close, self._log_vol = np.zeros(MEMBERS), np.zeros(MEMBERS)
+        self._state = STILL
         # Levels are the cast's own when the scenario begins; a constant, so that no return knows of it.
         self._shift = np.zeros(MEMBERS)
         if scenario.start in self._at:
@@ -113,10 +146,9 @@ class Walk:
         wanted = self._at[session.date]
         first = self._first(wanted)
         if not first <= self._next <= wanted:
-            self._next = first
-            self._log_close, self._log_vol = np.zeros(MEMBERS), np.zeros(MEMBERS)
+            self._next, self._state = first, STILL
         while self._next < wanted:
-            self._log_close, self._log_vol = self._closed(self._morning(self._next))
+            self._state = self._closed(self._morning(self._next))
             self._next += 1
         morning = self._morning(wanted)
         if self.beginning(session.date) != self.beginning(self._scenario.start):
@@ -129,55 +161,64 @@ class Walk:
 
     def _morning(self, at: int) -> Morning:
         """The morning of session `at`, from the state at the close before it."""
-        session, scenario = self._sessions[at], self._scenario
+        session, scenario, state = self._sessions[at], self._scenario, self._state
         rng = stream(self._seed, DAY, session.date.toordinal())
         normals = rng.standard_normal((4, MEMBERS + 1))
         chance = rng.random((2, MEMBERS + 1))
-        daily = scenario.realised_share * scenario.vol_scale * VOLS / np.sqrt(SESSIONS_A_YEAR) * np.exp(self._log_vol)
+        alarm = rng.random(3)
+        daily = scenario.realised_share * scenario.vol_scale * VOLS / np.sqrt(SESSIONS_A_YEAR) * np.exp(state.log_vol)
         daily[VIX] = 0.0  # its level follows from SPX's options
         # Financing, less half the variance: levels are worth what their forwards say.
         carry = (RATE - YIELDS) / SESSIONS_A_YEAR - 0.5 * daily**2
-        reversion = (scenario.level_decay - 1.0) * self._log_close
+        reversion = (scenario.level_decay - 1.0) * state.log_close
+        # What falls on alarms come to on average, so that they foretell nothing.
+        in_session = np.sqrt(SESSION_SHARE) * daily
+        carry += ALARM_FALL * scenario.alarm_chance * scenario.alarm_mean * in_session * MARKET_PART
         night = np.sqrt(1 - SESSION_SHARE) * daily * _factors(normals[0]) + followed(carry + reversion)
         night += self._announced_before(session, at, normals[2], rng)
-        log_vol = self._log_vol - followed(LEVERAGE * night)
+        moved = -followed(LEVERAGE * night)
         seconds = (session.close_ns - session.open_ns) // 1_000_000_000
-        in_session = np.sqrt(SESSION_SHARE) * daily
         diffusion_sd = in_session * np.sqrt(self._diffusive)
         number = at - self._at.get(scenario.start, at + 1)
         return Morning(
             session=session,
-            log_close=self._log_close,
-            log_open=self._log_close + night,
-            log_vol=np.clip(log_vol, *VOL_LOG_RANGE),
+            log_close=state.log_close,
+            log_open=state.log_close + night,
+            log_vol=np.clip(state.log_vol + moved, *VOL_LOG_RANGE),
+            log_lasting=np.clip(state.log_lasting + LASTING * moved, *VOL_LOG_RANGE),
             daily_sd=daily,
             diffusion_sd=diffusion_sd,
             total=diffusion_sd * _factors(normals[1]),
             steps=(
                 *self._jumps(normals[3], chance, in_session, seconds),
+                *self._alarms(alarm, in_session, seconds),
                 *self._decisions(session, rng),
                 *(_scripted(ramp) for ramp in scenario.ramps if ramp.session == number),
             ),
             informed=informed_of(self._seed, session.date, seconds, scenario.bursts, focused=0 <= number < FOCUSED),
             vol_sd=scenario.vol_of_vol_daily,
-            vol_shock=scenario.vol_of_vol_daily * float(normals[2, MEMBERS]),
+            # Less what alarms bring on average: they widen volatility's distribution and do not lift it.
+            vol_shock=scenario.vol_of_vol_daily * float(normals[2, MEMBERS])
+            - scenario.alarm_chance * scenario.alarm_mean,
             halts=tuple((h.start_s, h.end_s, _halted(h)) for h in scenario.halts if h.session == number),
         )
 
-    def _closed(self, morning: Morning) -> tuple[Floats, Floats]:
-        """(log level, log volatility) at the close of a session."""
+    def _closed(self, morning: Morning) -> _State:
+        """The state at the close of a session."""
         move = morning.total + np.bincount(
             morning.informed.moves,
             morning.informed.deviations * morning.daily_sd[morning.informed.moves],
             minlength=MEMBERS,
         )
-        vol_moved = np.zeros(MEMBERS)
+        stepped = np.zeros(MEMBERS)
         for step in morning.steps:
             move = move + step.log_return
-            vol_moved += step.log_vol
+            stepped += step.log_vol
         move = followed(move)
-        log_vol = morning.log_vol - LEVERAGE * move + vol_moved + morning.vol_shock
-        return morning.log_open + move, np.clip(VOL_DECAY * log_vol, *VOL_LOG_RANGE)
+        moved = stepped - LEVERAGE * move + morning.vol_shock
+        lasting = np.clip(LASTING_DECAY * (morning.log_lasting + LASTING * moved), *VOL_LOG_RANGE)
+        passing = PASSING_DECAY * (morning.log_vol - morning.log_lasting + (1.0 - LASTING) * moved)
+        return _State(morning.log_open + move, np.clip(lasting + passing, *VOL_LOG_RANGE), lasting)
 
     def _announced_before(self, session: Session, at: int, normals: Floats, rng: np.random.Generator) -> Floats:
         """What was announced since the last close, as returns at the open."""
@@ -218,6 +259,16 @@ class Walk:
             second = int(chance[1, who] * (seconds - 10))
             steps.append(Step(second, second + 5, move, np.zeros(MEMBERS)))
         return tuple(steps)
+
+    def _alarms(self, chance: Floats, in_session: Floats, seconds: int) -> tuple[Step, ...]:
+        """Volatility's jump, up, everybody's, and by more than the fall that comes with it explains (Todorov and
+        Tauchen, "Volatility jumps", 2011). Its size is exponential."""
+        if chance[0] >= self._scenario.alarm_chance:
+            return ()
+        second = int(chance[1] * (seconds - ALARM_S))
+        size = -self._scenario.alarm_mean * float(np.log1p(-chance[2]))
+        fall = -ALARM_FALL * size * in_session * MARKET_PART
+        return (Step(second, second + ALARM_S, fall, np.full(MEMBERS, size)),)
 
 
 def followed(values: Floats) -> Floats:

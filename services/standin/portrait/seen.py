@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from services.core.calendar import NS, Calendar
 from services.standin.market.book import VIX_FAMILY, smile_of
 from services.standin.market.events import schedule_of
+from services.standin.market.paths import Vols
 from services.standin.market.scenario import Scenario
 from services.standin.market.seeded import SeededMarket
 from services.standin.market.surface import swap_volatility, total_variance_atm
@@ -118,8 +119,10 @@ def _years(seed: int, scenario: Scenario) -> Seen:
     returns = np.diff([morning.log_close[MARKET] for morning in mornings])
     # Mornings against mornings, as volatility is known when a session opens.
     overnight = np.diff([morning.log_open[MARKET] for morning in mornings])
-    vol = VOLS[MARKET] * scenario.vol_scale * np.exp([morning.log_vol[MARKET] for morning in mornings])
-    vix, vix3m = (_swap(scenario, vol, horizon) for horizon in (MONTH, QUARTER))
+    typical = VOLS[MARKET] * scenario.vol_scale
+    now = typical * np.exp([morning.log_vol[MARKET] for morning in mornings])
+    lasting = typical * np.exp([morning.log_lasting[MARKET] for morning in mornings])
+    vix, vix3m = (_swap(scenario, Vols(now, lasting), horizon) for horizon in (MONTH, QUARTER))
     realised = np.array([np.std(returns[at : at + 21]) for at in range(len(returns) - 20)]) * np.sqrt(252.0) * 100.0
     return Seen(
         name="",
@@ -136,9 +139,9 @@ def _years(seed: int, scenario: Scenario) -> Seen:
     )
 
 
-def _swap(scenario: Scenario, vol: Floats, horizon: float) -> Floats:
-    """The VIX formula over a horizon at each at-the-money volatility, in points, announcements aside."""
+def _swap(scenario: Scenario, vols: Vols, horizon: float) -> Floats:
+    """The VIX formula over a horizon at each pair of volatilities, in points, announcements aside."""
     long = np.array([VOLS[MARKET] * scenario.vol_scale * scenario.long_ratio])
-    theta = total_variance_atm(vol, long, np.array([horizon]))
-    points: Floats = 100.0 * swap_volatility(theta, np.full(len(vol), horizon), *smile_of("SPX", "index"))
+    theta = total_variance_atm(*vols, long, np.array([horizon]))
+    points: Floats = 100.0 * swap_volatility(theta, np.full(len(theta), horizon), *smile_of("SPX", "index"))
     return points

@@ -40,15 +40,25 @@ class Terms(NamedTuple):
 TERMS = Layout(Terms, "i8 i8 f8 f8 f8 f8")
 
 
-@kernel(TERMS.type, types.int64, types.float64, F64_IN, F64_IN, F64_IN, types.float64, types.float64, TABLE, F64_OUT)
-def move_slots(terms, now_ns, remaining, vols, lumps, carry, rate, kappa, table, years):
+@kernel(
+    TERMS.type, types.int64, types.float64, F64_IN, F64_IN, F64_IN, F64_IN, types.float64, types.float64,
+    types.float64, TABLE, F64_OUT,
+)  # fmt: skip
+def move_slots(
+    terms, now_ns, remaining, vols, lasting_vols, lumps, carry, rate, kappa_lasting, kappa_passing, table, years
+):
     """Years to settlement, and the table's columns by slot, at an instant with `remaining` of the session to come, at
-    volatilities by underlying, announced variance and carry by slot; kappa as in `surface.total_variance_atm`."""
+    volatilities by underlying (now, and what lasts of them), announced variance and carry by slot; kappas as in
+    `surface.total_variance_atm`."""
     for slot in range(years.shape[0]):
         year = max(terms.settles_ns[slot] - now_ns, LEAST_NS) / NS_A_YEAR
         tau = max(terms.later_years[slot] + terms.today_years[slot] * remaining, 1e-8)
-        vol, long_variance = vols[terms.underlying[slot]], terms.long_variance[slot]
-        theta = long_variance * tau + (vol * vol - long_variance) * (1.0 - exp(-kappa * tau)) / kappa + lumps[slot]
+        who, long_variance = terms.underlying[slot], terms.long_variance[slot]
+        v_now, v_lasting = vols[who] * vols[who], lasting_vols[who] * lasting_vols[who]
+        lasting = (1.0 - exp(-kappa_lasting * tau)) / kappa_lasting
+        passing = (1.0 - exp(-kappa_passing * tau)) / kappa_passing
+        theta = long_variance * tau + (v_lasting - long_variance) * lasting + (v_now - v_lasting) * passing
+        theta += lumps[slot]
         years[slot] = year
         into = table.slots[slot]
         into.theta = theta

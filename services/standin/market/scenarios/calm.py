@@ -10,6 +10,7 @@ SCENARIO = Scenario(
     about="VIX near twelve, no jumps, no scheduled events, an informed burst every ten minutes",
     vol_scale=0.65,
     vol_of_vol_daily=0.02,
+    alarm_chance=0.0,
     jump_share=0.0,
     bursts=BurstRules(mean_gap_s=600.0),
     scheduled=False,

@@ -12,6 +12,7 @@ SCENARIO = Scenario(
     start=dt.date(2025, 12, 19),
     vol_scale=0.8,
     jump_share=0.0,
+    alarm_chance=0.0,
     dealers=(("SPX", 1), ("AAPL", 1), ("NVDA", 1), ("TSLA", 1)),
     bursts=BurstRules(mean_gap_s=240.0),
     scheduled=False,

@@ -62,7 +62,7 @@ def test_halted_levels_stand_still_and_reopen_elsewhere() -> None:
 def test_volatility_answers_to_the_level_at_once(day: Day) -> None:
     spx = position_of["SPX"]
     seconds = range(0, day.seconds, 60)
-    log_vol = np.array([np.log(day.vols(second)[spx]) for second in seconds])
+    log_vol = np.array([np.log(day.vols(second).now[spx]) for second in seconds])
     level = day.log_return[::60, spx][: len(log_vol)].astype(float)
     slope = np.polyfit(np.diff(level), np.diff(log_vol), 1)[0]
     assert -7 < slope < -3

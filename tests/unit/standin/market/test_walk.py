@@ -13,7 +13,7 @@ from services.standin.market.events import schedule_of
 from services.standin.market.paths import day_of
 from services.standin.market.scenario import Scenario, scenario_of
 from services.standin.market.universe import CAST, VOLS, position_of
-from services.standin.market.walk import MARKET, VIX, Walk
+from services.standin.market.walk import ALARM_S, MARKET, VIX, Walk
 
 CALENDAR = Calendar.load(dt.date(2025, 1, 1), dt.date(2029, 1, 1))
 SPX, SPY, NVDA = position_of["SPX"], position_of["SPY"], position_of["NVDA"]
@@ -26,12 +26,14 @@ def walk_of(scenario: Scenario | str, seed: int = 7) -> Walk:
 
 
 class Years:
-    """Log levels at the close before and log volatilities at the open of three years' sessions, (sessions, members)."""
+    """Three years' sessions, (sessions, members): log returns from close to close and from open to open, log
+    volatilities at the open."""
 
     def __init__(self, scenario: str, seed: int) -> None:
         walk = walk_of(scenario, seed)
         mornings = [walk.morning(session) for session in CALENDAR.sessions[:750]]
         self.returns = np.diff([morning.log_close for morning in mornings], axis=0)
+        self.opening_returns = np.diff([morning.log_open for morning in mornings], axis=0)
         self.log_vol = np.array([morning.log_vol for morning in mornings])
         self.priced_sd = VOLS * np.exp(self.log_vol[:-1]) / np.sqrt(252.0)
 
@@ -84,11 +86,41 @@ def test_without_a_premium_the_driftless_market_realises_what_is_priced() -> Non
 
 
 def test_volatility_falls_when_levels_rise_and_comes_back_slowly(plain: list[Years]) -> None:
+    """Bounds are the recorded VIX9D's, the nearest to volatility now: over any 750 sessions since 2011 its logarithm
+    had a deviation of 0.20 to 0.49 (0.33 in the middle) and a first autocorrelation of 0.84 to 0.96 (0.92); VIX
+    itself, which looks further ahead, 0.15 to 0.41 and 0.89 to 0.98."""
     for years in plain:
         change, vol = np.diff(years.log_vol[:, MARKET]), years.log_vol[:, MARKET]
-        assert np.corrcoef(years.returns[:, MARKET], change)[0, 1] < -0.5
-        assert 0.93 < np.corrcoef(vol[:-1], vol[1:])[0, 1] < 0.995
-        assert 0.12 < vol.std() < 0.4
+        assert np.corrcoef(years.opening_returns[:, MARKET], change)[0, 1] < -0.6
+        assert 0.89 < np.corrcoef(vol[:-1], vol[1:])[0, 1] < 0.985
+        assert 0.15 < vol.std() < 0.49
+
+
+def test_a_move_of_volatility_passes_by_half_in_days_and_lasts_by_the_rest_for_months(plain: list[Years]) -> None:
+    """VIX's logarithm, 2010 to 2026: 0.97, 0.88 and 0.66 over 1, 5 and 22 sessions, which no single scale gives."""
+    logs = np.concatenate([years.log_vol[:, [MARKET]] for years in plain], axis=1)
+    centred = logs - logs.mean()
+    one, five, month = (float(np.mean(centred[lag:] * centred[:-lag]) / centred.var()) for lag in (1, 5, 22))
+    assert one > 0.93
+    assert one**5 - 0.03 < five < 0.92
+    assert month > max(one**22, 0.5)
+
+
+def test_alarms_are_rare_jumps_up_in_a_falling_market() -> None:
+    """One session in eight, by a tenth on average, everybody's within a minute; none where the scenario has none."""
+    walk, calm = walk_of("plain"), walk_of("calm")
+    alarms = [
+        step
+        for session in CALENDAR.sessions[:400]
+        for step in walk.morning(session).steps
+        if step.end_s - step.start_s == ALARM_S
+    ]
+    assert len(alarms) == pytest.approx(48, abs=4 * np.sqrt(48))
+    sizes = np.array([step.log_vol[MARKET] for step in alarms])
+    assert sizes.min() > 0
+    assert sizes.mean() == pytest.approx(0.1, abs=4 * 0.1 / np.sqrt(len(sizes)))
+    assert all(step.log_return[MARKET] < 0 and step.log_vol.min() == step.log_vol.max() for step in alarms)
+    assert not any(step.log_vol.any() for session in CALENDAR.sessions[:60] for step in calm.morning(session).steps)
 
 
 def test_large_moves_cluster_and_have_fat_tails(plain: list[Years]) -> None:
