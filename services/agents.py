@@ -24,8 +24,10 @@ from schemas.frames import Lane
 from services.errors import StrikewireError
 from services.kafka.assignor import LanesTogether
 from services.kafka.client import FETCH_WAIT_MS, REQUEST_BYTES_MAX, client_arguments, reaching
-from services.kafka.partitions import SESSION_S, Partitions
+from services.kafka.membership import SESSION_S, Membership
+from services.kafka.partitions import Partitions
 from services.kafka.settings import KafkaSettings
+from services.kafka.writer import StaleWriteError
 
 __all__ = ["DELIVERY", "AgentsError", "Begun", "make_app", "run_agents"]
 
@@ -55,13 +57,18 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     And it is no thread. The framework would run its consumer beside us on a loop of its own; every fetch then crosses
     twice, with both sides waiting for the interpreter: a third of a worker's processor. Here it lives on our loop:
-    heartbeats go out because we let others run every 5 ms of work, and a worker that does not for seconds has lost its
-    partitions and knows it (`Partitions._slept`).
+    heartbeats go out because we let others run every 5 ms of work, and a worker whose heartbeats are not answered for
+    seconds says nothing until they are (`services.kafka.membership`).
     """
 
     async def start(self) -> None:
         self._thread_started.set()
         await self._default_start()
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        membership: Membership = self.app.strikewire_membership  # type: ignore[attr-defined]
+        membership.watch(self._ensure_consumer()._coordinator)
 
     async def stop(self) -> None:
         await Service.stop(self)
@@ -165,6 +172,7 @@ class _Transport(driver.Transport):
 
 class _App(faust.App):
     strikewire_settings: KafkaSettings
+    strikewire_membership: Membership
 
     def _create_directories(self) -> None:
         """None: the framework keeps no state for us."""
@@ -178,7 +186,7 @@ class _App(faust.App):
 Deliver = Callable[[Lane, int, int, bytes], Awaitable[None]]
 
 
-def make_app(settings: KafkaSettings, partitions: int, deliver: Deliver) -> _App:
+def make_app(settings: KafkaSettings, partitions: int, deliver: Deliver, membership: Membership) -> _App:
     """An app of three agents that hand every record to `deliver` (lane, partition, offset, value)."""
     app = _App(
         settings.group_id,
@@ -199,6 +207,7 @@ def make_app(settings: KafkaSettings, partitions: int, deliver: Deliver) -> _App
         consumer_auto_offset_reset="earliest",
     )
     app.strikewire_settings = settings
+    app.strikewire_membership = membership
     app.transport = _Transport(app.conf.broker_consumer, app)
     for lane in Lane:
         _add_agent(app, settings, lane, deliver)
@@ -232,7 +241,7 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
                 held.failed.set_exception(error)
             await asyncio.Event().wait()
 
-    app = make_app(settings, partitions, deliver)
+    app = make_app(settings, partitions, deliver, held.membership)
 
     async def on_revoked(*_: Any, **__: Any) -> None:
         await held.revoke()
@@ -256,10 +265,10 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
         watch.cancel()
         lag.cancel()
         await asyncio.gather(ended, watch, lag, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await held.revoke()  # while the group still knows us: what is under way arrives
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stop(), STOP_S_MAX)
-        with contextlib.suppress(Exception):
-            await held.revoke()
 
 
 async def _until_it_cannot_go_on(app: faust.App, held: Partitions, watch: asyncio.Task[None]) -> None:
@@ -267,7 +276,10 @@ async def _until_it_cannot_go_on(app: faust.App, held: Partitions, watch: asynci
     try:
         await asyncio.wait({stopped, held.failed, watch}, return_when=asyncio.FIRST_COMPLETED)
         if held.failed.done():
-            held.failed.result()
+            try:
+                held.failed.result()
+            except StaleWriteError as error:
+                raise AgentsError(f"{error}; start again, and it catches up") from None
         if watch.done():
             watch.result()
         raise AgentsError(f"the stream framework stopped: {app.crash_reason or 'it does not say why'}")

@@ -4,7 +4,8 @@ Committed offsets say nothing about what was decided (a frame may be acknowledge
 missing), so they decide nothing here. At an assignment a partition reads what of it is published already, replays the
 log by a plain consumer from the day's opening (or from where it stood, when it was here before), publishes what is
 lacking, and reads on until it has passed everything that was delivered meanwhile. Then it is live. The same path serves
-a gap in the delivery, a lane that falls far behind, and a process that slept through its own session.
+a gap in the delivery and a lane that falls far behind. Nothing is said while it is not sure that the partitions are
+still ours (`membership`).
 
     catching   deliveries are noted by offset and dropped: the reader will meet them
     closing    deliveries wait, while the reader passes the last one that was dropped
@@ -30,22 +31,17 @@ from services.kafka.client import plain_consumer
 from services.kafka.documents import Published, records
 from services.kafka.lanes import AHEAD_FRAMES_MAX, Pace, lane_places, read_lanes, stepped
 from services.kafka.machine import Build, Decided, Machine
+from services.kafka.membership import SURE_S, Membership
 from services.kafka.opening import find_opening
 from services.kafka.published import read_published
 from services.kafka.settings import KafkaSettings
 from services.kafka.writer import KafkaWriter
 from services.metrics import Metrics
 
-__all__ = ["SESSION_S", "Partitions"]
+__all__ = ["Partitions"]
 
 log = logging.getLogger("strikewire.agents")
 
-# Kafka refuses less; after so long without a heartbeat a worker's partitions go to another.
-SESSION_S = 6.0
-# Whoever finds that the clock has jumped this far may have lost its partitions without knowing.
-SLEPT_S = 4.0
-# Then it waits for the group to say so: heartbeats are a second apart.
-REASSURE_S = 3.0
 PULSE_S = 0.25
 # What waits for a predecessor so long is not late by a scheduler's whim; it is read again by another way.
 STUCK_S = 3.0
@@ -87,11 +83,11 @@ class Partitions:
         self._settings = settings
         self._build = build
         self._writer = writer
-        writer.stands_still = self._slept
+        self.membership = Membership()
+        writer.speak_as(self.membership)
         self._metrics = metrics
         self._here: dict[int, _Held] = {}
         self._left: dict[int, _Held] = {}
-        self._pulse_at = time.monotonic()
         self._pace = Pace()
         self._lag = 0
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,15 +125,17 @@ class Partitions:
             if held.machine is not None:
                 self._left[held.partition] = held
         self._metrics.set("strikewire_agents_partitions", 0)
-        await self._writer.flush()
+        try:
+            # Whoever is next reads what is published: that must be all that we ever say.
+            await self._writer.settle(SURE_S if self.membership.sure else 0.0)
+        except Exception as error:  # what was handed over and not sent is in no outbox any more
+            self._fail(error)
 
     async def deliver(self, lane: Lane, partition: int, offset: int, data: bytes) -> None:
         """Take one record of a lane. Whatever is here no more, or was taken before, is dropped."""
         held = self._here.get(partition)
         if held is None:
             return
-        if self._slept():
-            self._doubt_everything()
         if held.state == "closing":
             await held.live.wait()
             if self._here.get(partition) is not held:
@@ -164,9 +162,6 @@ class Partitions:
         """Run for ever: feel the pulse, and lead a partition that is stuck around the obstacle."""
         while True:
             await asyncio.sleep(PULSE_S)
-            if self._slept():
-                self._doubt_everything()
-            self._pulse_at = time.monotonic()
             waiting = 0
             for held in self._here.values():
                 if held.machine is None:
@@ -202,6 +197,8 @@ class Partitions:
         """Why this worker is not doing its work, or None when it is."""
         if not self.assigned_once:
             return "the group has not assigned partitions yet"
+        if not self.membership.sure:
+            return "the group does not answer, and nothing is said until it does"
         for partition, held in sorted(self._here.items()):
             if held.state != "live":
                 return f"partition {partition} is catching up"
@@ -221,34 +218,20 @@ class Partitions:
             for lane, offset in held.machine.next_offset.items()
         }
 
-    def _slept(self) -> bool:
-        return time.monotonic() - self._pulse_at > SLEPT_S
-
-    def _doubt_everything(self) -> None:
-        """Say nothing until the group had time to tell that the partitions are somebody else's."""
-        self._writer.doubt()
-        self._pulse_at = time.monotonic()
-        log.warning("this process stood still for more than %g s; reading again what is published", SLEPT_S)
-        for held in self._here.values():
-            self._start_catching(held, "slept", REASSURE_S)
-
-    def _start_catching(self, held: _Held, reason: str, after_s: float = 0.0) -> None:
+    def _start_catching(self, held: _Held, reason: str) -> None:
         before, held.task = held.task, None
         held.turn += 1
         held.state = "catching"
         held.live.clear()
         held.published = None
-        held.task = asyncio.create_task(
-            self._catching(held, before, reason, after_s), name=f"catch-up {held.partition}"
-        )
+        held.task = asyncio.create_task(self._catching(held, before, reason), name=f"catch-up {held.partition}")
 
-    async def _catching(self, held: _Held, before: asyncio.Task[None] | None, reason: str, after_s: float) -> None:
+    async def _catching(self, held: _Held, before: asyncio.Task[None] | None, reason: str) -> None:
         if before is not None and not before.done():
             before.cancel()
             await asyncio.wait({before})
         began = time.monotonic()
         try:
-            await asyncio.sleep(after_s)
             await self._catch_up(held)
         except Exception as error:  # whatever it is, this partition cannot go on: the process ends, and says why
             self._fail(error)
@@ -311,14 +294,20 @@ class Partitions:
         """Write what waits in the outbox, in order, whoever put it there; nothing once the turn is another's."""
         async with held.writing:
             while held.outbox and held.turn == turn:
-                if self._slept():
-                    self._doubt_everything()
-                    return
+                if not self.membership.sure:
+                    await self._news()
+                    continue
                 decided = held.outbox[0]
                 for record in records(decided, held.published):
                     await self._writer.write(record)
                 held.outbox.popleft()
                 self._note(decided, held.state == "live")
+
+    async def _news(self) -> None:
+        """Return when the group has said something, and soon anyhow: a turn may have passed to another."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PULSE_S):
+                await self.membership.news()
 
     def _note(self, decided: Decided, live: bool) -> None:
         for _, decision in decided.decisions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,6 +20,7 @@ from schemas.frames import Frame, encode_frame
 from schemas.gaps import Gap
 from services.kafka.client import producer
 from services.kafka.documents import Record
+from services.kafka.membership import Membership
 from services.kafka.settings import KafkaSettings
 
 __all__ = ["KafkaWriter", "StaleWriteError", "open_writer"]
@@ -31,15 +32,15 @@ PATIENCE_MS = 120_000
 
 
 class StaleWriteError(KafkaError):  # type: ignore[misc]
-    """Records were still here after this process stood still: by now another may have written them."""
+    """Records were still here when our partitions went to another, who writes them in our place."""
 
 
 class KafkaWriter:
     """Hands records to the client in order; `failed` holds why it stopped, once it did.
 
-    `stands_still` is asked at the last moment before bytes go to a broker. Where it says yes, and after `doubt`, what
-    was handed over and not sent is refused with StaleWriteError, and the writer has failed: a process that wakes up
-    from a long sleep does not know what has been said in its place.
+    With a `membership`, bytes go to a broker only while that is sure. They wait when it is not; when it is lost, what
+    was handed over and not sent is refused with StaleWriteError, and the writer has failed: it does not know what has
+    been said in its place.
     """
 
     def __init__(self, client: AIOKafkaProducer, settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> None:
@@ -51,26 +52,38 @@ class KafkaWriter:
         self._room.set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._doubted = False
-        self.stands_still: Callable[[], bool] = lambda: False
+        self._refusing = False
+        self._membership: Membership | None = None
         self.failed: BaseException | None = None
         self.written = 0
         self._guard()
 
-    def doubt(self) -> None:
+    def speak_as(self, membership: Membership) -> None:
+        """Write for a member of a group, as long as it is one."""
+        self._membership = membership
+        membership.on_lost = self._refuse
+
+    def _refuse(self) -> None:
         """Send nothing of what is under way; what a broker has already may still be confirmed."""
-        self._doubted = self._under_way > 0
+        self._refusing = self._under_way > 0
 
     def _guard(self) -> None:
         """Put ourselves between the client's batches and its sockets."""
         send = self._client.client.send
 
         async def guarded(node_id: int, request: Any, **more: Any) -> Any:
-            if isinstance(request, ProduceRequest) and (self._doubted or self.stands_still()):
-                raise StaleWriteError(f"{self._under_way} records were under way while this process stood still")
+            if isinstance(request, ProduceRequest):
+                await self._until_sure()
             return await send(node_id, request, **more)
 
         self._client.client.send = guarded
+
+    async def _until_sure(self) -> None:
+        member = self._membership
+        while member is not None and not member.sure and not self._refusing:
+            await member.news()
+        if self._refusing:
+            raise StaleWriteError(f"{self._under_way} records were under way when our partitions went to another")
 
     @property
     def under_way(self) -> int:
@@ -110,6 +123,15 @@ class KafkaWriter:
         await self._idle.wait()
         self._check()
 
+    async def settle(self, patience_s: float) -> None:
+        """Return when everything is confirmed; what is not by then is given up for lost. Raises what failed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
+        if self._under_way and self._membership is not None:
+            self._membership.lose()
+        self._check()
+
     async def _wait_for_room(self) -> None:
         if not self._room.is_set():
             await self._room.wait()
@@ -127,7 +149,7 @@ class KafkaWriter:
         self.written += error is None
         if self._under_way < self._under_way_max or self.failed is not None:
             self._room.set()
-        self._doubted = self._doubted and self._under_way > 0
+        self._refusing = self._refusing and self._under_way > 0
         if not self._under_way or self.failed is not None:
             self._idle.set()
 

@@ -1,9 +1,19 @@
-"""One worker of the agents with the smallest pipeline, as a process: `python -m tests.support.agents_worker ...`."""
+"""One worker of the agents with the smallest pipeline, as a process: `python -m tests.support.agents_worker ...`.
+
+At SIGUSR1 the way between it and the group's coordinator is cut for nine seconds: longer than a session. Everything
+else reaches it, and it reaches everybody else.
+"""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import signal
 import sys
+import time
+from typing import Any
+
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from services.commands.agents import serve_agents
 from services.config import Config
@@ -12,9 +22,28 @@ from services.kafka.settings import KafkaSettings
 from services.logs import set_up
 from tests.support.kafka_log import build_small
 
+DEAF_S = 9.0
+_deaf_until = 0.0
+
+
+def _cut_the_way_at_a_signal() -> None:
+    send = GroupCoordinator._send_req
+
+    async def cut(self: GroupCoordinator, request: Any) -> Any:
+        await asyncio.sleep(_deaf_until - time.monotonic())
+        return await send(self, request)
+
+    def go_deaf(*_: object) -> None:
+        global _deaf_until
+        _deaf_until = time.monotonic() + DEAF_S
+
+    GroupCoordinator._send_req = cut
+    signal.signal(signal.SIGUSR1, go_deaf)
+
 
 def main() -> int:
     """Until a signal."""
+    _cut_the_way_at_a_signal()
     parser = argparse.ArgumentParser()
     parser.add_argument("--brokers", required=True)
     parser.add_argument("--prefix", required=True)

@@ -37,6 +37,9 @@ PAUSE_S = (1.0, 5.0)
 FREEZE_S = (0.5, 9.0)
 # One fault in four is a freeze; of those beyond six seconds the group has given the partitions away meanwhile.
 FREEZES = 0.25
+# Most faults wait until their victim is back from the one before; the rest may hit it while it recovers.
+HASTY = 0.25
+BACK_S_MAX = 60.0
 SETTLE_S_MAX = 180.0
 # A repeat is told with what happened so long before it.
 AROUND_S = 15.0
@@ -48,6 +51,7 @@ class Fault(NamedTuple):
     victim: str
     freeze_s: float  # 0: kill -9
     after_s: float
+    hasty: bool  # whether it does not wait for a victim that is still recovering
 
 
 def main() -> int:
@@ -100,6 +104,8 @@ def _torture(chain: Chain, options: argparse.Namespace) -> dict[str, Any]:
     only = options.only.split(",") if options.only else None
     for fault in plan(options.seed, options.kills, [name for name in faults.victims if not only or name in only]):
         faults.wait(fault.after_s)
+        if not fault.hasty:
+            faults.wait_for(fault.victim)
         faults.commit(fault)
     faults.settle()
     say("all are back; the gateway ends, the rest comes to rest")
@@ -145,7 +151,7 @@ def plan(seed: int, kills: int, victims: list[str]) -> Iterator[Fault]:
         (victim,) = chance.choices(victims, weights)
         freeze_s = chance.uniform(*FREEZE_S) if chance.random() < FREEZES else 0.0
         kills -= not freeze_s
-        yield Fault(victim, freeze_s, chance.uniform(*PAUSE_S))
+        yield Fault(victim, freeze_s, chance.uniform(*PAUSE_S), chance.random() < HASTY)
 
 
 class Faults:
@@ -170,8 +176,14 @@ class Faults:
             self._supervise()
             time.sleep(0.05)
 
+    def wait_for(self, name: str) -> None:
+        """Let a victim come back to work, or patience end."""
+        until = time.monotonic() + BACK_S_MAX
+        while (name in self._down_since or name in self._thaw_at) and time.monotonic() < until:
+            self.wait(0.1)
+
     def commit(self, fault: Fault) -> None:
-        """Do it. What is down or frozen already is let off."""
+        """Do it, to whatever state its victim is in."""
         name = fault.victim
         if name in self._thaw_at:
             self._thaw(name)

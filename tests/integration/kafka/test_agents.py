@@ -81,6 +81,23 @@ def test_a_worker_frozen_beyond_its_session_comes_back_without_repeating_itself(
     assert_exact(audited(settings, wanted), digest, wanted)
 
 
+def test_a_worker_that_the_group_does_not_hear_falls_silent_before_another_speaks(
+    settings: KafkaSettings, start: Start
+) -> None:
+    """It runs on, reads on and could write on: only the coordinator is out of its reach, and takes it for dead."""
+    log = small_log(seed=12, frames=3_000)
+    digest, wanted = expected_digest(log)
+    deaf, other = start(), start()
+    deaf.wait_until_ready()
+    other.wait_until_ready()
+    write(settings, log[:500], pause_s=0.005)
+    os.kill(deaf.process.pid, signal.SIGUSR1)
+    write(settings, log[500:2_500], pause_s=0.2)
+    assert deaf.process.poll() is None
+    write(settings, log[2_500:], pause_s=0.005)
+    assert_exact(audited(settings, wanted), digest, wanted)
+
+
 def test_a_frame_acknowledged_while_it_was_held_is_not_lost(settings: KafkaSettings, start: Start) -> None:
     """Two lanes arrive and are acknowledged, the third is late; the worker dies in between."""
     log = small_log(seed=5, frames=200)

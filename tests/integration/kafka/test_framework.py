@@ -7,6 +7,7 @@ import inspect
 
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
@@ -15,6 +16,7 @@ from schemas.frames import Lane
 from services.agents import DELIVERY, Begun, make_app, run_agents
 from services.kafka.assignor import LanesTogether
 from services.kafka.client import FETCH_WAIT_MS
+from services.kafka.membership import Membership
 from services.kafka.partitions import Partitions
 from services.kafka.settings import KafkaSettings
 from services.kafka.writer import open_writer
@@ -35,6 +37,13 @@ def test_the_framework_still_races_each_delivery_where_we_begin_it() -> None:
     assert "self.wait_first(" in drained
     assert "callback(message), self.suspend_flow.wait()" in drained
     assert f"async def {DELIVERY}(message" in inspect.getsource(Conductor._compile_message_handler)
+
+
+def test_the_client_still_asks_and_forgets_the_group_where_we_listen() -> None:
+    """When this fails a new aiokafka has moved the place: see `Membership.watch`."""
+    assert "self._send_req(request)" in inspect.getsource(GroupCoordinator._do_heartbeat)
+    assert "self.reset_generation()" in inspect.getsource(GroupCoordinator._do_heartbeat)
+    assert "_coordinator._send_req(request)" in inspect.getsource(CoordinatorGroupRebalance._send_sync_group_request)
 
 
 def test_the_framework_still_tells_nobody_that_there_is_room_again() -> None:
@@ -96,7 +105,7 @@ async def nothing(_: Lane, __: int, ___: int, ____: bytes) -> None:
 
 
 def test_agents_are_three_one_at_a_time_and_serialise_nothing() -> None:
-    app = make_app(KafkaSettings(), 4, nothing)
+    app = make_app(KafkaSettings(), 4, nothing, Membership())
     assert sorted(app.agents) == ["lane.greeks", "lane.ticks", "lane.trades"]
     assert {agent.concurrency for agent in app.agents.values()} == {1}
     assert app.conf.value_serializer == app.conf.key_serializer == "raw"

@@ -1,11 +1,17 @@
-"""What a process that stood still had not sent yet is not sent."""
+"""A writer speaks for a member of a group only while the group knows that member."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import time
 
+import pytest
+from aiokafka.protocol.group import HeartbeatRequest
+
+from services.kafka import membership as module
 from services.kafka.client import plain_consumer
 from services.kafka.documents import Record
+from services.kafka.membership import SURE_S, Membership
 from services.kafka.published import read_partition
 from services.kafka.settings import KafkaSettings
 from services.kafka.writer import StaleWriteError, open_writer
@@ -13,6 +19,13 @@ from services.kafka.writer import StaleWriteError, open_writer
 pytestmark = pytest.mark.services
 
 ONE = Record("signals", b"SPY", b"{}", 0, [])
+BEAT = HeartbeatRequest("group", 1, "member")
+
+
+class Answer:
+    """To a heartbeat."""
+
+    error_code = 0
 
 
 async def on_the_topic(settings: KafkaSettings) -> int:
@@ -21,31 +34,53 @@ async def on_the_topic(settings: KafkaSettings) -> int:
         return sum([1 async for _ in read_partition(consumer, settings.topic("signals"), 0)])
 
 
-async def test_records_are_refused_at_the_socket_while_the_process_finds_it_stood_still(
-    settings: KafkaSettings,
-) -> None:
+async def test_records_wait_at_the_socket_until_the_group_answers(settings: KafkaSettings) -> None:
+    member = Membership()
     async with open_writer(settings) as writer:
+        writer.speak_as(member)
+        await writer.write(ONE)
+        await asyncio.sleep(0.3)
+        assert writer.under_way == 1
+        member.note(BEAT, Answer, time.monotonic() - SURE_S)  # an answer that was long on its way
+        await asyncio.sleep(0.1)
+        assert await on_the_topic(settings) == 0
+        member.note(BEAT, Answer, time.monotonic())
+        await writer.flush()
+    assert await on_the_topic(settings) == 1
+
+
+async def test_what_was_under_way_when_the_partitions_went_is_never_sent(settings: KafkaSettings) -> None:
+    member = Membership()
+    async with open_writer(settings) as writer:
+        writer.speak_as(member)
+        member.note(BEAT, Answer, time.monotonic())
+        member.lose()  # nothing is under way: nothing was said in our place that we would say again
+        member.note(BEAT, Answer, time.monotonic())
         await writer.write(ONE)
         await writer.flush()
-        writer.stands_still = lambda: True
         await writer.write(ONE)
-        with pytest.raises(StaleWriteError, match="1 records were under way while this process stood still"):
+        member.lose()  # before the client's own task had a turn
+        member.note(BEAT, Answer, time.monotonic())  # and a member again, as somebody else
+        with pytest.raises(StaleWriteError, match="1 records were under way when our partitions went to another"):
             await writer.flush()
-        writer.stands_still = lambda: False
         with pytest.raises(StaleWriteError):
             await writer.write(ONE)
     assert await on_the_topic(settings) == 1
 
 
-async def test_what_is_in_doubt_is_not_sent_and_without_anything_under_way_there_is_no_doubt(
-    settings: KafkaSettings,
+async def test_who_leaves_waits_for_what_is_under_way_and_then_gives_it_up(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    member = Membership()
     async with open_writer(settings) as writer:
-        writer.doubt()
+        writer.speak_as(member)
+        member.note(BEAT, Answer, time.monotonic())
         await writer.write(ONE)
-        await writer.flush()
+        await writer.settle(SURE_S)
+        assert (writer.under_way, writer.failed) == (0, None)
+        monkeypatch.setattr(module, "SURE_S", 0.0)  # nobody has answered for too long
         await writer.write(ONE)
-        writer.doubt()  # before the client's own task had a turn
+        await writer.settle(0.1)
         with pytest.raises(StaleWriteError):
             await writer.flush()
     assert await on_the_topic(settings) == 1
