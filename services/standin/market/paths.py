@@ -23,7 +23,7 @@ from services.standin.market.informed import MOVES
 from services.standin.market.noise import PATH, stream
 from services.standin.market.universe import CAST, LEVELS, VOLS
 from services.standin.market.variance import intraday_shape
-from services.standin.market.walk import LASTING, LEVERAGE, MARKET_PART, SPECIFIC_PART, Morning, followed
+from services.standin.market.walk import LASTING, MARKET_PART, SPECIFIC_PART, Morning, followed
 
 __all__ = ["Day", "Vols", "day_of", "frozen"]
 
@@ -80,7 +80,7 @@ class Day(NamedTuple):
 
     def vols(self, second: int) -> Vols:
         """Volatilities at a second after the open."""
-        moved = self.vol_noise[second] - LEVERAGE * self.log_return[second].astype(np.float64)
+        moved = self.vol_noise[second] - self.morning.leverage * self.log_return[second].astype(np.float64)
         for step in self.morning.steps:
             moved += step.log_vol * min(max((second - step.start_s) / (step.end_s - step.start_s), 0.0), 1.0)
         return Vols(

@@ -92,7 +92,7 @@ class Scenario:
     vol_scale: float = 1.0
     realised_share: float = 0.92
     long_ratio: float = 1.75
-    vol_of_vol_daily: float = 0.06
+    vol_of_vol_daily: float = 0.052
     alarm_chance: float = 0.12
     alarm_mean: float = 0.1
     jump_share: float = 0.1
