@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from services.quant.arrays import Floats
 
-__all__ = ["Bars", "Chart", "Line", "Mark", "ticks"]
+__all__ = ["Band", "Bars", "Chart", "Line", "Mark", "ticks"]
 
 Numbers = Sequence[float] | Floats
 
@@ -21,8 +21,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 20, 54, 56
 _CHARACTER = 7.5
 # From one row of names to the next.
 _ROW = 17
-# Okabe & Ito's colours, distinguishable with any colour vision.
+# Okabe & Ito's colours, distinguishable with any colour vision; and the same thinned to a quarter on white.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_SHADES = ("#bfdcec", "#f5d7bf", "#bfe7dc", "#f2dde9", "#f9e7bf", "#d5edfa", "#bfbfbf")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,19 @@ class Line:
     x: Numbers
     y: Numbers
     dots: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """What lies between two curves, shaded behind everything; `colour` is that of the legend's entry so numbered, from
+    0, or grey for none."""
+
+    label: str
+    x: Numbers
+    low: Numbers
+    high: Numbers
+    colour: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +85,19 @@ class Chart:
     lines: Sequence[Line] = ()
     bars: Sequence[Bars] = ()
     marks: Sequence[Mark] = ()
+    bands: Sequence[Band] = ()
     x_range: tuple[float, float] | None = None
-    x_ticks: Sequence[tuple[float, str]] = ()  # for an axis that is no plain scale: where, and what it says there
+    # For an axis that is no plain scale: where, and what it says there.
+    x_ticks: Sequence[tuple[float, str]] = ()
+    y_ticks: Sequence[tuple[float, str]] = ()
 
     def render(self) -> str:
         """The SVG document."""
         points = [point for line in self.lines for point in self._visible(line.x, line.y)]
         points += [point for bars in self.bars for point in self._visible(bars.x, bars.y)]
+        points += [
+            point for band in self.bands for side in (band.low, band.high) for point in self._visible(band.x, side)
+        ]
         xs = [x for x, _ in points] + [mark.x for mark in self.marks if self._in_range(mark.x)]
         ys = [y for _, y in points] + ([0.0] if self.bars else [])
         if not points:
@@ -94,6 +114,7 @@ class Chart:
             f'<text x="{_LEFT}" y="24" font-size="17" font-weight="bold">{escape(self.title)}</text>',
             *self._grid(x_axis, y_axis),
         ]
+        parts += [part for band in self.bands for part in self._draw_band(band, x_axis, y_axis)]
         colours = iter(_COLOURS * (1 + (len(self.lines) + len(self.bars)) // len(_COLOURS)))
         legend: list[tuple[str, str]] = []
         for bars in self.bars:
@@ -108,6 +129,7 @@ class Chart:
         parts += [part for name in names for part in self._draw_mark(name)]
         if not points:
             parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT / 2}" text-anchor="middle">no data</text>')
+        legend += [(band.label, _shade(band)) for band in self.bands if band.label]
         parts += self._legend(legend)
         return "\n".join([*parts, "</svg>\n"])
 
@@ -124,7 +146,14 @@ class Chart:
         if line.dots:
             return [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}" opacity="0.55"/>' for x, y in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>']
+        dashes = ' stroke-dasharray="6 4"' if line.dashed else ""
+        return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"{dashes}/>']
+
+    def _draw_band(self, band: Band, x_axis: _Axis, y_axis: _Axis) -> list[str]:
+        there = [self._visible(band.x, side) for side in (band.low, band.high)]
+        around = [*there[0], *reversed(there[1])]
+        path = " ".join(f"{x_axis.at(x):.1f},{y_axis.at(y):.1f}" for x, y in around)
+        return [f'<polygon points="{path}" fill="{_shade(band)}"/>']
 
     def _draw_bars(self, bars: Bars, colour: str, x_axis: _Axis, y_axis: _Axis) -> list[str]:
         points = self._visible(bars.x, bars.y)
@@ -163,11 +192,14 @@ class Chart:
 
     def _grid(self, x_axis: _Axis, y_axis: _Axis) -> list[str]:
         parts = []
-        for value in ticks(y_axis.low, y_axis.high):
+        across = self.y_ticks or [(value, _short(value)) for value in ticks(y_axis.low, y_axis.high)]
+        for value, name in across:
             y = y_axis.at(value)
+            if not min(y_axis.start, y_axis.end) <= y <= max(y_axis.start, y_axis.end):
+                continue
             stroke = "#888" if value == 0.0 else "#ddd"
             parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" stroke="{stroke}"/>')
-            parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(value)}</text>')
+            parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>')
         base = _HEIGHT - _BOTTOM
         parts.append(f'<line x1="{_LEFT}" y1="{base}" x2="{_WIDTH - _RIGHT}" y2="{base}" stroke="#444"/>')
         named = self.x_ticks or [(value, _short(value)) for value in ticks(x_axis.low, x_axis.high)]
@@ -194,6 +226,10 @@ class Chart:
             parts.append(f'<text x="{x + 16:.0f}" y="44">{escape(label)}</text>')
             x += 34 + _CHARACTER * len(label)
         return parts
+
+
+def _shade(band: Band) -> str:
+    return "#e4e4e4" if band.colour is None else _SHADES[band.colour % len(_SHADES)]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ ROOMS: dict[str, Room] = {
     "services.standin": Room(DECISIONS, pure=True),  # the market, the faults, and the vendor's documents
     "services.standin.portrait.recorded": Room(STORES),
     "services.standin.portrait.report": Room(STORES),
+    "services.standin.portrait.charts": Room(STORES),
+    "services.standin.portrait.sections": Room(STORES),
     "services.standin.rest.answers": Room(PROGRAMS),
     "services.standin.rest.past": Room(PROGRAMS),
     "services.standin.rest.routes": Room(PROGRAMS),

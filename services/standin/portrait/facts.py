@@ -6,6 +6,7 @@ is (x, y), a share a fraction of one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,15 +15,19 @@ from numpy.typing import NDArray
 from services.standin.source import taken
 
 __all__ = [
-    "CONDITION_GROUPS", "DELTAS", "LAGS", "SIZES", "Chain", "Curve", "autocorrelation", "condition_shares",
-    "half_hours", "kurtosis", "leverage", "size_shares", "smile", "spreads", "term",
+    "CONDITION_GROUPS", "DELTAS", "LAGS", "SIZES", "TEN", "TENORS", "Chain", "Curve", "autocorrelation",
+    "condition_shares", "fan", "half_hours", "kurtosis", "leverage", "size_shares", "skewness", "smile", "spreads",
+    "term_ratio",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Curve = tuple[Floats, Floats]
 
 # Upper ends of the buckets of print sizes, in contracts.
-SIZES = (1, 5, 10, 50, 100, 500)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+TEN = SIZES.index(10) + 1
+# Days to expiry at which term structures are read, and the one they are told relative to.
+TENORS = np.array([5.0, 7.0, 10.0, 14.0, 21.0, 30.0, 45.0, 60.0, 91.0, 120.0, 182.0, 270.0])
 LAGS = 30
 # Call deltas at which smiles are read, and edges of absolute deltas between which spreads are.
 DELTAS = np.array([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
@@ -58,6 +63,17 @@ class Chain(NamedTuple):
         kept = (self.bid > 0) & (self.ask > self.bid) & np.isfinite(self.iv) & (self.iv > 0.01)
         kept &= (np.abs(self.delta) <= 0.5) & (np.abs(self.delta) > 0.001)
         return taken(self, kept)
+
+
+def fan(curves: Sequence[Curve]) -> tuple[Curve, tuple[Floats, Floats]]:
+    """The middle curve of several over one x, and between which two all of them lie; NaN where one is not known, for
+    the middle of fewer would be another's."""
+    heights = np.array([y for _, y in curves])
+    known = np.isfinite(heights).all(axis=0)
+    middle, low, high = (np.full(heights.shape[1], np.nan) for _ in range(3))
+    for into, read in ((middle, np.median), (low, np.min), (high, np.max)):
+        into[known] = read(heights[:, known], axis=0)
+    return (curves[0][0], middle), (low, high)
 
 
 def half_hours(seconds_after_open: Floats, weight: Floats) -> Curve:
@@ -104,8 +120,8 @@ def smile(chain: Chain, days: float = 30.0) -> Curve:
     return DELTAS, volatility / volatility[DELTAS == 0.5]
 
 
-def term(chain: Chain) -> Curve:
-    """At-the-money volatility by days to expiry, from two days to a year."""
+def term_ratio(chain: Chain) -> Curve:
+    """At-the-money volatility at TENORS over that at thirty days, by straight lines between expiries."""
     otm = chain.out_of_money()
     days = np.unique(otm.days[(otm.days >= 2) & (otm.days <= 370)])
     middle = np.array([0.5])
@@ -113,7 +129,11 @@ def term(chain: Chain) -> Curve:
         float(_by_call_delta(otm.right[at], otm.delta[at], otm.iv[at], middle)[0])
         for at in (otm.days == each for each in days)
     ]
-    return days, np.array(atm)
+    known = np.isfinite(atm)
+    if np.count_nonzero(known) < 2:
+        return TENORS, np.full(len(TENORS), np.nan)
+    read = np.interp([*TENORS, 30.0], days[known], np.array(atm)[known], left=np.nan, right=np.nan)
+    return TENORS, read[:-1] / read[-1]
 
 
 def _by_call_delta(right: NDArray[np.int8], delta: Floats, iv: Floats, wanted: Floats) -> Floats:
@@ -137,6 +157,12 @@ def kurtosis(values: Floats) -> float:
     """Fourth standardised moment: 3 for a normal."""
     centred = values - values.mean()
     return float(np.mean(centred**4) / max(np.mean(centred**2) ** 2, 1e-300))
+
+
+def skewness(values: Floats) -> float:
+    """Third standardised moment: 0 for a normal."""
+    centred = values - values.mean()
+    return float(np.mean(centred**3) / max(np.mean(centred**2) ** 1.5, 1e-300))
 
 
 def leverage(returns: Floats, vix: Floats) -> tuple[float, float]:

@@ -37,6 +37,10 @@ PUBLISHED: dict[str, Figure] = {
         "Cont, Empirical properties of asset returns: stylized facts and statistical issues, Quantitative Finance 2001",
     ),
     "kurtosis": Figure("daily returns above 3, around 4 to 15", "Cont 2001"),
+    "vix": Figure(
+        "log-volatility has a quick and a slow scale, jumps upwards and comes back: no single mean reversion fits",
+        "Gatheral, Consistent modeling of SPX and VIX options, 2008; Todorov and Tauchen, Volatility jumps, JBES 2011",
+    ),
     "leverage": Figure(
         "VIX moves -3.0 to -4.5 % for 1 % of the index, more when it falls",
         "Whaley, Understanding the VIX, Journal of Portfolio Management 2009",

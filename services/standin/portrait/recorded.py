@@ -1,9 +1,9 @@
 """Measures recorded data, when a folder of it is given: what is not there is left out of the comparison.
 
-chains/                    Cboe's daily chains of SPX with volatility and delta      spreads, smile, term structure
-lean/                      LEAN folders of minute bars                               the day's shape, SPX by minute
-thetadata/                 option prints with conditions (ThetaData's ids)           sizes, conditions
-vix_history/               VIX and VIX3M by day                                      level, moves, term structure
+chains/         Cboe's daily chains of SPX with volatility and delta    spreads, smile, term structure; VIX against SPX
+lean/           LEAN folders of minute bars                             the day's shape, SPX by minute
+thetadata/      option prints with conditions (ThetaData's ids)         sizes, conditions
+vix_history/    VIX, VIX9D, VIX3M, VIX6M by day                         level, moves, memory, term structure
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from services.chain.read import read_chain
 from services.core.calendar import NS, ny_ns
 from services.standin.errors import StandInError
 from services.standin.portrait import facts
-from services.standin.portrait.facts import Chain
-from services.standin.portrait.seen import Seen
+from services.standin.portrait.facts import Chain, Curve
+from services.standin.portrait.seen import SESSIONS, Seen
+from services.standin.portrait.vix import ranges_of, vix_facts
 from services.standin.tapes.lean import locate
 
 __all__ = ["recorded_of"]
@@ -30,8 +31,17 @@ Floats = NDArray[np.float64]
 
 # ThetaData's condition ids in the vendor's, as its own table describes them.
 THETADATA = {18: 209, 0: 209, 95: 219, 125: 227, 126: 228, 127: 229, 128: 230, 129: 231, 130: 232, 131: 233, 138: 240}
+# Before the crisis VIX was another market's: its options were hardly traded, and VIX3M is not known.
 VIX_SINCE = dt.date(2010, 1, 1)
+VIX_FILES = {
+    "VIX9D": "VIX9D_History.csv",
+    "VIX": "vix-daily.csv",
+    "VIX3M": "VIX3M_History.csv",
+    "VIX6M": "VIX6M_History.csv",
+}
 OPEN = (9, 30)
+# Fewer pairs of days say nothing about a slope.
+LEVERAGE_DAYS_MIN = 10
 
 
 def recorded_of(directory: Path) -> Seen:
@@ -47,16 +57,36 @@ def recorded_of(directory: Path) -> Seen:
 
 
 def _chains(directory: Path, seen: Seen) -> Seen:
-    """The middle one of the daily chains."""
+    """Every daily chain: the middle of each curve, and between what all of them lie; and SPX's moves beside VIX's."""
     files = sorted(directory.glob("chains/*daily*/*.csv*"))
     if not files:
         return seen
-    table = read_chain(files[len(files) // 2])
-    days = np.array([float((expiry.date - table.quote_date).days) for expiry in table.expiries])[table.expiry]
-    chain = Chain(days, table.right, table.stated_delta, table.bid, table.ask, table.stated_iv)
-    told = f"SPX chain of {table.quote_date}, one of {len(files)}"
-    return _told(seen, "spreads", told)._replace(
-        spreads=facts.spreads(chain), smile=facts.smile(chain), term=facts.term(chain)
+    levels: dict[dt.date, float] = {}
+    curves: dict[str, list[Curve]] = {"spreads": [], "smile": [], "term": []}
+    for file in files:
+        table = read_chain(file)
+        levels[table.quote_date] = table.spot
+        days = np.array([float((expiry.date - table.quote_date).days) for expiry in table.expiries])[table.expiry]
+        chain = Chain(days, table.right, table.stated_delta, table.bid, table.ask, table.stated_iv)
+        for name, read in (("spreads", facts.spreads), ("smile", facts.smile), ("term", facts.term_ratio)):
+            curves[name].append(read(chain))
+    bands = dict(seen.bands)
+    (spreads, bands["spreads"]), (smile, bands["smile"]), (term, bands["term"]) = map(facts.fan, curves.values())
+    told = f"{len(files)} daily SPX chains, {min(levels)} to {max(levels)}, of an hour that is not known"
+    seen = _told(seen, "spreads", told)._replace(spreads=spreads, smile=smile, term=term, bands=bands)
+    return _beside_vix(directory, seen, levels)
+
+
+def _beside_vix(directory: Path, seen: Seen, levels: dict[dt.date, float]) -> Seen:
+    """SPX's daily moves against VIX's, between days next to each other of which both are known."""
+    vix = _closes(directory / "vix_history" / VIX_FILES["VIX"])
+    dates = [date for date in sorted(levels) if date in vix]
+    if len(dates) < LEVERAGE_DAYS_MIN:
+        return seen
+    index, points = (np.array([closes[date] for date in dates]) for closes in (levels, vix))
+    returns = np.diff(np.log(index))
+    return _told(seen, "leverage", f"{len(returns)} days, {dates[0]} to {dates[-1]}")._replace(
+        leverage=facts.leverage(returns, points), vix_change=(100.0 * returns, 100.0 * np.diff(np.log(points)))
     )
 
 
@@ -112,18 +142,20 @@ def _prints(directory: Path, seen: Seen) -> Seen:
 
 
 def _vix(directory: Path, seen: Seen) -> Seen:
-    vix, vix3m = (_closes(directory / "vix_history" / name) for name in ("vix-daily.csv", "VIX3M_History.csv"))
+    closes = {name: _closes(directory / "vix_history" / file) for name, file in VIX_FILES.items()}
+    vix = closes["VIX"]
     since = sorted(date for date in vix if date >= VIX_SINCE)
     if not since:
         return seen
-    levels = np.array([vix[date] for date in since])
-    both = [date for date in since if date in vix3m]
-    ratio = np.median([vix[date] / vix3m[date] for date in both]) if both else None
-    return _told(seen, "vix_median", f"VIX, {since[0]} to {since[-1]}")._replace(
-        vix_median=float(np.median(levels)),
-        vix_log_change_sd=float(np.std(np.diff(np.log(levels)))),
-        vix_acf=float(np.corrcoef(levels[:-1], levels[1:])[0, 1]),
-        vix_over_vix3m=None if ratio is None else float(ratio),
+    there = {name: each for name, each in closes.items() if each}
+    common = [date for date in since if all(date in each for each in there.values())]
+    family = {name: np.array([each[date] for date in common]) for name, each in there.items()}
+    told = f"VIX, {since[0]} to {since[-1]}"
+    range_ = ranges_of(np.array([vix[date] for date in sorted(vix)]), SESSIONS)
+    if range_ is not None:
+        told += f"; its range: nine in ten stretches of {SESSIONS} sessions, {min(vix).year} to {max(vix).year}"
+    return _told(seen, "vix", told)._replace(
+        vix=vix_facts(np.array([vix[date] for date in since]), family), vix_range=range_
     )
 
 

@@ -7,39 +7,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from services.chain.svg import Chart, Line
 from services.standin.errors import StandInError
-from services.standin.portrait.facts import SIZES
 from services.standin.portrait.published import PUBLISHED
-from services.standin.portrait.seen import Seen
+from services.standin.portrait.sections import SECTIONS, Fact, Section
+from services.standin.portrait.seen import MINUTE_SESSIONS, SESSIONS, Seen
 
 __all__ = ["write_report"]
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 1020px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
-table { border-collapse: collapse; margin: .6rem 0; } th, td { text-align: left; padding: .25rem .9rem .25rem 0;
-border-bottom: 1px solid #ddd; vertical-align: top; } td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
-p.source { color: #555; font-size: .9rem; margin: .2rem 0 .6rem; } svg { width: 100%; height: auto; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 860px; margin: 2.5rem auto 5rem;
+padding: 0 1rem; }
+h1 { font-size: 1.7rem; margin-bottom: .3rem; }
+h2 { font-size: 1.2rem; margin: 3rem 0 .4rem; padding-top: .8rem; border-top: 1px solid #ccc; }
+table { border-collapse: collapse; margin: .8rem 0 1.2rem; }
+th, td { text-align: left; padding: .25rem 1.6rem .25rem 0; border-bottom: 1px solid #e2e2e2; vertical-align: top; }
+th { font-weight: 600; } th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.off { color: #b3261e; font-weight: 600; }
+p.source { color: #555; font-size: .9rem; margin: .15rem 0; }
+svg { display: block; width: 100%; height: auto; margin: 1.2rem 0 0; }
 """
-
-
-class _Section(NamedTuple):
-    """One fact: its heading, which published figure belongs to it, what it charts of each market, its figures, and
-    which origin of recorded data it names."""
-
-    title: str
-    published: str
-    charts: Callable[[Sequence[Seen]], list[Chart]]
-    figures: tuple[tuple[str, Callable[[Seen], float | None], str], ...] = ()
-    origin: str = ""
 
 
 def write_report(directory: Path, made: Seen, recorded: Seen | None) -> Path:
@@ -48,8 +41,8 @@ def write_report(directory: Path, made: Seen, recorded: Seen | None) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         page = directory / "index.html"
-        page.write_text(_page(markets))
-        (directory / "facts.json").write_text(json.dumps([_plain(market._asdict()) for market in markets], indent=1))
+        page.write_text(_page(markets), encoding="utf-8")
+        (directory / "facts.json").write_text(json.dumps([_plain(market) for market in markets], indent=1))
     except OSError as error:
         raise StandInError(f"{directory}: {error.strerror or error}") from None
     return page
@@ -57,186 +50,103 @@ def write_report(directory: Path, made: Seen, recorded: Seen | None) -> Path:
 
 def _page(markets: Sequence[Seen]) -> str:
     made = markets[0]
-    beside = "beside published figures and recorded data" if len(markets) > 1 else "beside published figures"
+    beside = "published figures and recorded data" if len(markets) > 1 else "published figures"
     parts = [
         "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8"><title>Stylised facts</title>',
+        '<html lang="en"><head><meta charset="utf-8"><title>Stylised facts of a made-up market</title>',
         f"<style>{STYLE}</style></head><body>",
         "<h1>Does the made-up market look like one?</h1>",
-        f"<p>{escape(made.name)}: {made.prints:,} prints of one session, one chain of SPX, 750 sessions of its walk,"
-        f" {beside}.</p>",
+        f"<p>{escape(_capital(made.name))}: {made.prints:,} prints of one session, one chain of SPX, its levels in"
+        f" {MINUTE_SESSIONS} sessions by the minute and {SESSIONS} by the day, beside {beside}.</p>",
     ]
+    if len(markets) > 1:
+        parts.append(f"<p>{escape(_verdict(markets))}</p>")
     for section in SECTIONS:
         parts += _section(section, markets)
     return "\n".join([*parts, "</body></html>\n"])
 
 
-def _section(section: _Section, markets: Sequence[Seen]) -> list[str]:
+def _verdict(markets: Sequence[Seen]) -> str:
+    """What lies outside the recorded ranges, in one sentence."""
+    judged = [fact for section in SECTIONS for fact in section.facts if _range(fact, markets) is not None]
+    judged = [fact for fact in judged if fact.read(markets[0]) is not None]
+    if not judged:
+        return "The recorded data say nothing about how far a figure may be off."
+    off = [fact.name for fact in judged if _is_off(fact, markets)]
+    told = f"outside it: {'; '.join(off)}" if off else "none lies outside it"
+    return f"Of {len(judged)} figures with a recorded range, {told}."
+
+
+def _section(section: Section, markets: Sequence[Seen]) -> list[str]:
     figure = PUBLISHED[section.published]
     parts = [f"<h2>{escape(section.title)}</h2>"]
     parts.append(f'<p class="source">Published: {escape(figure.value)} ({escape(figure.source)}).</p>')
-    origins = [market.origin[section.origin] for market in markets if section.origin in market.origin]
+    origins = [market.origin[name] for market in markets for name in section.origins if name in market.origin]
     parts += [f'<p class="source">Recorded: {escape(origin)}.</p>' for origin in origins]
-    rows = [(name, [read(market) for market in markets], form) for name, read, form in section.figures]
-    if rows:
-        heads = "".join(f"<th>{escape(market.name)}</th>" for market in markets)
-        parts.append(f"<table><tr><th></th>{heads}</tr>")
-        for name, values, form in rows:
-            cells = "".join(f'<td class="n">{_shown(value, form)}</td>' for value in values)
-            parts.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
-        parts.append("</table>")
-    return parts + [chart.render() for chart in section.charts(markets)]
+    parts += _table(section.facts, markets)
+    charts = [draw(markets) for draw in section.charts]
+    return parts + [chart.render() for chart in charts if chart is not None]
 
 
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None or not math.isfinite(value) else format(value, form)
-
-
-def _curves(name: str, title: str, x_label: str, y_label: str, scale: float = 1.0) -> Callable[..., list[Chart]]:
-    """A chart with one line a market that has the curve."""
-
-    def charts(markets: Sequence[Seen]) -> list[Chart]:
-        lines = [
-            Line(market.name, curve[0], scale * np.asarray(curve[1]))
-            for market in markets
-            if (curve := getattr(market, name)) is not None
-        ]
-        return [Chart(title, x_label, y_label, lines)] if lines else []
-
-    return charts
-
-
-def _two(*parts: Callable[..., list[Chart]]) -> Callable[..., list[Chart]]:
-    return lambda markets: [chart for part in parts for chart in part(markets)]
-
-
-def _sizes(markets: Sequence[Seen]) -> list[Chart]:
-    """Share of prints larger than a size, on logarithmic axes: blocks show as a straight tail."""
-    lines = []
-    for market in markets:
-        if market.sizes is not None:
-            beyond = 1.0 - np.cumsum(market.sizes)[:-1]
-            seen = beyond > 0
-            lines.append(Line(market.name, np.log10(np.array(SIZES))[seen], np.log10(beyond[seen])))
-    return [Chart("Prints larger than a size", "size in contracts, log10", "share of prints, log10", lines)]
-
-
-def _vix(markets: Sequence[Seen]) -> list[Chart]:
-    made = markets[0].vix_change
-    if made is None:
+def _table(facts: Sequence[Fact], markets: Sequence[Seen]) -> list[str]:
+    """A row a fact; a column nobody has anything for is left out."""
+    facts = [fact for fact in facts if any(_known(fact.read(market)) for market in markets)]
+    if not facts:
         return []
-    return [Chart("VIX against SPX, day by day", "SPX, %", "VIX, %", [Line(markets[0].name, *made, dots=True)])]
+    columns = [
+        (market.name.partition(":")[0], [_cell(fact.read(market), fact.form) for fact in facts]) for market in markets
+    ]
+    columns.append(("recorded range", [_between(fact, markets) for fact in facts]))
+    columns.append(("published", [fact.published for fact in facts]))
+    shown = [(head, cells) for head, cells in columns if any(cells)]
+    parts = ["<table>", "<tr><th></th>" + "".join(f'<th class="n">{escape(head)}</th>' for head, _ in shown) + "</tr>"]
+    for row, fact in enumerate(facts):
+        off = ["n off" if place == 0 and _is_off(fact, markets) else "n" for place in range(len(shown))]
+        cells = "".join(
+            f'<td class="{kind}">{escape(texts[row])}</td>' for kind, (_, texts) in zip(off, shown, strict=True)
+        )
+        parts.append(f"<tr><td>{escape(fact.name)}</td>{cells}</tr>")
+    return [*parts, "</table>"]
 
 
-def _no_charts(markets: Sequence[Seen]) -> list[Chart]:
-    """Nothing to draw: the table says it."""
-    return []
+def _range(fact: Fact, markets: Sequence[Seen]) -> tuple[float, float] | None:
+    """The first range that a market has for a fact."""
+    found = [fact.recorded(market) for market in markets] if fact.recorded is not None else []
+    return next((each for each in found if each is not None and all(map(math.isfinite, each))), None)
 
 
-def _share(group: str) -> Callable[[Seen], float | None]:
-    return lambda seen: None if seen.conditions is None else seen.conditions[group]
+def _is_off(fact: Fact, markets: Sequence[Seen]) -> bool:
+    value, within = fact.read(markets[0]), _range(fact, markets)
+    return value is not None and within is not None and not within[0] <= value <= within[1]
 
 
-def _first(name: str) -> Callable[[Seen], float | None]:
-    """The first value of a curve: an autocorrelation at lag 1."""
-    return lambda seen: None if (value := getattr(seen, name)) is None else float(np.asarray(value[1])[0])
+def _between(fact: Fact, markets: Sequence[Seen]) -> str:
+    within = _range(fact, markets)
+    return "" if within is None else " to ".join(_told(value, fact.form) for value in within)
 
 
-SECTIONS = (
-    _Section(
-        "Through the day",
-        "u_shape",
-        _curves("half_hours", "Prints by half hour", "hours after the open", "% of the session's", 100.0),
-        origin="half_hours",
-    ),
-    _Section(
-        "Sizes",
-        "mean_size",
-        _sizes,
-        (
-            ("mean size, contracts", lambda seen: seen.mean_size, ".1f"),
-            ("for one to ten", lambda seen: None if seen.sizes is None else float(seen.sizes[:3].sum()), ".1%"),
-            ("for more than 500", lambda seen: None if seen.sizes is None else float(seen.sizes[-1]), ".2%"),
-        ),
-        origin="sizes",
-    ),
-    _Section(
-        "Conditions",
-        "conditions",
-        _no_charts,
-        tuple(
-            (group, _share(group), ".1%")
-            for group in (
-                "ordinary",
-                "multi-leg",
-                "auction",
-                "sweep",
-                "cross",
-                "floor",
-                "stock-tied",
-                "late or cancelled",
-            )
-        ),
-    ),
-    _Section(
-        "Spreads",
-        "spread",
-        _curves("spreads", "Spread over mid of SPX options of one to eight weeks", "absolute delta", "%", 100.0),
-        origin="spreads",
-    ),
-    _Section(
-        "Smile and term structure",
-        "smile",
-        _two(
-            _curves("smile", "SPX volatility at thirty days over that at the money", "call delta", "ratio"),
-            _curves("term", "SPX volatility at the money by expiry", "days to expiry", "%", 100.0),
-        ),
-        origin="spreads",
-    ),
-    _Section(
-        "What a return says of the next",
-        "acf",
-        _two(
-            _curves("minute_acf", "Autocorrelation of SPX's one-minute returns", "lag, minutes", "correlation"),
-            _curves("minute_abs_acf", "Autocorrelation of their sizes", "lag, minutes", "correlation"),
-            _curves("daily_abs_acf", "Autocorrelation of the sizes of daily returns", "lag, sessions", "correlation"),
-        ),
-        (
-            ("daily returns, lag 1", _first("daily_acf"), "+.3f"),
-            ("their sizes, lag 1", _first("daily_abs_acf"), "+.3f"),
-            ("kurtosis of daily returns", lambda seen: seen.kurtosis, ".1f"),
-        ),
-        origin="minute_acf",
-    ),
-    _Section(
-        "VIX and the index",
-        "leverage",
-        _vix,
-        (
-            ("correlation of daily changes", lambda s: None if s.leverage is None else s.leverage[0], "+.2f"),
-            ("% of VIX for 1 % of SPX", lambda s: None if s.leverage is None else s.leverage[1], "+.2f"),
-            ("median VIX", lambda seen: seen.vix_median, ".1f"),
-            ("deviation of its daily log change", lambda seen: seen.vix_log_change_sd, ".3f"),
-            ("its autocorrelation over a day", lambda seen: seen.vix_acf, ".3f"),
-        ),
-        origin="vix_median",
-    ),
-    _Section(
-        "The VIX term structure", "term", _no_charts, (("median VIX / VIX3M", lambda s: s.vix_over_vix3m, ".2f"),)
-    ),
-    _Section(
-        "The premium",
-        "premium",
-        _no_charts,
-        (("VIX less what the next month realises, points", lambda s: s.vix_less_realised, "+.1f"),),
-    ),
-)
+def _known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _cell(value: float | None, form: str) -> str:
+    return _told(value, form) if value is not None and math.isfinite(value) else ""
+
+
+def _told(value: float, form: str) -> str:
+    return f"{value:{form}}".replace("%", " %")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _plain(value: Any) -> Any:
-    """Arrays as lists, and what JSON has no word for as null."""
+    """Arrays as lists, named tuples by name, and what JSON has no word for as null."""
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, tuple | list):

@@ -9,33 +9,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.core.calendar import NS, Calendar
-from services.standin.market.book import VIX_FAMILY, smile_of
+from services.standin.market.book import smile_of
 from services.standin.market.events import schedule_of
-from services.standin.market.paths import Vols
+from services.standin.market.paths import Vols, day_of
 from services.standin.market.scenario import Scenario
 from services.standin.market.seeded import SeededMarket
 from services.standin.market.surface import swap_volatility, total_variance_atm
 from services.standin.market.universe import VOLS
-from services.standin.market.walk import MARKET, Walk
+from services.standin.market.walk import MARKET, Morning, Walk
 from services.standin.portrait import facts
 from services.standin.portrait.facts import Chain, Curve
+from services.standin.portrait.vix import FAMILY, VixFacts, VixRange, vix_facts
 
-__all__ = ["Seen", "seen_of"]
+__all__ = ["MINUTE_SESSIONS", "SESSIONS", "Seen", "seen_of"]
 
 Floats = NDArray[np.float64]
 
 # A quarter of the tape is two million prints: shares to a tenth of a percent.
 INTENSITY = 0.25
 SESSIONS = 750
+# Sessions that are looked at by the minute.
+MINUTE_SESSIONS = 20
 CHAIN_AFTER_S = 3600
-MONTH, QUARTER = (VIX_FAMILY[ticker] / 365 for ticker in ("I:VIX", "I:VIX3M"))
+MONTH_SESSIONS = 21
 
 
 class Seen(NamedTuple):
-    """What a market showed; None where the data cannot say. origin: which data said what, in words by field."""
+    """What a market showed; None where the data cannot say.
+
+    origin: which data said what, in words by field. bands: by field, between which two curves all of those lie whose
+    middle the field is.
+    """
 
     name: str
     origin: dict[str, str] = {}  # noqa: RUF012 - never changed, as a named tuple's fields are not
+    bands: dict[str, tuple[Floats, Floats]] = {}  # noqa: RUF012
     half_hours: Curve | None = None
     sizes: Floats | None = None
     mean_size: float | None = None
@@ -50,10 +58,8 @@ class Seen(NamedTuple):
     kurtosis: float | None = None
     leverage: tuple[float, float] | None = None
     vix_change: tuple[Floats, Floats] | None = None
-    vix_median: float | None = None
-    vix_log_change_sd: float | None = None
-    vix_acf: float | None = None
-    vix_over_vix3m: float | None = None
+    vix: VixFacts | None = None
+    vix_range: VixRange | None = None
     vix_less_realised: float | None = None
     prints: int = 0
 
@@ -62,8 +68,6 @@ def seen_of(seed: int, scenario: Scenario) -> Seen:
     """Measure the scenario's market: its first whole session, and the sessions of three years."""
     market = SeededMarket(seed, _open_of(scenario), scenario=scenario, intensity=INTENSITY, span_s=60)
     chain, seconds, sizes, conditions = _tape(market)
-    path = market._today.day.log_return[::60, MARKET].astype(np.float64)
-    minute = np.diff(path)
     return _years(seed, scenario)._replace(
         name=f"made up: {scenario.name}, seed {seed}",
         half_hours=facts.half_hours(seconds, np.ones(len(seconds))),
@@ -72,9 +76,7 @@ def seen_of(seed: int, scenario: Scenario) -> Seen:
         conditions=facts.condition_shares(conditions),
         spreads=facts.spreads(chain),
         smile=facts.smile(chain),
-        term=facts.term(chain),
-        minute_acf=facts.autocorrelation(minute),
-        minute_abs_acf=facts.autocorrelation(np.abs(minute)),
+        term=facts.term_ratio(chain),
         prints=len(sizes),
     )
 
@@ -119,29 +121,42 @@ def _years(seed: int, scenario: Scenario) -> Seen:
     returns = np.diff([morning.log_close[MARKET] for morning in mornings])
     # Mornings against mornings, as volatility is known when a session opens.
     overnight = np.diff([morning.log_open[MARKET] for morning in mornings])
-    typical = VOLS[MARKET] * scenario.vol_scale
-    now = typical * np.exp([morning.log_vol[MARKET] for morning in mornings])
-    lasting = typical * np.exp([morning.log_lasting[MARKET] for morning in mornings])
-    vix, vix3m = (_swap(scenario, Vols(now, lasting), horizon) for horizon in (MONTH, QUARTER))
-    realised = np.array([np.std(returns[at : at + 21]) for at in range(len(returns) - 20)]) * np.sqrt(252.0) * 100.0
-    return Seen(
+    family = _family(scenario, mornings)
+    vix = family["VIX"]
+    months = range(len(returns) - MONTH_SESSIONS + 1)
+    realised = 100.0 * np.sqrt(252.0) * np.array([np.std(returns[at : at + MONTH_SESSIONS]) for at in months])
+    seen = Seen(
         name="",
         daily_acf=facts.autocorrelation(returns),
         daily_abs_acf=facts.autocorrelation(np.abs(returns)),
         kurtosis=facts.kurtosis(returns),
         leverage=facts.leverage(overnight, vix),
         vix_change=(100.0 * overnight, 100.0 * np.diff(np.log(vix))),
-        vix_median=float(np.median(vix)),
-        vix_log_change_sd=float(np.std(np.diff(np.log(vix)))),
-        vix_acf=float(np.corrcoef(vix[:-1], vix[1:])[0, 1]),
-        vix_over_vix3m=float(np.median(vix / vix3m)),
+        vix=vix_facts(vix, family),
         vix_less_realised=float(np.mean(vix[: len(realised)] - realised)),
     )
+    return _by_minute(seen, identity, mornings[:MINUTE_SESSIONS])
 
 
-def _swap(scenario: Scenario, vols: Vols, horizon: float) -> Floats:
-    """The VIX formula over a horizon at each pair of volatilities, in points, announcements aside."""
-    long = np.array([VOLS[MARKET] * scenario.vol_scale * scenario.long_ratio])
-    theta = total_variance_atm(*vols, long, np.array([horizon]))
-    points: Floats = 100.0 * swap_volatility(theta, np.full(len(theta), horizon), *smile_of("SPX", "index"))
-    return points
+def _by_minute(seen: Seen, identity: int, mornings: list[Morning]) -> Seen:
+    """With autocorrelations of SPX's one-minute returns: the middle session, and between which two all lie."""
+    minutes = [np.diff(day_of(identity, morning).log_return[::60, MARKET].astype(np.float64)) for morning in mornings]
+    signed, signed_band = facts.fan([facts.autocorrelation(minute) for minute in minutes])
+    sizes, sizes_band = facts.fan([facts.autocorrelation(np.abs(minute)) for minute in minutes])
+    bands = {**seen.bands, "minute_acf": signed_band, "minute_abs_acf": sizes_band}
+    return seen._replace(minute_acf=signed, minute_abs_acf=sizes, bands=bands)
+
+
+def _family(scenario: Scenario, mornings: list[Morning]) -> dict[str, Floats]:
+    """The VIX formula over each horizon at every morning's volatilities, in points, announcements aside."""
+    typical = VOLS[MARKET] * scenario.vol_scale
+    now = typical * np.exp([morning.log_vol[MARKET] for morning in mornings])
+    lasting = typical * np.exp([morning.log_lasting[MARKET] for morning in mornings])
+    long = np.array([typical * scenario.long_ratio])
+    family = {}
+    for name, days in FAMILY.items():
+        years = np.array([days / 365])
+        theta = total_variance_atm(*Vols(now, lasting), long, years)
+        points = swap_volatility(theta, np.repeat(years, len(theta)), *smile_of("SPX", "index"))
+        family[name] = 100.0 * points
+    return family

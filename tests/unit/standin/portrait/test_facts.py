@@ -22,9 +22,10 @@ def chain(iv_of_delta: float = 0.0) -> Chain:
 
 def test_a_flat_surface_has_a_flat_smile_and_term_structure() -> None:
     assert facts.smile(chain())[1] == pytest.approx(np.ones(len(facts.DELTAS)))
-    days, vol = facts.term(chain())
-    assert days.tolist() == [10.0, 31.0]
-    assert vol == pytest.approx([0.2, 0.2])
+    days, ratio = facts.term_ratio(chain())
+    between = (days >= 10.0) & (days <= 31.0)
+    assert ratio[between] == pytest.approx(1.0)
+    assert not np.isfinite(ratio[~between]).any()
 
 
 def test_a_tilted_surface_shows_its_tilt() -> None:
@@ -45,7 +46,9 @@ def test_half_hours_add_up_and_find_the_open() -> None:
 
 
 def test_sizes_and_conditions_fall_into_their_buckets() -> None:
-    assert facts.size_shares(np.array([1, 2, 5, 6, 501])) == pytest.approx([0.2, 0.4, 0.2, 0, 0, 0, 0.2])
+    shares_by_size = facts.size_shares(np.array([1, 2, 5, 6, 501]))
+    assert shares_by_size == pytest.approx([0.2, 0.2, 0.2, 0.2, 0, 0, 0, 0, 0, 0.2])
+    assert shares_by_size[: facts.TEN].sum() == pytest.approx(0.8)
     shares = facts.condition_shares(np.array([209, 219, 232, 238, 201]))
     assert shares["multi-leg"] == pytest.approx(0.4)
     assert sum(shares.values()) == pytest.approx(1.0)
@@ -56,6 +59,21 @@ def test_autocorrelation_of_an_alternating_series() -> None:
     assert lags.tolist() == [1, 2, 3, 4]
     assert acf == pytest.approx([-1, 1, -1, 1], abs=0.02)
     assert len(facts.autocorrelation(np.arange(20.0))[1]) == 5
+
+
+def test_a_fan_has_the_middle_and_both_edges_and_says_nothing_where_one_is_not_known() -> None:
+    x = np.arange(3.0)
+    (_, middle), (low, high) = facts.fan([(x, np.array([1.0, 2.0, np.nan])), (x, x), (x, x + 5.0)])
+    assert middle[:2].tolist() == [1.0, 2.0]
+    assert low[:2].tolist() == [0.0, 1.0]
+    assert high[:2].tolist() == [5.0, 6.0]
+    assert np.isnan([middle[2], low[2], high[2]]).all()
+
+
+def test_skewness_knows_which_tail_is_longer() -> None:
+    rng = np.random.Generator(np.random.PCG64(2))
+    assert facts.skewness(rng.exponential(size=20_000)) == pytest.approx(2.0, abs=0.3)
+    assert facts.skewness(-rng.exponential(size=20_000)) == pytest.approx(-2.0, abs=0.3)
 
 
 def test_kurtosis_and_leverage_of_made_up_series() -> None:

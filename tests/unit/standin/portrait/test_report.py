@@ -10,15 +10,24 @@ import numpy as np
 import pytest
 
 from services.standin.errors import StandInError
+from services.standin.portrait.facts import DELTAS
 from services.standin.portrait.published import PUBLISHED
 from services.standin.portrait.report import write_report
 from services.standin.portrait.seen import Seen
+from services.standin.portrait.vix import VixRange, vix_facts
 
 X = np.arange(3.0)
+LEVELS = 17.0 + np.sin(np.arange(400.0))
+VIX = vix_facts(LEVELS, {"VIX": LEVELS, "VIX3M": LEVELS + 1.0})
+HALF_HOURS = np.arange(13) * 0.5 + 0.25
+WIDE = (-1e3, 1e3)
+RANGE = VixRange(750, WIDE, WIDE, WIDE, WIDE, WIDE, (np.full(66, -1.0), np.full(66, 1.0)))
+SMILE = np.where(DELTAS > 0.9, np.nan, 0.8 + 0.4 * DELTAS)
 MADE = Seen(
-    name="made up: plain, seed 7", half_hours=(X, X), sizes=np.array([0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.01]),
-    mean_size=9.0, smile=(X, np.array([0.9, 1.0, np.nan])), vix_median=17.0, prints=1234, minute_acf=(X, X),
-    daily_acf=(X, X), vix_change=(X, -X), leverage=(-0.7, -4.0),
+    name="made up: plain, seed 7", half_hours=(HALF_HOURS, 2.0 + np.abs(HALF_HOURS - 3.25)),
+    sizes=np.array([0.4, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01, 0.01, 0.005, 0.005]), mean_size=9.0,
+    smile=(DELTAS, SMILE), vix=VIX, prints=1234, minute_acf=(X, X), daily_acf=(X, X), vix_change=(X, -X),
+    leverage=(-0.7, -4.0),
 )  # fmt: skip
 
 
@@ -31,10 +40,23 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
 
 
 def test_recorded_figures_stand_beside_with_their_origin(tmp_path: Path) -> None:
-    recorded = Seen(name="recorded", origin={"vix_median": "VIX, 2010 to <2026>"}, vix_median=16.8)
+    recorded = Seen(
+        name="recorded", origin={"vix": "VIX, 2010 to <2026>"}, vix=VIX._replace(median=16.8),
+        vix_range=RANGE._replace(median=(18.0, 24.0)),
+    )  # fmt: skip
     page = write_report(tmp_path, MADE, recorded).read_text()
     assert "Recorded: VIX, 2010 to &lt;2026&gt;." in page
-    assert re.search(r"median VIX</td>.*17\.0.*16\.8", page)
+    assert re.search(r"median VIX</td>.*17\.0.*16\.8.*18\.0 to 24\.0", page)
+
+
+def test_what_lies_outside_its_recorded_range_is_said_first_and_marked(tmp_path: Path) -> None:
+    outside = Seen(name="recorded", vix=VIX, vix_range=RANGE._replace(median=(18.0, 24.0)))
+    page = write_report(tmp_path, MADE, outside).read_text()
+    assert "with a recorded range, outside it: median VIX." in page
+    assert re.search(r'median VIX</td><td class="n off">17\.0', page)
+    inside = write_report(tmp_path, MADE, Seen(name="recorded", vix=VIX, vix_range=RANGE)).read_text()
+    assert "none lies outside it" in inside
+    assert "n off" not in inside
 
 
 def test_every_section_has_a_published_figure_with_a_source(tmp_path: Path) -> None:
@@ -46,8 +68,10 @@ def test_every_section_has_a_published_figure_with_a_source(tmp_path: Path) -> N
 def test_facts_are_left_as_json(tmp_path: Path) -> None:
     write_report(tmp_path, MADE, None)
     (made,) = json.loads((tmp_path / "facts.json").read_text())
-    assert made["vix_median"] == 17.0
-    assert made["smile"][1] == [0.9, 1.0, None]
+    assert made["vix"]["median"] == pytest.approx(17.0, abs=0.01)
+    assert len(made["vix"]["levels"]) == 400
+    assert made["smile"][1][0] == pytest.approx(0.82)
+    assert made["smile"][1][-1] is None
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
