@@ -56,7 +56,9 @@ def _smiles(analysis: ChainAnalysis) -> Chart:
     # A little of the quotes beyond the fits shows how they go on.
     room = _SMILE_MARGIN * (high - low)
     x_range = (low - room, high + room) if fits else None
-    return Chart(title, "log-moneyness ln(K/F)", "implied vol, %", lines=lines, x_range=x_range)
+    return Chart(
+        title, "log-moneyness ln(K/F); lines are fitted, dots quoted", "implied vol, %", lines=lines, x_range=x_range
+    )
 
 
 def _fitted(one: Slice) -> Line:

@@ -21,9 +21,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 20, 54, 56
 _CHARACTER = 7.5
 # From one row of names to the next.
 _ROW = 17
-# Okabe & Ito's colours, distinguishable with any colour vision; and the same thinned to a quarter on white.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_SHADES = ("#bfdcec", "#f5d7bf", "#bfe7dc", "#f2dde9", "#f9e7bf", "#d5edfa", "#bfbfbf")
+# Okabe & Ito's colours, distinguishable with any colour vision, sky blue last: dots of the first look like it. And the
+# same thinned to a quarter on white.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#000000", "#56b4e9")
+_SHADES = ("#bfdcec", "#f5d7bf", "#bfe7dc", "#f2dde9", "#f9e7bf", "#bfbfbf", "#d5edfa")
 
 
 @dataclass(frozen=True)
