@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from schemas.frames import CLOCK_FEED
-from services.commands._output import console, print_json
+from services.commands._output import console, print_json, told
 from services.commands._replaying import configuration
 from services.core.calendar import Calendar, ny_date
 from services.errors import InputError
@@ -131,8 +131,8 @@ def _make(options: argparse.Namespace, scenario: Scenario) -> None:
         print_json(summary)
         return
     console.print(
-        f"{options.days} sessions in {summary['seconds']:.0f} s: {summary['trades']:,} trades,"
-        f" {summary['events']:,} events, {summary['signals']:,} signals, {summary['alerts']:,} alerts"
+        f"{options.days} sessions in {summary['seconds']:.0f} s: "
+        + told(**{name: summary[name] for name in ("trades", "events", "signals", "alerts")})
     )
     console.print(f"next: strikewire replay --data-dir {data_dir}", style="dim", soft_wrap=True)
 
@@ -146,8 +146,8 @@ def _session(options: argparse.Namespace, recorder: Recorder, minutes: Minutes, 
     finally:
         recorder.flush()
     if not options.json:
+        made = {name: recorder.counts[name] - before[name] for name in ("trades", "alerts")}
         console.print(
-            f"{ny_date(market.clock_ns)}: {recorder.counts['trades'] - before['trades']:,} trades,"
-            f" {recorder.counts['alerts'] - before['alerts']} alerts in {time.monotonic() - began:.1f} s",
+            f"{ny_date(market.clock_ns)}: {told(**made)} in {time.monotonic() - began:.1f} s",
             style="dim",
         )

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from services.core.calendar import NEW_YORK
 
-__all__ = ["alert_row", "alerts_table", "console", "market_time", "print_json", "styled_direction"]
+__all__ = ["alert_row", "alerts_table", "console", "market_time", "print_json", "styled_direction", "told"]
 
 console = Console(highlight=False)
 _STYLES = {"LONG": "green", "SHORT": "red", "NEUTRAL": "yellow", "LONG_VOL": "cyan", "SHORT_VOL": "magenta"}
@@ -23,6 +23,16 @@ def print_json(document: Any) -> None:
     """One document on one line of stdout, at once."""
     sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
     sys.stdout.flush()
+
+
+def told(separator: str = ", ", /, **counts: int) -> str:
+    """Counts in words.
+
+    >>> told(signals=1_200, alerts=1, dead_letters=0)
+    '1,200 signals, 1 alert, 0 dead letters'
+    """
+    words = {name: name.replace("_", " ").removesuffix("s" if count == 1 else "") for name, count in counts.items()}
+    return separator.join(f"{count:,} {words[name]}" for name, count in counts.items())
 
 
 def market_time(time_ns: int, seconds: bool = True) -> str:

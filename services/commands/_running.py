@@ -19,7 +19,7 @@ from rich.table import Table
 
 from schemas.decisions import Alert
 from services.commands._gateway_metrics import count_forever, count_gateway
-from services.commands._output import alert_row, alerts_table, console, market_time, print_json
+from services.commands._output import alert_row, alerts_table, console, market_time, print_json, told
 from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
@@ -189,7 +189,7 @@ class _Screen:
         console.print(
             f"{'interrupted after' if interrupted else 'ended after'} {summary['seconds']:.0f} s:"
             f" {summary['events']:,} events ({summary['trades']:,} trades) in {summary['frames']:,} frames,"
-            f" {summary['signals']:,} signals, {summary['alerts']:,} alerts, {summary['dead_letters']:,} dead letters",
+            f" {told(**{name: summary[name] for name in ('signals', 'alerts', 'dead_letters')})}",
             soft_wrap=True,
         )
         where = "" if summary["data_dir"] == "var" else f" --data-dir {summary['data_dir']}"
@@ -203,7 +203,7 @@ class _Screen:
         tallies, now_ns = self._host.tallies, self._host.log_time_ns
         time_shown = f"{market_time(now_ns)} New York" if now_ns else "waiting for the feed"
         table = alerts_table(
-            f"{time_shown}   {tallies.trades:,} trades   {tallies.signals:,} signals   {tallies.alerts:,} alerts"
+            f"{time_shown}   {told('   ', trades=tallies.trades, signals=tallies.signals, alerts=tallies.alerts)}"
         )
         table.expand = True  # an empty table is narrower than its title, and one that widens jumps
         for document in reversed(self._shown):

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.decisions import Alert, Signal
 from services.commands._arguments import moment, speed
-from services.commands._output import alert_row, alerts_table, console, print_json
+from services.commands._output import alert_row, alerts_table, console, print_json, told
 from services.commands._replaying import configuration, history, progress_bar
 from services.errors import InputError
 from services.gateway.partition import Partitioner
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         console.print(table)
     console.print(
         f"{run.events:,} events ({run.trades:,} trades) in {run.seconds:.2f} s, {run.trades_per_s:,.0f} trades/s:"
-        f" {run.signals:,} signals, {run.alerts:,} alerts"
+        f" {told(signals=run.signals, alerts=run.alerts)}"
     )
     console.print(f"digest {run.digest}")
     return 0
