@@ -1,10 +1,10 @@
 """How fast vendor bytes become sequenced frames, beside msgspec decoding the same bytes and doing nothing else.
 
 The frames are what the vendor sends in a busy second: arrays of 500 prints in 3,000 contracts of 100 underlyings. The
-peer is the msgspec decoder that the gateway uses for every frame that is not all healthy prints. Those it reads
+peer is the msgspec decoder that the gateway uses for every frame that is not all healthy. Healthy ones it reads
 straight into columns, so it may well be ahead, although it does columns, contract table, partitions and sequencing
 besides. The table of contracts is warm, as a gateway's is after the first chain snapshots. Frames that mix quotes with
-prints, which go by the decoder, have an entry of their own.
+prints have an entry of their own.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def trade_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
 
 
 def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
-    """Frames of the same length in which five quotes precede each print, in the 950 contracts that may have them."""
+    """Frames of the same length in which five quotes precede each print, in the 950 contracts that may have them, at
+    prices in cents, as options trade.
+    """
     quoted = tickers[:950]
     frames: list[bytes] = []
     for _ in range(FRAMES):
@@ -80,7 +82,14 @@ def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
             mid, t = round(1 + dice.expovariate(0.3), 2), 1_790_000_000_000 + len(frames) * 25
             for _ in range(QUOTES_A_TRADE):
                 sym = dice.choice(quoted)
-                quote = {"ev": "Q", "sym": sym, "bx": 302, "ax": 313, "bp": mid - 0.02, "ap": mid + 0.02}
+                quote = {
+                    "ev": "Q",
+                    "sym": sym,
+                    "bx": 302,
+                    "ax": 313,
+                    "bp": round(mid - 0.02, 2),
+                    "ap": round(mid + 0.02, 2),
+                }
                 elements.append(quote | {"bs": 41, "as": 17, "t": t, "q": len(elements)})
             q = len(frames) * EVENTS + len(elements)
             trade = {"ev": "T", "sym": sym, "x": 302, "p": mid, "s": 3, "c": [209], "t": t, "q": q}

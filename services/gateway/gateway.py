@@ -30,7 +30,7 @@ from services.gateway.massive import BROKEN, Decoded, Status
 from services.gateway.massive_rest import ChainPage, index_snapshot, server_time_ns
 from services.gateway.outlet import OnDeadLetter, OnFrames, Outlet
 from services.gateway.partition import Partitioner
-from services.gateway.plain_prints import warm_up
+from services.gateway.plain_frames import warm_up
 from services.gateway.quoting import TRADES, Quoting
 from services.gateway.reconnect import Ladder
 from services.gateway.refill import RefillEnd, Refiller, RefillPage, Sleep

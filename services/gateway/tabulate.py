@@ -1,8 +1,8 @@
 """Events to columns: a frame becomes one table, by whole columns.
 
-A frame of plain prints goes from its bytes to columns without an object per print (`plain`). Of any other the decoded
-events are walked once per field with a list comprehension, which is the cheapest way out of Python objects. Everything
-that belongs to a contract is taken from the contract table at once.
+A frame of plain prints and quotes goes from its bytes to columns without an object per event (`plain`). Of any other
+the decoded events are walked once per field with a list comprehension, which is the cheapest way out of Python objects.
+Everything that belongs to a contract is taken from the contract table at once.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from schemas.frames import (
 from schemas.symbols import SymbolError, symbol_code
 from services.gateway.codes import CodeTable
 from services.gateway.contracts import BAD_TICKER, TABLE_FULL, ContractTable
-from services.gateway.massive import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Quote, Reject, StockBar, Trade
+from services.gateway.massive import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Reject, StockBar, Trade
 from services.gateway.partition import MARKET_WIDE, Partitioner
-from services.gateway.plain_prints import PlainPrints
-from services.gateway.quotes import MS, QuoteBook, quote_columns, unknown_quotes
+from services.gateway.plain_frames import PlainFrames
+from services.gateway.quotes import MS, QuoteBook, QuoteColumns, unknown_quotes
 from services.gateway.repeats import Repeats
 from services.gateway.writer import EVERY_PARTITION
 
@@ -81,56 +81,45 @@ class Tabulator:
         self.latest_ns = 2**63 - 1
         self.contracts = ContractTable(partitioner.of)
         self.codes = CodeTable()
-        self.quotes = QuoteBook()
+        self.quotes = QuoteBook(self.contracts)
         self.repeats = Repeats()
-        self._plain = PlainPrints(self.contracts, self.codes)
+        self._plain = PlainFrames(self.contracts, self.codes)
         self._partitioner = partitioner
         self._dotted: dict[str, str] = {}
         self._places: dict[str, tuple[int, int]] = {}
 
     def plain(self, data: bytes) -> Trades | None:
-        """The prints of a frame of the options cluster that holds nothing else and nothing odd.
+        """The prints of a frame of the options cluster that holds prints and quotes only, and nothing odd.
 
         None for any other: decode it, and call `trades`. For these, that would return the same.
         """
-        prints = self._plain.read(data, self.latest_ns)
-        if prints is None:
+        found = self._plain.read(data, self.latest_ns)
+        if found is None:
             return None
-        at, event_ns = prints["contract"].astype(np.intp), prints["event_ns"].copy()
-        before: list[Quote | None] | None = None
-        if len(self.quotes):
-            tickers = self.contracts.tickers
-            before = self.quotes.before(tickers[contract] for contract in at.tolist())
+        prints, quotes = found
+        at, event_ns = prints["contract"].astype(np.int64), prints["event_ns"].copy()
         rows = self._rows(
             at, event_ns, prints["price_usd"].copy(), prints["size_contracts"].copy(), prints["exchange"].copy(),
-            prints["condition"].copy(), prints["condition_bits"].copy(), prints["vendor_seq"].copy(), before,
+            prints["condition"].copy(), prints["condition_bits"].copy(), prints["vendor_seq"].copy(),
+            self.quotes.join(quotes, at, event_ns),
         )  # fmt: skip
-        return self._judged(at, rows, 0, [])
+        return self._judged(at, rows, len(quotes), [])
 
     def trades(self, decoded: Decoded) -> Trades:
         """The prints of a frame of the options cluster, each with the quote before it."""
-        events = decoded.events
-        before: list[Quote | None] | None = None
-        quotes = 0
-        if decoded.kind is Trade:  # as good as always where no quotes are subscribed
-            trades: list[Trade] = events  # type: ignore[assignment]
-            if len(self.quotes):
-                before = self.quotes.before(trade.sym for trade in trades)
-        else:
-            quotes = sum(type(event) is Quote for event in events)
-            trades, before = self.quotes.walk(events)
-
+        trades, quotes = self.quotes.walk(decoded.events)
         at = self._contract_ids(trades)
         event_ns = np.array([trade.t for trade in trades], np.int64) * MS
+        before = self.quotes.join(quotes, at, event_ns)
         strange = (at < 0) | (event_ns > self.latest_ns)
         rejects: list[Reject] = []
         if np.count_nonzero(strange):
             rejects = [_strangeness(trades[row], int(at[row])) for row in np.flatnonzero(strange)]
             good = np.flatnonzero(~strange)
             trades = [trades[row] for row in good]
-            before = None if before is None else [before[row] for row in good]
+            before = QuoteColumns(*(column[good] for column in before))  # type: ignore[arg-type]
             at, event_ns = at[good], event_ns[good]
-        return self._judged(at, self._trade_rows(trades, before, at, event_ns), quotes, rejects)
+        return self._judged(at, self._trade_rows(trades, before, at, event_ns), len(quotes), rejects)
 
     def _judged(self, at: Index, rows: TradeRows, quotes: int, rejects: list[Reject]) -> Trades:
         """Without the repeated prints."""
@@ -146,7 +135,7 @@ class Tabulator:
         rejects = [_strangeness(trades[row], int(at[row])) for row in np.flatnonzero(at < 0)]
         good = np.flatnonzero(at >= 0)
         at = at[good]
-        rows = self._trade_rows([trades[row] for row in good], None, at, event_ns[good])
+        rows = self._trade_rows([trades[row] for row in good], unknown_quotes(len(at)), at, event_ns[good])
         new = np.flatnonzero(self.repeats.missing(at, rows))
         rows = TradeRows(_NO_STAMP, *(column[new] for column in rows[1:]))  # type: ignore[arg-type]
         rows = rows._replace(condition_bits=rows.condition_bits | np.uint64(CONDITION_REFILLED))
@@ -161,9 +150,7 @@ class Tabulator:
         except KeyError:  # a contract not seen before
             return np.array([id_of(trade.sym) for trade in trades], np.intp)
 
-    def _trade_rows(
-        self, trades: list[Trade], before: list[Quote | None] | None, at: Index, event_ns: Int64
-    ) -> TradeRows:
+    def _trade_rows(self, trades: list[Trade], before: QuoteColumns, at: Index, event_ns: Int64) -> TradeRows:
         if not trades:
             return empty_rows(Lane.TRADES)  # type: ignore[return-value]
         exchange = np.array([trade.x for trade in trades], np.int16)
@@ -176,7 +163,7 @@ class Tabulator:
 
     def _rows(
         self, at: Index, event_ns: Int64, price_usd: Float64, size: Int32, exchange: Int16, condition: Int16,
-        condition_bits: UInt64, vendor_seq: Int64, before: list[Quote | None] | None,
+        condition_bits: UInt64, vendor_seq: Int64, before: QuoteColumns,
     ) -> TradeRows:  # fmt: skip
         """What a frame said of its prints, with what is known of their contracts and quotes."""
         contracts = self.contracts
@@ -194,7 +181,7 @@ class Tabulator:
             condition,
             condition_bits,
             vendor_seq,
-            *(unknown_quotes(len(at)) if before is None else quote_columns(before, event_ns)),
+            *before,
         )
 
     def ticks(self, events: Sequence[Event]) -> Ticks:

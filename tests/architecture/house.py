@@ -109,7 +109,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "numba": (
         "services.quant",
         "services.contexts",
-        "services.gateway._prints_kernel",
+        "services.gateway._frames_kernel",
+        "services.gateway._quotes_kernel",
+        "services.gateway._text_kernel",
         "services.standin.market.kernels",
     ),
     "llvmlite": ("services.quant.jit",),

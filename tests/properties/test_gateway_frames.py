@@ -48,7 +48,7 @@ class Machine:
         if table is not None:
             assert table.rejects == []
             self._write(Lane.TRADES, table.rows, table.partitions)
-            return len(table.partitions) + table.repeated
+            return len(table.partitions) + table.repeated + table.quotes
         market, _ = self.session.receive_frame(data, self.now_ns)
         if self.cluster == "options":
             table = self.table.trades(market)
@@ -102,7 +102,9 @@ def elements(draw: st.DrawFn) -> dict[str, Any]:
         changes = {"p": draw(st.floats(0, 100)), "s": draw(st.integers(1, 9)), "c": draw(st.sampled_from(CONDITIONS))}
         return v.trade(sym, t=t, **changes)
     if kind == "Q":
-        return v.quote(sym, t=t, bp=draw(st.floats(0, 50)), ap=draw(st.floats(0, 50)))
+        # In cents, which goes straight from bytes to columns, or as odd as a float can be, which does not.
+        prices = st.one_of(st.integers(0, 5_000).map(lambda cents: cents / 100), st.floats(0, 50))
+        return v.quote(sym, t=t, bp=draw(prices), ap=draw(prices))
     if kind == "status":
         return v.status("success", "subscribed to: T.*")
     return v.trade("NONSENSE") if kind == "odd" else v.trade(sym, p=-1.0)

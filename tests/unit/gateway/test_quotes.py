@@ -71,12 +71,45 @@ def test_what_is_forgotten_stands_no_more() -> None:
     assert np.isnan(trades.rows.bid_usd).tolist() == [True, False]
 
 
-def test_the_book_is_bounded_and_drops_the_oldest_contract() -> None:
-    book = QuoteBook(quotes_max=2)
-    tickers = [f"O:SPY251219C{strike:08d}" for strike in (1000, 2000, 3000)]
-    events, _, _ = decode_frame("options", v.frame(*(v.quote(ticker) for ticker in tickers)))
-    book.walk(events)
-    assert len(book) == 2
-    trades, _, _ = decode_frame("options", v.frame(*(v.trade(ticker) for ticker in tickers)))
-    _, before = book.walk(trades)
-    assert [quote is None for quote in before] == [True, False, False]
+def test_the_book_is_bounded_and_drops_the_contract_that_is_longest_there() -> None:
+    table = Tabulator(Partitioner(1))
+    table.quotes = QuoteBook(table.contracts, quotes_max=2)
+    tickers = [f"O:SPY251219C{strike:08d}" for strike in (1000, 2000, 3000, 4000)]
+
+    def quoted(*of: str) -> list[bool]:
+        table.trades(decode_frame("options", v.frame(*(v.quote(ticker) for ticker in of))))
+        trades = table.trades(decode_frame("options", v.frame(*(v.trade(ticker) for ticker in tickers))))
+        table.repeats.clear()
+        assert len(table.quotes) == 2
+        return (~np.isnan(trades.rows.bid_usd)).tolist()
+
+    assert quoted(*tickers[:3]) == [False, True, True, False]
+    assert quoted(tickers[1]) == [False, True, True, False]  # the same again is no newcomer
+    assert quoted(tickers[3]) == [False, False, True, True]
+    table.quotes.forget([tickers[2], "O:SPY251219C00009000"])
+    assert quoted(tickers[0]) == [True, False, False, True]
+    assert quoted(tickers[2]) == [True, False, True, False]
+
+
+def test_many_contracts_stand_beside_each_other() -> None:
+    """More than the book had places for at first, none of them by its neighbour's quote."""
+    table = Tabulator(Partitioner(1))
+    tickers = [f"O:SPY251219C{strike:08d}" for strike in range(1, 1901)]
+    table.trades(decode_frame("options", v.frame(*(v.quote(one, bp=float(at)) for at, one in enumerate(tickers)))))
+    trades = table.trades(decode_frame("options", v.frame(*(v.trade(ticker) for ticker in reversed(tickers)))))
+    assert trades.rows.bid_usd.tolist() == [float(at) for at in reversed(range(len(tickers)))]
+
+
+def test_a_quote_of_what_is_no_contract_is_counted_and_left() -> None:
+    (trades,) = joined(v.frame(v.quote("NONSENSE"), v.trade("NONSENSE"), v.trade()))
+    assert (trades.quotes, [reject.reason for reject in trades.rejects]) == (1, ["bad_ticker"])
+    assert np.isnan(trades.rows.bid_usd).tolist() == [True]
+
+
+def test_ids_given_out_anew_carry_no_quote_of_before() -> None:
+    table = Tabulator(Partitioner(1))
+    table.trades(decode_frame("options", v.frame(v.quote("O:SPY251218C00650000"), v.quote())))
+    table.contracts.retire(table.contracts.expiry_day[1])
+    table.repeats.clear()
+    trades = table.trades(decode_frame("options", v.frame(v.trade())))
+    assert np.isnan(trades.rows.bid_usd).tolist() == [True]

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway._prints_kernel import PRINT, scan_prints
+from services.gateway._frames_kernel import PRINT, scan_frame
+from services.gateway._quotes_kernel import QUOTE
 from services.gateway.codes import CodeTable
 from services.gateway.massive import decode_frame
 from services.gateway.partition import Partitioner
-from services.gateway.plain_prints import FIRST_PLACES
+from services.gateway.plain_frames import FIRST_PLACES
 from services.gateway.tabulate import Tabulator, Trades
 from tests.support import vendor as v
 
@@ -74,6 +75,14 @@ def test_what_a_healthy_feed_sends_is_plain() -> None:
         v.trade(t=946_684_800_000),
         v.trade(t=4_102_444_800_000),
         dict(reversed(v.trade().items())),
+        v.quote(),
+        v.quote(bp=0, bs=0),
+        v.quote(bp=1e9, ap=0.01, bs=2**31 - 1),
+        v.quote(t=v.T0_MS + 5),
+        v.quote(t=4_102_444_800_000),
+        v.quote(bx=0, ax=99_999),
+        v.without(v.quote(), "bx", "ax", "bs", "as", "q"),
+        {"ev": "Q", **dict(reversed(v.without(v.quote(), "ev").items()))},
     ],
 )
 def test_numbers_at_their_limits_lists_and_absent_keys_are_plain(element: dict[str, Any]) -> None:
@@ -84,7 +93,19 @@ def test_numbers_at_their_limits_lists_and_absent_keys_are_plain(element: dict[s
     "element",
     [
         {},
-        v.quote(),
+        dict(reversed(v.quote().items())),
+        v.quote("NONSENSE"),
+        v.quote(bp=-0.01),
+        v.quote(ap=1_000_000_000.01),
+        v.quote(ap="12"),
+        v.quote(bs=2**31),
+        v.quote(bs=1.0),
+        v.quote(c=[1]),
+        v.quote(i=[1]),
+        v.quote(bz=1),
+        v.quote(bpp=1),
+        v.quote(t=946_684_799_999),
+        *(v.without(v.quote(), key) for key in ("sym", "bp", "ap", "t")),
         v.status("success", "subscribed to: T.*"),
         v.stock_bar(v.SPY_CALL),
         v.trade(ev="TT"),
@@ -147,20 +168,25 @@ def test_other_spellings_are_left_to_the_long_way(data: bytes) -> None:
 
 
 def test_a_frame_that_breaks_off_is_not_plain_wherever_it_does() -> None:
-    data = v.frame(v.trade(), v.trade(c=[219, 232]))
+    data = v.frame(v.trade(), v.quote(), v.trade(c=[219, 232]), v.quote())
     for end in range(len(data)):
         assert not is_plain(data[:end])
         assert is_plain(data[:end] + b"]") == data[:end].endswith(b"}")
 
 
-@pytest.mark.parametrize("behind", [b'","x":302,"p":12.41}]', b"219]}]", b"9" * 40, b'"]}]]'])
+BEHIND = [b'","x":302,"p":12.41}]', b"219]}]", b"9" * 40, b'"]}]]', b'p":1}]', b's":1,"ap":2}]', b'":"Q","sym":"']
+
+
+@pytest.mark.parametrize("behind", BEHIND)
 def test_nothing_is_read_behind_the_end_of_a_frame(behind: bytes) -> None:
-    data = v.frame(v.trade(), v.trade(c=[219, 232]))
-    codes, places, prints = CodeTable(), np.zeros((8, 4), np.uint64), np.zeros(8, PRINT)
+    data = v.frame(v.trade(), v.quote(), v.trade(c=[219, 232]), v.quote())
+    codes, places, prints, quotes = CodeTable(), np.zeros((8, 4), np.uint64), np.zeros(8, PRINT), np.zeros(8, QUOTE)
+    counts = np.zeros(2, np.int64)
 
     def scanned(held: bytes, length: int) -> int:
         codes_held = (codes.bits, codes.quiet_conditions, codes.quiet_exchanges)
-        return int(scan_prints(np.frombuffer(held, np.uint8)[:length], places, *codes_held, LATEST_NS, prints))
+        characters = np.frombuffer(held, np.uint8)[:length]
+        return int(scan_frame(characters, places, *codes_held, LATEST_NS, prints, quotes, counts))
 
     for end in range(len(data)):
         cut = data[:end] + b"]"
@@ -202,6 +228,28 @@ def test_prints_find_the_quotes_that_stand() -> None:
     assert found is not None
     assert found.rows.bid_usd[0] == 12.38
     assert_equal(found, long.trades(decode_frame("options", prints)))
+
+
+def test_quotes_among_prints_stand_from_where_they_came() -> None:
+    """Across frames, by contract, late ones, ties, and a contract that is met in a quote first."""
+    dice = random.Random(5)
+    tickers = [v.SPY_CALL, v.SPX_PUT, *(ticker(number) for number in range(1, 60))]
+    frames = []
+    for number in range(200):
+        elements = []
+        for at in range(dice.randint(1, 40)):
+            symbol, t = dice.choice(tickers), v.T0_MS + number + dice.randint(-3, 3)
+            bid = round(dice.uniform(0, 20), 2)
+            elements.append(
+                v.trade(symbol, t=t, q=number * 100 + at)
+                if dice.random() < 0.3
+                else v.quote(symbol, t=t, bp=bid, ap=round(bid + 0.05, 2), bs=dice.randint(0, 90))
+            )
+        frames.append(v.frame(*elements))
+    assert_plain(*frames)
+    shorts, _ = both_ways(*frames)
+    known = [np.count_nonzero(~np.isnan(one.rows.bid_usd)) for one in shorts if one is not None]
+    assert sum(known) > 500
 
 
 def ticker(number: int) -> str:
@@ -261,7 +309,7 @@ def test_a_price_has_the_bits_that_msgspec_gives_it(texts: list[str]) -> None:
 def test_a_hundred_thousand_mutated_frames_are_the_same_prints_or_not_plain() -> None:
     """The counterpart of the test of the whole path: a mutation that passes must be one that msgspec understands so."""
     dice = random.Random(20261128)
-    elements = [v.trade(), v.trade(v.SPX_PUT, c=[219, 232]), v.trade(c=[], p=3)]
+    elements = [v.trade(), v.quote(), v.trade(v.SPX_PUT, c=[219, 232]), v.trade(c=[], p=3), v.quote(v.SPX_PUT, bs=0)]
     short, long = Tabulator(Partitioner(4)), Tabulator(Partitioner(4))
     passed = 0
     for number in range(100_000):
@@ -270,7 +318,7 @@ def test_a_hundred_thousand_mutated_frames_are_the_same_prints_or_not_plain() ->
         at = dice.randrange(len(raw))
         accident = dice.randrange(4)
         if accident == 0:
-            raw[at] = dice.choice(b'0123456789.,:"[]{}evsymptxcqTOSPY- \0\xff')
+            raw[at] = dice.choice(b'0123456789.,:"[]{}evsymptxcqabTQOSPY- \0\xff')
         elif accident == 1:
             del raw[at : at + dice.randint(1, 5)]
         elif accident == 2:
