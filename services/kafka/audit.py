@@ -28,8 +28,8 @@ COUNTED = ("frames", "rows", "decisions", "missing", "doubled", "foreign", "diff
 
 
 class Repeat(NamedTuple):
-    """A decision that stands on its topic more often than the log leads to it: where, and when each was handed to a
-    producer (Unix seconds).
+    """A decision that stands on its topic more often than the log leads to it: where, and when the broker took each
+    (Unix seconds).
     """
 
     topic: str

@@ -25,7 +25,7 @@ BACK_S_MAX = 60.0
 SETTLE_S_MAX = 180.0
 # A repeat is told with what happened so long before it.
 AROUND_S = 15.0
-# A batch is sent within a fraction of a second after it was handed over, or after its process woke up.
+# What was under way is sent within a fraction of a second after its process woke up.
 ZOMBIE_S = 1.0
 
 
@@ -150,12 +150,10 @@ class Faults:
         ]
 
     def is_zombies(self, repeat: Repeat) -> bool:
-        """Whether one of its writings may be that of a worker that stood still and was resumed: handed to the client
-        shortly before, and found by nobody until it woke up; or just then.
+        """Whether one of its writings may be of a worker that stood still: the broker took it meanwhile, for a kernel
+        sends on, or just after it was resumed.
         """
-        return any(
-            begin - ZOMBIE_S < at < end + ZOMBIE_S for at in repeat.written_s for begin, end in self._stood_still
-        )
+        return any(begin < at < end + ZOMBIE_S for at in repeat.written_s for begin, end in self._stood_still)
 
     def _note(self, what: str) -> None:
         self._journal.append((time.time(), what))
