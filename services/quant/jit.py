@@ -37,6 +37,15 @@ def inlined(function: Function) -> Function:
     return compiled  # type: ignore[no-any-return]
 
 
+def inner(function: Function) -> Function:
+    """As `inlined`, for helpers that nothing but kernels calls: without wrappers for Python and C, which for one that
+    takes a state's arrays are most of its compile time."""
+    decorate: Any = numba.njit(  # type: ignore[call-overload]  # numba's stub does not know the last two
+        error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+    return decorate(function)  # type: ignore[no-any-return]
+
+
 def called(function: Function) -> Function:
     """A large scalar helper of scalar loops: stays a call, so that it is compiled once and not in every place."""
     compiled: Any = numba.njit(error_model="numpy", nogil=True)(function)

@@ -56,6 +56,19 @@ def exp(x: float) -> float:
 
 
 @inlined
+def nearest(x: float) -> float:
+    """The integer nearest to x, the even one of two, for |x| < 2**51: where `rint` is a call on older processors."""
+    return (x + _ROUND) - _ROUND
+
+
+@inlined
+def floor(x: float) -> float:
+    """The largest integer not above x, for |x| < 2**51: as `nearest` does without a call."""
+    rounded = nearest(x)
+    return rounded - (1.0 if rounded > x else 0.0)
+
+
+@inlined
 def exp2_negative(q: float) -> float:
     """2**-q for q >= 0, relative error < 5e-16; taken as 2**-1020 beyond q = 1020.
 

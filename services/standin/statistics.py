@@ -24,26 +24,20 @@ _SHOWN = ("last", "last_size", "last_exchange", "last_condition", "last_ns", "da
 
 
 class DayStatistics:
-    """Columns of (contracts,) for one trading day; prints count as their conditions' update rules say."""
+    """Records of (contracts,), `totals`, for one trading day; prints count as their conditions' update rules say."""
 
     def __init__(self, contracts: int) -> None:
-        self._totals = np.zeros(contracts, TOTALS)
+        self.totals = np.zeros(contracts, TOTALS)
         for column in ("last", "day_open", "day_high", "day_low"):
-            self._totals[column] = np.nan
+            self.totals[column] = np.nan
 
-    def add(self, prints: Prints) -> None:
-        """Count prints, given in time order."""
-        count_prints(prints, _UPDATES_VOLUME, _UPDATES_PRICES, self._totals)
-
-    def cancel_codes(self, gone: Prints) -> NDArray[np.int32]:
-        """The OPRA cancel condition of each print: of the only, the last, the opening, or any other of its contract."""
-        totals = self._totals[gone.contract]
-        first, last = totals["first_q"] == gone.q, totals["last_q"] == gone.q
-        return np.where(first & last, 207, np.where(last, 203, np.where(first, 205, 201))).astype(np.int32)
+    def add(self, prints: Prints, count: int) -> None:
+        """Count the first `count` prints, given in time order."""
+        count_prints(prints, count, _UPDATES_VOLUME, _UPDATES_PRICES, self.totals)
 
     def columns(self, rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
         """The snapshot's columns about trades."""
-        totals = self._totals[rows]
+        totals = self.totals[rows]
         shown = {name: totals[name].copy() for name in _SHOWN}
         shown["day_volume"] = totals["volume"].copy()
         shown["day_vwap"] = totals["notional"] / np.maximum(totals["volume"], 1)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from services.standin.market.book import Book
 from services.standin.market.informed import intensity
+from services.standin.market.kernels.ordering import PARTS, Choice
 from services.standin.market.kernels.pacing import weigh
 from services.standin.market.orders import PRINTS_AN_ORDER
 from services.standin.market.paths import Day
@@ -25,15 +26,16 @@ OPEN_INTEREST_SMALL = 50.0
 _CONTRACTS_A_DAY = WEIGHTS / WEIGHTS.sum() * CONTRACTS_A_DAY
 
 
-def row_weights(book: Book) -> NDArray[np.float64]:
+def row_weights(book: Book) -> Choice:
     """How often each contract trades relative to the others of its underlying, cumulative over all rows."""
     days = book.years * 365.0
     # Half of index volume expires today; single names trade the week. What has a second left is not traded any more.
     soon = np.where(days * 86_400 > 1.5, 1.0 / (days + 0.8) ** 1.15 + 0.004, 0.0)
     turns = TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2
-    weights: NDArray[np.float64] = np.empty(len(book.listing))
-    weigh(book.table, soon, turns, _CONTRACTS_A_DAY, book.last_row, OPEN_INTEREST_SMALL, weights)
-    return weights
+    rows = len(book.listing)
+    choice = Choice(np.empty(rows), np.empty(PARTS * rows + 1, np.int32), book.last_row)
+    weigh(book.table, soon, turns, _CONTRACTS_A_DAY, OPEN_INTEREST_SMALL, choice)
+    return choice
 
 
 class BaseRate:

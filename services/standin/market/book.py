@@ -6,6 +6,7 @@ A quote depends on seed, contract and time only, never on who asked or what was 
 from __future__ import annotations
 
 import datetime as dt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar
 from services.standin.listing import AM_SETTLED_ROOTS, Listing
 from services.standin.market.events import Schedule
-from services.standin.market.kernels.moving import Terms, move_slots
-from services.standin.market.kernels.quoting import TWO_SIDED, TwoSided, quote_rows, value_rows
+from services.standin.market.kernels.moving import Terms, move_book
+from services.standin.market.kernels.pricing import value_rows
+from services.standin.market.kernels.quoting import QUOTE, quote_rows
 from services.standin.market.kernels.tables import PLACES, Table, new_table
 from services.standin.market.noise import key_of
 from services.standin.market.paths import Day, Vols
@@ -59,10 +61,20 @@ _WIDTH = np.array(
     [0.35 if m.ticker in _PENNY else 2.5 if m.is_index else 1.0 if m.weight >= LIQUID_WEIGHT else 2.0 for m in CAST]
 )
 _DEPTH = np.array([120.0 if m.ticker in _PENNY else 40.0 if m.weight >= LIQUID_WEIGHT else 15.0 for m in CAST])
-# Makers quote about twice as wide in the first minutes.
-OPENING_SECONDS = 240.0
 # Salt of the hashed parts of a quote.
 _QUOTE = 0
+
+
+class TwoSided(NamedTuple):
+    """Quotes of some rows, (n,) each: prices in cents, so that ticks are exact."""
+
+    bid_cents: NDArray[np.int64]
+    ask_cents: NDArray[np.int64]
+    tick_cents: NDArray[np.int64]
+    bid_size: NDArray[np.int64]
+    ask_size: NDArray[np.int64]
+    bid_venue: NDArray[np.int32]
+    ask_venue: NDArray[np.int32]
 
 
 class Book:
@@ -127,6 +139,7 @@ class Book:
         contracts["mirror"] = _mirror(listing)
         members["rho"], members["width"], members["depth"] = _RHO, _WIDTH, _DEPTH
         members["tick_low"], members["tick_high"], members["home"] = _TICK_LOW, _TICK_HIGH, HOME
+        members["per_tick_low"], members["per_tick_high"] = 1.0 / _TICK_LOW, 1.0 / _TICK_HIGH
         members["american"] = _AMERICAN
         table.now["key"] = key_of(self._seed, _QUOTE)
         return table._replace(venues=SORTED_VENUES, places=place_table(PLACES))
@@ -156,19 +169,16 @@ class Book:
         self.second = second
         self.now_ns = self.day.session.open_ns + second * 1_000_000_000
         self.vols = self.day.vols(second)
-        self._levels = self._with_vix(self.day.levels(second))
-        following = self.day.levels(min(second + self.span_s, self.day.seconds))
-        following[VIX] = self._levels[VIX]
-        members, now = self.table.members, self.table.now
-        members["level_usd"], members["move_usd"] = self._levels, following - self._levels
-        self.halted = self.day.halted(second)
-        members["halted"] = False if self.halted is None else self.halted
-        now["moment"], now["opening"] = second // 2, 1.0 + np.exp(-second / OPENING_SECONDS)
-        remaining = float(self._remaining[second])
-        lumps = self._event_variance()
-        move_slots(
-            self._terms, self.now_ns, remaining, self.vols.now, self.vols.lasting, lumps, self.carry, RATE,
-            KAPPA_LASTING, KAPPA_PASSING, self.table, self.years,
+        halted = self.day.halted(second)
+        if halted is not None or self.halted is not None:
+            self.table.members["halted"] = False if halted is None else halted
+        self.halted = halted
+        vix_level = self._vix_level()
+        following = min(second + self.span_s, self.day.seconds)
+        move_book(
+            self.day.log_return, self.day.open_usd, second, following, VIX, vix_level,
+            self._terms, self.now_ns, self._remaining[second], self.vols.now, self.vols.lasting,
+            self._event_variance(), self.carry, RATE, KAPPA_LASTING, KAPPA_PASSING, self.table, self.years,
         )  # fmt: skip
 
     def levels(self, underlying: Rows, fraction: Floats | float) -> Floats:
@@ -185,9 +195,10 @@ class Book:
 
     def quote(self, rows: Rows, fraction: Floats | float) -> TwoSided:
         """Bid and ask around the model value. A bid of zero has size zero."""
-        quote = TWO_SIDED.room(len(rows))
+        quote = np.empty(len(rows), QUOTE)
         quote_rows(self.table, *_asked(rows, fraction), quote)
-        return quote
+        columns = [quote[name].astype(np.int32 if name.endswith("venue") else np.int64) for name in TwoSided._fields]
+        return TwoSided._make(columns)
 
     def greeks(self, rows: Rows) -> Shown:
         """Volatility and greeks at the beginning of the present second."""
@@ -211,8 +222,8 @@ class Book:
             self._family_lumps = self._schedule.variance(np.full(len(settles), SPX), settles, self.now_ns)
         return self._lumps
 
-    def _with_vix(self, levels: Floats) -> Floats:
-        """The levels with VIX's, which is published, and traded on, every fifteen seconds; so are its forwards."""
+    def _vix_level(self) -> float:
+        """VIX, which is published, and traded on, every fifteen seconds; so are its forwards."""
         block = self.second // VIX_EVERY_S
         if block != self._family_block:
             self._family_block = block
@@ -224,8 +235,8 @@ class Book:
             begins_ns = self.day.session.open_ns + block * VIX_EVERY_S * 1_000_000_000
             left_ns = np.maximum(self._settles[self._vix_slots] - begins_ns, 1_000_000_000)
             self.carry[self._vix_slots] = self._vix_carry(spx, left_ns / YEAR_NS)
-        levels[VIX] = self._family[_VIX_AT]
-        return levels
+            self._vix = float(self._family[_VIX_AT])
+        return self._vix
 
     def _vix_carry(self, spx: Vols, years: Floats) -> Floats:
         """Carry of VIX to each of its expiries: its forward is the forward thirty-day volatility of SPX."""

@@ -11,15 +11,16 @@ literature and every flow scanner describe:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.standin.market.book import Book
 from services.standin.market.informed import Informed
+from services.standin.market.kernels.ordering import ORDER
 from services.standin.market.noise import BURSTS, stream
-from services.standin.market.orders import OrderKind, Orders
+from services.standin.market.orders import OrderKind
 from services.standin.market.universe import CAST
 
 __all__ = ["Burst", "Plan", "plan_of"]
@@ -66,31 +67,27 @@ class Plan(NamedTuple):
     contracts: NDArray[np.int64]
     within_s: NDArray[np.float64]
 
-    def orders(self, book: Book, second: int) -> Orders | None:
-        """The informed orders of the span from a second on, sized by the quotes they meet; None without any."""
-        low, high = np.searchsorted(self.second, (second, second + book.span_s))
+    def orders(self, book: Book, second: int) -> NDArray[Any] | None:
+        """The informed orders of the span from a second on, as `kernels.ordering` has them, sized by the quotes they
+        meet; None without any."""
+        low, high = self.second.searchsorted((second, second + book.span_s))
         if low == high:
             return None
         at = np.arange(low, high)
         if book.halted is not None:
             # Who meant to trade in a halt has to let it be.
             at = at[~book.halted[book.underlying[self.row[at]]]]
-        row = self.row[at]
-        count = len(row)
-        ms = 1000 * (self.second[at] - second) + np.floor(700 * self.within_s[at]).astype(np.int64)
-        quote = book.quote(row, ms / (1000.0 * book.span_s))
+        orders = np.zeros(len(at), ORDER)
+        ms = 1000 * (self.second[at] - second)
+        ms += np.floor(700 * self.within_s[at]).astype(np.int64)
+        quote = book.quote(self.row[at], ms / (1000.0 * book.span_s))
         by_premium = np.ceil(self.premium_usd[at] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
         size = np.where(self.contracts[at] > 0, self.contracts[at], by_premium)
-        is_sweep = self.kind[at] == OrderKind.SWEEP
-        return Orders(
-            kind=self.kind[at],
-            condition=np.where(is_sweep, 219, 209).astype(np.int32),
-            row=row,
-            side=np.ones(count, np.int8),
-            size=np.clip(size, 10, CONTRACTS_MAX),
-            ms=ms,
-            burst=self.burst[at],
-        )
+        orders["kind"], orders["row"], orders["burst"] = self.kind[at], self.row[at], self.burst[at]
+        orders["condition"] = np.where(self.kind[at] == OrderKind.SWEEP, 219, 209)
+        orders["side"], orders["ms"] = 1, ms
+        orders["size"] = np.clip(size, 10, CONTRACTS_MAX)
+        return orders
 
 
 def plan_of(seed: int, book: Book, informed: Informed) -> Plan:

@@ -12,7 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ARRIVALS", "BURSTS", "CANCELS", "DAY", "EVENTS", "ORDERS", "PATH", "dice", "key_of", "stream", "uniform"]
+__all__ = [
+    "ARRIVALS", "BURSTS", "CANCELS", "DAY", "EVENTS", "ORDERS", "PATH", "dice", "dice_from", "key_of", "stem", "stream",
+    "uniform",
+]  # fmt: skip
 
 # Purposes of streams; equal purposes with equal positions give equal numbers.
 DAY, PATH, ORDERS, BURSTS, ARRIVALS, EVENTS, CANCELS = range(0x10, 0x17)
@@ -36,10 +39,20 @@ def key_of(seed: int, salt: int) -> np.uint64:
 
 def dice(seed: int, purpose: int, *position: int) -> NDArray[np.uint64]:
     """A stream for the compiled loops (`kernels/dice.py`), of its own for (seed, purpose, position...): one word."""
+    return np.array([stem(seed, purpose, *position)], np.uint64)
+
+
+def stem(seed: int, purpose: int, *position: int) -> int:
+    """The word of such a stream, from which those of one more position are quickly made by `dice_from`."""
     word = seed
     for part in (seed >> 64, purpose, *position):
         word = _finished((word + (part + 1) * _GOLDEN) % _WORD)
-    return np.array([word], np.uint64)
+    return word
+
+
+def dice_from(word: int, position: int) -> NDArray[np.uint64]:
+    """The stream of a stem and one more position."""
+    return np.array([_finished((word + (position + 1) * _GOLDEN) % _WORD)], np.uint64)
 
 
 def _hashed(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -7,16 +7,19 @@ to, contract by contract; nobody ever closes what is not open.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.standin.listing import Listing
-from services.standin.market.kernels.counting import cancel_positions, open_positions
+from services.standin.market.kernels.counting import TOLD, open_positions
 from services.standin.market.kernels.tables import OrderKind
+from services.standin.source import Prints
 
-__all__ = ["Ledger", "Positions"]
+__all__ = ["Ledger"]
+
+Records = NDArray[Any]
 
 # Share of customers' orders that open, by kind: domain.md C.4 has sweeps 0.7, blocks 0.6, auctions 0.5 as priors.
 _OPENS = np.full(len(OrderKind), 0.55)
@@ -24,18 +27,6 @@ _OPENS[[OrderKind.SWEEP, OrderKind.BLOCK, OrderKind.AUCTION]] = 0.7, 0.6, 0.5
 # On its last day a contract is mostly closed; a maker on the other side has a position to reduce as often as not.
 OPENS_LAST_DAY = 0.42
 MAKER_OPENS = 0.5
-
-
-class Positions(NamedTuple):
-    """What each print did to the buyer's and the seller's position, (n,): +1 opened one, -1 closed one."""
-
-    buyer: NDArray[np.int8]
-    seller: NDArray[np.int8]
-
-    def change(self, size: NDArray[np.int64]) -> NDArray[np.int64]:
-        """By how much each print changes open interest."""
-        change: NDArray[np.int64] = size * (self.buyer.astype(np.int64) + self.seller) // 2
-        return change
 
 
 class Ledger:
@@ -46,25 +37,15 @@ class Ledger:
         self._last_day = last_day
 
     def trade(
-        self,
-        dice: NDArray[np.uint64],
-        row: NDArray[np.int32],
-        size: NDArray[np.int64],
-        side: NDArray[np.int8],
-        kind: NDArray[np.int8],
-        burst: NDArray[np.int32],
-    ) -> Positions:
-        """Decide and book what prints open and close, in the order of time. Informed ones, of a burst, open."""
-        positions = Positions(np.empty(len(row), np.int8), np.empty(len(row), np.int8))
+        self, dice: NDArray[np.uint64], executions: Records, prints: Prints, parents: int, room: int = 0
+    ) -> Records:
+        """Decide and book what executions open and close, in the order of time; informed ones, of a burst, open. What
+        is true of each, as `kernels.counting` has it, with `room` for so many more behind; their `prints` give the
+        numbers, `parents` says how many orders the day had before."""
+        told = np.empty(len(executions) + room, TOLD)
         shares = self._last_day, _OPENS, OPENS_LAST_DAY, MAKER_OPENS
-        open_positions(dice, self.now, *shares, row, size, side, kind, burst, *positions)
-        return positions
-
-    def cancelled(self, row: NDArray[np.int32], size: NDArray[np.int64], positions: Positions) -> NDArray[np.bool_]:
-        """Take prints back, (n,): which of them could be, without leaving less than nothing open."""
-        possible = np.empty(len(row), bool)
-        cancel_positions(self.now, row, size, *positions, possible)
-        return possible
+        open_positions(dice, self.now, *shares, executions, prints, len(executions), parents, told)
+        return told
 
     def carried(self, tickers: tuple[str, ...], listing: Listing) -> Listing:
         """The next day's listing with what was left open in these rows; what was not listed here keeps its own."""

@@ -7,30 +7,28 @@ plain, 30 % multi-leg, 8 % sweeps, 12 % auctions, 2 % crosses, 2 % floor, a few 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.standin.market.book import Book
 from services.standin.market.kernels.executing import (
-    EXECUTIONS,
+    EXECUTION,
     LEGS_MAX,
-    PLAN,
-    Executions,
+    VENUES_MAX,
     Structures,
     execute_orders,
-    plan_orders,
-    price_prints,
 )
-from services.standin.market.kernels.ordering import ORDERS, Orders, Rules, draw_orders
-from services.standin.market.kernels.quoting import TwoSided
+from services.standin.market.kernels.ordering import ORDER, Choice, Rules, draw_orders
+from services.standin.market.kernels.sizing import PARTS, SIZE_MAX, Sizes, tabulate_sizes
 from services.standin.market.kernels.tables import OrderKind
+from services.standin.market.venues import MULTIPLE
 
-__all__ = ["PRINTS_AN_ORDER", "Executions", "Met", "OrderKind", "Orders", "draw", "execute"]
+__all__ = ["PRINTS_AN_ORDER", "OrderKind", "Pit"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Records = NDArray[Any]
 
 
 class _Flavour(NamedTuple):
@@ -65,15 +63,22 @@ _FLAVOURS = (
 _ORDER_SHARE = np.array([flavour.print_share / flavour.prints for flavour in _FLAVOURS])
 PRINTS_AN_ORDER = float(sum(flavour.print_share for flavour in _FLAVOURS) / _ORDER_SHARE.sum())
 
+# Parts of the guide to the flavours.
+FLAVOUR_PARTS = 256
+_CUMULATIVE = np.cumsum(_ORDER_SHARE) / _ORDER_SHARE.sum()
+_RULES = Rules(
+    cumulative=_CUMULATIVE,
+    guide=np.searchsorted(_CUMULATIVE[:-1], np.arange(FLAVOUR_PARTS + 1) / FLAVOUR_PARTS, side="right").astype(
+        np.int32
+    ),
+    kind=np.array([flavour.kind for flavour in _FLAVOURS], np.int8),
+    condition=np.array([flavour.condition for flavour in _FLAVOURS], np.int16),
+)
+
 # Median and log deviation of an order's size by kind: most are for one to ten, negotiated ones for hundreds. The mean
 # print is then for eight or nine contracts, as 67 million contracts in 7 to 8 million prints a day are (massive.md 9).
-_RULES = Rules(
-    cumulative=np.cumsum(_ORDER_SHARE) / _ORDER_SHARE.sum(),
-    kind=np.array([flavour.kind for flavour in _FLAVOURS], np.int8),
-    condition=np.array([flavour.condition for flavour in _FLAVOURS], np.int32),
-    size_median=np.array([2.2, 18.0, 2.2, 70.0, 50.0, 2.8, 25.0, 300.0, 4.0]),
-    size_sigma=np.array([1.1, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1, 0.8, 1.2]),
-)
+SIZE_MEDIAN = np.array([2.2, 18.0, 2.2, 70.0, 50.0, 2.8, 25.0, 300.0, 4.0])
+SIZE_SIGMA = np.array([1.1, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1, 0.8, 1.2])
 
 # Legs of each structure: strikes away, other right (1) or same (0), sign, ratio. Vertical, straddle, butterfly, condor.
 _LEGS = (
@@ -92,30 +97,35 @@ _STRUCTURES = Structures(
 )
 
 
-class Met(NamedTuple):
-    """Executions with the quote each met, moved on by what a sweep ate of it, and its price in cents, (n,)."""
-
-    prints: Executions
-    quote: TwoSided
-    cents: Ints
-
-
-def draw(dice: NDArray[np.uint64], book: Book, cumulative: Floats, counts: Ints) -> Orders:
-    """Background orders of one span: `counts` of each underlying, (members,); rows by cumulative weights, (rows,)."""
-    orders = ORDERS.room(int(counts.sum()))
-    draw_orders(dice, book.table, _RULES, cumulative, book.last_row, counts, 1000 * book.span_s, orders)
-    return orders
+@functools.cache
+def _sizes() -> Sizes:
+    kinds = len(SIZE_MEDIAN)
+    sizes = Sizes(np.empty(kinds * SIZE_MAX), np.empty(kinds * (PARTS + 1), np.int32))
+    tabulate_sizes(SIZE_MEDIAN, SIZE_SIGMA, sizes)
+    return sizes
 
 
-def execute(dice: NDArray[np.uint64], book: Book, orders: Orders) -> Met:
-    """Turn orders into prints in the order of time, at the quotes they meet."""
-    count, span_ms = len(orders.row), 1000 * book.span_s
-    plan = PLAN.room(count)
-    starts = np.zeros(span_ms + 1, np.int64)
-    total = plan_orders(dice, orders, _STRUCTURES, plan, starts)
-    prints = EXECUTIONS.room(total)
-    execute_orders(dice, book.table, orders, _STRUCTURES, plan, span_ms, starts, prints)
-    quote = book.quote(prints.row, prints.fraction)
-    cents = np.empty(total, np.int64)
-    price_prints(dice, prints, quote, cents)
-    return Met(prints, quote, cents)
+class Pit:
+    """Turns a span's orders into executions, in buffers of its own that the next span is written over."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._span_ms = 1000 * book.span_s
+        self._starts = np.empty(self._span_ms + 1, np.int32)
+        self._orders, self._executions = np.empty(0, ORDER), np.empty(0, EXECUTION)
+
+    def executed(
+        self, dice: NDArray[np.uint64], choice: Choice, counts: NDArray[np.int64], informed: Records | None
+    ) -> tuple[Records, int]:
+        """Executions of the span, in the order of time, and of how many orders: `counts` of each underlying,
+        (members,), drawn as contracts trade, and behind them those of who is `informed`."""
+        book, drawn = self._book, int(counts.sum())
+        count = drawn if informed is None else drawn + len(informed)
+        if count > len(self._orders):
+            self._orders = np.zeros(2 * count, ORDER)
+            self._executions = np.zeros(2 * count * VENUES_MAX, EXECUTION)
+        draw_orders(dice, _RULES, _sizes(), choice, MULTIPLE, counts, self._span_ms, self._orders)
+        if informed is not None:
+            self._orders[drawn:count] = informed
+        made = execute_orders(dice, book.table, self._orders, count, _STRUCTURES, self._starts, self._executions)
+        return self._executions[:made], count

@@ -7,7 +7,7 @@ does. Kept only on request: an hour of market is a million rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from services.standin.source import joined
 
 __all__ = ["PART_ROWS", "Edge", "Truth", "TruthLog"]
 
-# With a sink, this many rows wait at most (sixty megabytes): eight to ten parts make a day of the whole tape.
+# With a sink, this many rows wait at most (forty megabytes): eight to ten parts make a day of the whole tape.
 PART_ROWS = 1_000_000
 
 
@@ -64,13 +64,13 @@ class TruthLog:
     def __init__(self, sink: Callable[[Truth], None] | None = None) -> None:
         self.edges: list[Edge] = []
         self._sink = sink
-        self._batches: list[Truth] = []
+        self._batches: list[_Told] = []
         self._rows = 0
 
-    def add(self, batch: Truth) -> None:
-        """Take one batch."""
-        self._batches.append(batch)
-        self._rows += len(batch.q)
+    def add(self, day: int, tickers: NDArray[np.bytes_], told: NDArray[Any]) -> None:
+        """Take what is true of some prints of a day, as `kernels.counting` tells it, by rows of these tickers."""
+        self._batches.append(_Told(day, tickers, told))
+        self._rows += len(told)
         if self._sink is not None and self._rows >= PART_ROWS:
             self.flush()
 
@@ -86,4 +86,18 @@ class TruthLog:
 
     def table(self) -> Truth:
         """Everything that is kept."""
-        return joined(self._batches)
+        return joined([_spelt(batch) for batch in self._batches])
+
+
+class _Told(NamedTuple):
+    """Some prints of a day and its contracts' tickers, which are looked up when somebody reads them."""
+
+    day: int
+    tickers: NDArray[np.bytes_]
+    told: NDArray[Any]
+
+
+def _spelt(batch: _Told) -> Truth:
+    told = batch.told
+    day, ticker = np.full(len(told), batch.day, np.int32), batch.tickers[told["contract"]]
+    return Truth(day, ticker, *(np.ascontiguousarray(told[name]) for name in Truth._fields[2:]))

@@ -62,3 +62,11 @@ def test_normal_distribution_keeps_its_tail():
     arguments = [(float(x),) for x in np.linspace(-37.0, 8.0, 901)]
     errors = relative_errors(special.norm_cdf, lambda x: mp.erfc(-mp.mpf(x) / mp.sqrt(2)) / 2, arguments)
     assert max(errors) < 1e-13
+
+
+def test_floor_and_nearest_are_numpys():
+    numbers = np.concatenate(
+        (np.linspace(-3.0, 3.0, 49), np.random.default_rng(1).normal(0.0, 1e6, 500), [2.0**50 + 0.5])
+    )
+    assert [special.floor(x) for x in numbers] == np.floor(numbers).tolist()
+    assert [special.nearest(x) for x in numbers] == np.rint(numbers).tolist()

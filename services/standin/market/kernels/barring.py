@@ -10,17 +10,16 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from services.quant.jit import inlined, kernel
-from services.quant.special import exp
+from services.quant.jit import inner, kernel
+from services.quant.special import exp, nearest
 from services.standin.market.kernels.dice import hashed
-from services.standin.market.kernels.tables import Layout
+from services.standin.market.kernels.moving import PATH
+from services.standin.market.kernels.tables import BOOL_IN, Layout
 from services.standin.source import Bars
 
 __all__ = ["BARS", "Stocks", "bar_stocks"]
 
 BARS = Layout(Bars, "i4 f8 f8 f8 f8 i8 f8 i8 f8 i8 i8")
-PATH = types.Array(types.float32, 2, "C", readonly=True)
-BOOL_IN = types.Array(types.boolean, 1, "C", readonly=True)
 _S11 = np.uint64(11)
 _TO_UNIT = 2.0**-53
 
@@ -39,19 +38,19 @@ class Stocks(NamedTuple):
 STOCKS = Layout(Stocks, "i8 f8 f8 f8 f8")
 
 
-@inlined
+@inner
 def _unit(key, position):
     return np.float64(np.int64(hashed(key, position) >> _S11)) * _TO_UNIT
 
 
-@inlined
+@inner
 def _cents(usd):
-    return np.rint(usd * 100.0) / 100.0
+    return nearest(usd * 100.0) / 100.0
 
 
 @kernel(
     types.uint64, types.uint64, types.uint64, STOCKS.type, PATH, BOOL_IN, types.int64, types.int64, types.int64,
-    BARS.type, returns=types.int64,
+    BARS.type, returns=types.int64, trusting=True,
 )  # fmt: skip
 def bar_stocks(seen_key, wiggle_key, volume_key, stocks, path, halted, second, span_s, start_ms, out):
     """Bars of what traded in the span from `second` on, over the log returns of `path`, (span_s + 1, members); returns
@@ -78,7 +77,7 @@ def bar_stocks(seen_key, wiggle_key, volume_key, stocks, path, halted, second, s
         out.day_open[count] = _cents(open_usd)
         # The day's volume and average so far follow from time alone, as a bar must not depend on when a run began.
         out.day_volume[count] = np.int64(stocks.shares_mean[at] * (second + span_s)) + volume
-        out.day_vwap[count] = np.rint(0.5 * (open_usd + closed) * 10_000.0) / 10_000.0
+        out.day_vwap[count] = nearest(0.5 * (open_usd + closed) * 10_000.0) / 10_000.0
         out.start_ms[count] = start_ms
         out.end_ms[count] = start_ms + 1000 * span_s
         count += 1

@@ -1,90 +1,101 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # (compiled functions state their types in the decorator, where numba checks them)
-"""What prints leave behind: open interest that each opens or closes, and the day's statistics of its contract."""
+"""What prints leave behind: open interest that each opens or closes, the truth, and the day's statistics of its
+contract."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 
-from services.quant.jit import kernel
-from services.standin.market.kernels.dice import DICE, chance
-from services.standin.market.kernels.tables import F64_IN, I8_IN, I32_IN, I64_IN, Layout
-from services.standin.source import Prints
+from services.quant.jit import kernel, prefetch
+from services.standin.market.kernels.dice import DICE, lower, upper, word
+from services.standin.market.kernels.executing import EXECUTION_RECORDS
+from services.standin.market.kernels.printing import PRINTS
+from services.standin.market.kernels.tables import AHEAD, BOOL_IN, F64_IN, records_of
 
-__all__ = ["PRINTS", "TOTALS", "cancel_positions", "choose_cancels", "count_prints", "open_positions"]
+__all__ = ["TOLD", "TOLD_RECORDS", "TOTALS", "TOTALS_RECORDS", "count_prints", "open_positions"]
 
-BOOL_IN = types.Array(types.boolean, 1, "C", readonly=True)
-BOOL = types.Array(types.boolean, 1, "C")
 I64 = types.Array(types.int64, 1, "C")
-I32 = types.Array(types.int32, 1, "C")
-I8 = types.Array(types.int8, 1, "C")
-PRINTS = Layout(Prints, "i4 i4 f8 i8 i4 i8 i8")
 NS_PER_MS = 1_000_000
-# From here on conditions are of prints that stand; late ones and cancels are below.
-STANDING = 209
 
-
-# A contract's trades of the day so far; NaN and 0 where there are none. Records, for a print touches all of one.
-TOTALS = np.dtype(
+# What the truth knows of a print (`truth.py`), and what it did to positions: +1 opened one, -1 closed one.
+TOLD = np.dtype(
     [
-        ("last", "f8"), ("last_size", "i8"), ("last_ns", "i8"), ("day_open", "f8"), ("day_high", "f8"),
-        ("day_low", "f8"), ("volume", "i8"), ("notional", "f8"), ("first_q", "i8"), ("last_q", "i8"),
-        ("last_exchange", "i4"), ("last_condition", "i4"),
+        ("q", "i8"), ("parent", "i8"), ("cancels", "i8"), ("contract", "i4"), ("burst", "i4"), ("side", "i1"),
+        ("kind", "i1"), ("leg", "i1"), ("buyer", "i1"), ("seller", "i1"),
     ],
     align=True,
 )  # fmt: skip
-_TOTALS: Any = types.Array(numba.from_dtype(TOTALS), 1, "C")
+TOLD_RECORDS: Any = records_of(TOLD)
+
+# A contract's trades of the day so far; NaN and 0 where there are none.
+TOTALS = np.dtype(
+    [
+        ("last", "f8"), ("last_ns", "i8"), ("day_open", "f8"), ("day_high", "f8"), ("day_low", "f8"), ("volume", "i8"),
+        ("notional", "f8"), ("first_q", "i8"), ("last_q", "i8"), ("last_size", "i8"), ("last_exchange", "i4"),
+        ("last_condition", "i4"),
+    ],
+    align=True,
+)  # fmt: skip
+TOTALS_RECORDS: Any = records_of(TOTALS)
 
 
-@kernel(DICE, I64, BOOL_IN, F64_IN, types.float64, types.float64, I32_IN, I64_IN, I8_IN, I8_IN, I32_IN, I8, I8)
+@kernel(
+    DICE,
+    I64,
+    BOOL_IN,
+    F64_IN,
+    types.float64,
+    types.float64,
+    EXECUTION_RECORDS,
+    PRINTS.type,
+    types.int64,
+    types.int64,
+    TOLD_RECORDS,
+    trusting=True,
+)
 def open_positions(
-    dice, interest, last_day, opens, opens_last_day, maker_opens, row, size, side, kind, burst, buyer, seller
+    dice, interest, last_day, opens, opens_last_day, maker_opens, executions, prints, count, parents, told
 ):
-    """Decide and book what prints open (+1) and close (-1). Who would close more than is open only passes it on."""
-    for at in range(row.shape[0]):
-        contract = row[at]
-        share = opens_last_day if last_day[contract] else opens[kind[at]]
-        u, v = chance(dice), chance(dice)
-        taker = 1 if u < share or burst[at] >= 0 else -1
-        maker = 1 if v < maker_opens else -1
-        buys, sells = (taker, maker) if side[at] > 0 else (maker, taker)
-        change = size[at] * (buys + sells) // 2
-        if interest[contract] + change < 0:
-            sells, change = 1, 0
-        interest[contract] += change
-        buyer[at] = buys
-        seller[at] = sells
+    """Decide and book what the first `count` executions open and close, and tell the truth about each. Who would close
+    more than is open only passes it on. `parents`: orders of the day before these."""
+    for at in range(count):
+        prefetch(interest, executions[min(at + AHEAD, count - 1)].row, 0)
+        execution, record = executions[at], told[at]
+        row = execution.row
+        share = opens_last_day if last_day[row] else opens[execution.kind]
+        chances = word(dice)
+        # +1 opens, -1 closes.
+        taker = 2 * np.int64((upper(chances) < share) | (execution.burst >= 0)) - 1
+        maker = 2 * np.int64(lower(chances) < maker_opens) - 1
+        buys = taker if execution.side > 0 else maker
+        sells = taker + maker - buys
+        change = np.int64(execution.size) * ((taker + maker) >> 1)
+        if interest[row] + change < 0:
+            sells, change = np.int64(1), np.int64(0)
+        interest[row] += change
+        record.q = prints.q[at]
+        record.parent = parents + execution.order
+        record.cancels = 0
+        record.contract = row
+        record.burst = execution.burst
+        record.side = execution.side
+        record.kind = execution.kind
+        record.leg = execution.leg
+        record.buyer = buys
+        record.seller = sells
 
 
-@kernel(I64, I32_IN, I64_IN, I8_IN, I8_IN, BOOL)
-def cancel_positions(interest, row, size, buyer, seller, possible):
-    """Take prints back, and say which could be, without leaving less than nothing open."""
-    for at in range(row.shape[0]):
-        change = size[at] * (buyer[at] + seller[at]) // 2
-        possible[at] = interest[row[at]] >= change
-        if possible[at]:
-            interest[row[at]] -= change
-
-
-@kernel(DICE, types.float64, I32_IN, I64, returns=types.int64)
-def choose_cancels(dice, share, condition, chosen):
-    """Which prints will be taken back, each with this chance; returns their number."""
-    count = 0
-    for at in range(condition.shape[0]):
-        if chance(dice) < share and condition[at] >= STANDING:
-            chosen[count] = at
-            count += 1
-    return count
-
-
-@kernel(PRINTS.type, BOOL_IN, BOOL_IN, _TOTALS)
-def count_prints(prints, updates_volume, updates_prices, totals):
-    """Count prints, given in time order, as their conditions' update rules say."""
-    for at in range(prints.contract.shape[0]):
+@kernel(PRINTS.type, types.int64, BOOL_IN, BOOL_IN, TOTALS_RECORDS, trusting=True)
+def count_prints(prints, count, updates_volume, updates_prices, totals):
+    """Count the first `count` prints, given in time order, as their conditions' update rules say."""
+    for at in range(count):
+        ahead = prints.contract[min(at + AHEAD, count - 1)]
+        prefetch(totals, ahead, 0)
+        prefetch(totals, ahead, 1)
         condition, price = prints.condition[at], prints.price[at]
         total = totals[prints.contract[at]]
         if updates_volume[condition]:

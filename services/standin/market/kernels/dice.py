@@ -1,9 +1,10 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # (compiled functions state their types in the decorator, where numba checks them)
-"""Random numbers inside compiled loops: SplitMix64, one word of state, a nanosecond a number.
+"""Random numbers inside compiled loops: SplitMix64 (`services.quant.splitmix`), one word of state, a nanosecond a word.
 
-Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014). A stream is an array of one word, so
-that a kernel leaves it where the next one goes on.
+A stream is an array of one word, so that a kernel leaves it where the next one goes on. A word has sixty-four bits of
+chance and serves two choices, by its upper and by its lower half: no choice here is finer than one in four thousand
+million.
 """
 
 from __future__ import annotations
@@ -13,48 +14,54 @@ from numba import types
 
 from services.quant.jit import inlined
 from services.quant.special import exp, log_ratio
+from services.quant.splitmix import GOLDEN, mixed
 
-__all__ = ["DICE", "chance", "exponent_of", "hashed", "normal", "poisson"]
+__all__ = ["DICE", "bits", "chance", "exponent_of", "hashed", "lower", "poisson", "upper", "word"]
 
 DICE = types.Array(types.uint64, 1, "C")
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_S11, _S27, _S30, _S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+_S11, _S32 = np.uint64(11), np.uint64(32)
+_LOWER = np.uint64(0xFFFFFFFF)
 _TO_UNIT = 2.0**-53
+_HALF_TO_UNIT = 2.0**-32
 # Beyond this a Poisson number is a sum: exp(-16) still leaves a uniform number's 53 bits to find the tail with.
 _POISSON_STEP = 16.0
 
 
 @inlined
-def _mixed(z):
-    z = (z ^ (z >> _S30)) * _MIX_1
-    z = (z ^ (z >> _S27)) * _MIX_2
-    return z ^ (z >> _S31)
+def hashed(key, position):
+    """Sixty-four bits of a position (>= 0) under a key: what `noise.uniform` hashes as well."""
+    return mixed(np.uint64(position) * GOLDEN + key)
 
 
 @inlined
-def hashed(key, position):
-    """Sixty-four bits of a position (>= 0) under a key: what `noise.uniform` hashes as well."""
-    return _mixed(np.uint64(position) * _GOLDEN + key)
+def word(dice):
+    """The next sixty-four bits."""
+    dice[0] += GOLDEN
+    return mixed(dice[0])
+
+
+@inlined
+def upper(word_):
+    """A number in [0, 1) from the upper half of a word."""
+    return np.float64(np.int64(word_ >> _S32)) * _HALF_TO_UNIT
+
+
+@inlined
+def lower(word_):
+    """A number in [0, 1) from the lower half of a word."""
+    return np.float64(np.int64(word_ & _LOWER)) * _HALF_TO_UNIT
+
+
+@inlined
+def bits(word_, first, count):
+    """An integer of so many bits of a word from `first` on."""
+    return np.int64((word_ >> np.uint64(first)) & np.uint64((1 << count) - 1))
 
 
 @inlined
 def chance(dice):
-    """The next number in [0, 1)."""
-    dice[0] += _GOLDEN
-    return np.float64(np.int64(_mixed(dice[0]) >> _S11)) * _TO_UNIT
-
-
-@inlined
-def normal(dice):
-    """The next standard normal number (Marsaglia's polar method; of its pair one is used)."""
-    while True:
-        x = 2.0 * chance(dice) - 1.0
-        y = 2.0 * chance(dice) - 1.0
-        s = x * x + y * y
-        if 0.0 < s < 1.0:
-            return x * np.sqrt(-2.0 * log_ratio(s, 1.0) / s)
+    """The next number in [0, 1), of all the bits a float has."""
+    return np.float64(np.int64(word(dice) >> _S11)) * _TO_UNIT
 
 
 @inlined

@@ -1,111 +1,111 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # (compiled functions state their types in the decorator, where numba checks them)
-"""Model values and the quotes around them, row by row."""
+"""Quotes around model values, a sheet of rows at a time."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from services.quant.black_kernels import otm_price_scaled
-from services.quant.jit import inlined, kernel
-from services.quant.special import log_ratio
-from services.standin.market.kernels.dice import exponent_of, hashed
-from services.standin.market.kernels.tables import F64_IN, F64_OUT, I32_IN, TABLE, Layout
+from services.quant.jit import inner, kernel
+from services.quant.special import floor
+from services.standin.market.kernels.dice import bits, exponent_of, hashed
+from services.standin.market.kernels.pricing import VALUE, lay_out, value_sheet
+from services.standin.market.kernels.tables import F64_IN, I32_IN, SHEET, TABLE, VENUE_BITS, records_of
 
-__all__ = ["TWO_SIDED", "TwoSided", "quote_rows", "value_rows"]
+__all__ = ["QUOTE", "QUOTE_RECORDS", "lay_out_quote", "quote_rows", "quote_sheet", "take_quote"]
 
+# A quote: prices in cents, so that ticks are exact; a side without a bid or offer has size 0.
+QUOTE = np.dtype(
+    [
+        ("bid_cents", "i4"), ("ask_cents", "i4"), ("tick_cents", "i4"), ("bid_size", "i4"), ("ask_size", "i4"),
+        ("bid_venue", "i2"), ("ask_venue", "i2"),
+    ],
+    align=True,
+)  # fmt: skip
+QUOTE_RECORDS: Any = records_of(QUOTE)
 
-class TwoSided(NamedTuple):
-    """Quotes of some rows, (n,) each: prices in cents, so that ticks are exact."""
-
-    bid_cents: NDArray[np.int64]
-    ask_cents: NDArray[np.int64]
-    tick_cents: NDArray[np.int64]
-    bid_size: NDArray[np.int64]
-    ask_size: NDArray[np.int64]
-    bid_venue: NDArray[np.int32]
-    ask_venue: NDArray[np.int32]
-
-
-TWO_SIDED = Layout(TwoSided, "i8 i8 i8 i8 i8 i4 i4")
+# Columns of the sheet after those of the value.
+SPREAD, PLACE, TICK, TICK_HIGH, PER_TICK, PER_TICK_HIGH, BID, ASK = range(10 * SHEET, 18 * SHEET, SHEET)
 PENNY_BELOW_CENTS = 300.0
 # A day of quotes' moments by row.
 MOMENTS = 86_400
-_LOW = np.uint64(0xFFFF)
-_S16, _S32, _S48 = np.uint64(16), np.uint64(32), np.uint64(48)
-_TO_UNIT = 2.0**-16
+# A hash is cut into a place, two sizes and two venues, of so many bits each.
+SIZE_BITS, PLACE_BITS = 14, 12
+_SIZE_TO_UNIT, _PLACE_TO_UNIT = 2.0**-SIZE_BITS, 2.0**-PLACE_BITS
 
 
-@inlined
-def _valued(table, contract, spot):
-    """(model value in USD, square root of total variance) at a level of the underlying."""
-    member = table.members[contract.underlying]
-    slot = table.slots[contract.slot]
-    strike = contract.strike_usd
-    forward = spot * slot.growth
-    k = log_ratio(strike, forward)
-    # SSVI, as `surface.total_variance_at` has it.
-    phi_k = slot.phi * k
-    tilted = phi_k + member.rho
-    root = np.sqrt(tilted * tilted + (1.0 - member.rho * member.rho))
-    deviation = np.sqrt(0.5 * slot.theta * (1.0 + member.rho * phi_k + root))
-    right = np.float64(contract.right)
-    intrinsic = max(right * (forward - strike), 0.0)
-    time_value = np.sqrt(forward * strike) * otm_price_scaled(abs(k), deviation)
-    value = slot.discount * (intrinsic + time_value)
-    # Early exercise puts a floor under American options; the rest of its premium is left out.
-    if member.american:
-        value = max(value, right * (spot - strike))
-    return value, deviation
+@inner
+def lay_out_quote(table, row, fraction, sheet, at, quote):
+    """What the quote of a contract follows from into row `at`, and its sizes and venues, which only a hash says."""
+    contract = table.contracts[row]
+    lay_out(table, contract, fraction, sheet, at)
+    now, member = table.now[0], table.members[contract.underlying]
+    sheet[SPREAD + at] = member.width * now.opening * table.slots[contract.slot].away
+    sheet[TICK + at] = member.tick_low
+    sheet[TICK_HIGH + at] = member.tick_high
+    sheet[PER_TICK + at] = member.per_tick_low
+    sheet[PER_TICK_HIGH + at] = member.per_tick_high
+    z = hashed(now.key, np.int64(row) * MOMENTS + now.moment)
+    sheet[PLACE + at] = bits(z, 0, PLACE_BITS) * _PLACE_TO_UNIT
+    bids = bits(z, PLACE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
+    asks = bits(z, PLACE_BITS + SIZE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
+    bid_venue = table.venues[table.places[bits(z, 40, VENUE_BITS)]]
+    ask_venue = table.venues[table.places[bits(z, 52, VENUE_BITS)]]
+    # Nobody quotes while the underlying does not trade.
+    quoted = 0 if member.halted else 1
+    quote.bid_size = quoted * (1 + np.int64(member.depth * bids * bids * bids))
+    quote.ask_size = quoted * (1 + np.int64(member.depth * asks * asks * asks))
+    home = member.home
+    quote.bid_venue = home if home > 0 else bid_venue
+    quote.ask_venue = home if home > 0 else ask_venue
 
 
-@kernel(TABLE, I32_IN, F64_IN, F64_OUT, F64_OUT)
-def value_rows(table, rows, fraction, value_usd, deviation):
-    """Model value and square root of total variance of contracts, each at its fraction of the span."""
-    for at in range(rows.shape[0]):
-        contract = table.contracts[rows[at]]
-        member = table.members[contract.underlying]
-        spot = member.level_usd + member.move_usd * fraction[at]
-        value_usd[at], deviation[at] = _valued(table, contract, spot)
-
-
-@kernel(TABLE, I32_IN, F64_IN, TWO_SIDED.type)
-def quote_rows(table, rows, fraction, out):
-    """Bid and ask around the model value of contracts, each at its fraction of the span."""
-    now = table.now[0]
-    for at in range(rows.shape[0]):
-        row = rows[at]
-        contract = table.contracts[row]
-        member = table.members[contract.underlying]
-        spot = member.level_usd + member.move_usd * fraction[at]
-        value, _ = _valued(table, contract, spot)
+@inner
+def quote_sheet(sheet, count):
+    """Bid, ask and tick in cents of the first `count` rows, around their values."""
+    value_sheet(sheet, count)
+    for j in range(count):
+        value = sheet[VALUE + j]
         cents = value * 100.0
-        tick = member.tick_low if cents < PENNY_BELOW_CENTS else member.tick_high
+        low, high, per_low, per_high = (
+            sheet[TICK + j],
+            sheet[TICK_HIGH + j],
+            sheet[PER_TICK + j],
+            sheet[PER_TICK_HIGH + j],
+        )
+        tick = low if cents < PENNY_BELOW_CENTS else high
+        per_tick = per_low if cents < PENNY_BELOW_CENTS else per_high
         # Width grows with price, slower than price does; far from the money makers are few.
         wide = 0.9 * exponent_of(0.7, max(value, 0.01))
-        width = tick + member.width * now.opening * table.slots[contract.slot].away * wide
-        # One hash cut into four numbers of sixteen bits.
-        z = hashed(now.key, np.int64(row) * MOMENTS + now.moment)
-        place = np.float64(np.int64(z & _LOW)) * _TO_UNIT
-        bids = np.float64(np.int64((z >> _S16) & _LOW)) * _TO_UNIT
-        asks = np.float64(np.int64((z >> _S32) & _LOW)) * _TO_UNIT
-        venues = np.int64(z >> _S48)
-        shift = (place - 0.5) * 0.3 * width
-        bid = max(np.floor((cents + shift - 0.5 * width) / tick), 0.0) * tick
-        ask = bid + max(np.ceil(width / tick), 1.0) * tick
-        ask_size = 1 + np.int64(member.depth * asks * asks * asks)
-        bid_size = 1 + np.int64(member.depth * bids * bids * bids)
-        if member.halted:
-            # Nobody quotes while the underlying does not trade.
-            bid, ask, ask_size = 0.0, 0.0, np.int64(0)
-        out.bid_cents[at] = np.int64(bid)
-        out.ask_cents[at] = np.int64(ask)
-        out.tick_cents[at] = np.int64(tick)
-        out.bid_size[at] = bid_size if bid > 0.0 else 0
-        out.ask_size[at] = ask_size
-        home = member.home
-        out.bid_venue[at] = home if home > 0 else table.venues[table.places[venues]]
-        out.ask_venue[at] = home if home > 0 else table.venues[table.places[(venues * 256) & 0xFFFF]]
+        width = tick + sheet[SPREAD + j] * wide
+        shift = (sheet[PLACE + j] - 0.5) * 0.3 * width
+        bid = max(floor((cents + shift - 0.5 * width) * per_tick), 0.0) * tick
+        sheet[TICK + j] = tick
+        sheet[BID + j] = bid
+        sheet[ASK + j] = bid + max(-floor(-width * per_tick), 1.0) * tick
+
+
+@inner
+def take_quote(sheet, at, quote):
+    """The quote of row `at` as it stands."""
+    quoted = quote.ask_size > 0
+    quote.bid_cents = np.int64(sheet[BID + at]) if quoted else 0
+    quote.ask_cents = np.int64(sheet[ASK + at]) if quoted else 0
+    quote.tick_cents = np.int64(sheet[TICK + at])
+    if quote.bid_cents == 0:
+        quote.bid_size = 0
+
+
+@kernel(TABLE, I32_IN, F64_IN, QUOTE_RECORDS)
+def quote_rows(table, rows, fraction, out):
+    """Bid and ask around the model value of contracts, each at its fraction of the span."""
+    sheet = table.sheet
+    for first in range(0, rows.shape[0], SHEET):
+        count = min(SHEET, rows.shape[0] - first)
+        for at in range(count):
+            lay_out_quote(table, rows[first + at], fraction[first + at], sheet, at, out[first + at])
+        quote_sheet(sheet, count)
+        for at in range(count):
+            take_quote(sheet, at, out[first + at])

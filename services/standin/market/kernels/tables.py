@@ -16,6 +16,8 @@ from numba import types
 from services.quant.jit import F64_IN, F64_OUT, I8_IN, I64_IN
 
 __all__ = [
+    "AHEAD",
+    "BOOL_IN",
     "CONTRACT",
     "F64_IN",
     "F64_OUT",
@@ -25,17 +27,27 @@ __all__ = [
     "MEMBER",
     "NOW",
     "PLACES",
+    "SHEET",
     "SLOT",
     "TABLE",
+    "VENUE_BITS",
     "Layout",
     "OrderKind",
     "Table",
     "new_table",
+    "records_of",
 ]  # fmt: skip
 
+BOOL_IN = types.Array(types.boolean, 1, "C", readonly=True)
 I32_IN = types.Array(types.int32, 1, "C", readonly=True)
-# A venue is drawn by sixteen bits of chance.
-PLACES = 65_536
+# A venue is drawn by so many bits of chance, from a table that stays in the first cache.
+VENUE_BITS = 12
+PLACES = 1 << VENUE_BITS
+# A sheet's columns of so many rows stay in the processor's first cache.
+SHEET, SHEET_COLUMNS = 128, 18
+
+# Records so far ahead are asked of memory: one contract's is far from the next one's.
+AHEAD = 8
 
 Records = npt.NDArray[Any]
 # Any NamedTuple of equally long columns.
@@ -53,7 +65,8 @@ CONTRACT = np.dtype(
 MEMBER = np.dtype(
     [
         ("level_usd", "f8"), ("move_usd", "f8"), ("rho", "f8"), ("width", "f8"), ("depth", "f8"), ("tick_low", "f8"),
-        ("tick_high", "f8"), ("home", "i4"), ("american", "i1"), ("halted", "i1"),
+        ("tick_high", "f8"), ("per_tick_low", "f8"), ("per_tick_high", "f8"), ("home", "i4"),
+        ("american", "i1"), ("halted", "i1"),
     ],
     align=True,
 )  # fmt: skip
@@ -80,7 +93,7 @@ class OrderKind(IntEnum):
 
 class Table(NamedTuple):
     """One day's contracts at the beginning of a span. venues: ids in order; places: which of them each of PLACES
-    equally likely chances draws."""
+    equally likely chances draws. sheet: where values are worked out (`pricing.py`)."""
 
     contracts: Records
     members: Records
@@ -88,6 +101,7 @@ class Table(NamedTuple):
     slots: Records
     venues: npt.NDArray[np.int32]
     places: npt.NDArray[np.int8]
+    sheet: npt.NDArray[np.float64]
 
 
 def new_table(contracts: int, members: int, slots: int) -> Table:
@@ -99,7 +113,13 @@ def new_table(contracts: int, members: int, slots: int) -> Table:
         np.zeros(slots, SLOT),
         np.zeros(1, np.int32),
         np.zeros(PLACES, np.int8),
+        np.zeros(SHEET * SHEET_COLUMNS),
     )
+
+
+def records_of(dtype: np.dtype[np.void]) -> Any:
+    """What numba knows an array of such records by."""
+    return types.Array(numba.from_dtype(dtype), 1, "C")
 
 
 class Layout(Generic[Columns]):

@@ -5,12 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.standin.market.kernels.executing import EXECUTION
+from services.standin.market.kernels.printing import PRINTS
+from services.standin.market.kernels.tables import OrderKind
 from services.standin.market.noise import ORDERS, dice
-from services.standin.market.open_interest import Ledger, Positions
+from services.standin.market.open_interest import Ledger
 from services.standin.market.seeded import SECOND_NS, SeededMarket
 from services.standin.source import joined
 
 NOBODY = np.empty(0, np.int32)
+
+
+def changed(buyer: np.ndarray, seller: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """By how much each print changes open interest."""
+    return size * (buyer.astype(np.int64) + seller) // 2
+
+
+def executed(row: np.ndarray, size: int) -> np.ndarray:
+    """Plain purchases of these contracts, by nobody informed."""
+    executions = np.zeros(len(row), EXECUTION)
+    executions["row"], executions["size"], executions["side"], executions["burst"] = row, size, 1, -1
+    return executions
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +38,7 @@ def overnight() -> tuple[SeededMarket, dict[str, int], dict[str, int]]:
     prints = joined([market.advance(SECOND_NS, NOBODY).prints for _ in range(40)])
     assert market.truth is not None
     truth = market.truth.table()
-    net = Positions(truth.buyer, truth.seller).change(prints.size)
+    net = changed(truth.buyer, truth.seller, prints.size)
     changes: dict[str, int] = {}
     for ticker, change in zip(truth.ticker.tolist(), net.tolist(), strict=True):
         changes[ticker.decode()] = changes.get(ticker.decode(), 0) + change
@@ -53,11 +68,8 @@ def test_a_print_that_would_close_more_than_is_open_passes_positions_on() -> Non
     listing = SeededMarket(3).listing
     bare = listing.with_open_interest(np.zeros(len(listing), np.int64))
     ledger = Ledger(bare, np.ones(len(listing), bool))
-    row, ones = np.zeros(500, np.int32), np.ones(500, np.int8)
-    positions = ledger.trade(
-        dice(1, ORDERS), row, np.full(500, 3), ones, np.zeros(500, np.int8), np.full(500, -1, np.int32)
-    )
-    change = positions.change(np.full(500, 3))
+    told = ledger.trade(dice(1, ORDERS), executed(np.zeros(500, np.int32), 3), PRINTS.room(500), 0)
+    change = changed(told["buyer"], told["seller"], np.full(500, 3))
     open_after = np.cumsum(change)
     assert open_after.min() == 0
     assert change[0] == 0
@@ -67,17 +79,20 @@ def test_a_print_that_would_close_more_than_is_open_passes_positions_on() -> Non
 def test_informed_traders_open() -> None:
     listing = SeededMarket(3).listing
     ledger = Ledger(listing, np.zeros(len(listing), bool))
-    row, ones = np.arange(200, dtype=np.int32), np.ones(200, np.int8)
-    positions = ledger.trade(dice(1, ORDERS), row, np.ones(200, np.int64), ones, np.zeros(200, np.int8), row)
-    assert np.all(positions.buyer == 1)
+    executions = executed(np.arange(200, dtype=np.int32), 1)
+    executions["burst"] = np.arange(200)
+    told = ledger.trade(dice(1, ORDERS), executions, PRINTS.room(200), 0)
+    assert np.all(told["buyer"] == 1)
 
 
-def test_a_cancel_takes_back_what_its_print_did() -> None:
+def test_shares_of_what_opens_are_those_of_the_kinds() -> None:
     listing = SeededMarket(3).listing
-    ledger = Ledger(listing.with_open_interest(np.full(len(listing), 10)), np.zeros(len(listing), bool))
-    opened = Positions(np.ones(1, np.int8), np.ones(1, np.int8))
-    row, size = np.array([7], np.int32), np.array([4])
-    assert ledger.cancelled(row, size, opened).all()
-    assert ledger.now[7] == 6
-    assert not ledger.cancelled(row, np.array([7]), opened).any()
-    assert ledger.now[7] == 6
+    ledger = Ledger(listing.with_open_interest(np.full(len(listing), 10**6)), np.zeros(len(listing), bool))
+    for kind, share in ((OrderKind.PLAIN, 0.55), (OrderKind.SWEEP, 0.7)):
+        for side in (1, -1):
+            executions = executed(np.zeros(20_000, np.int32), 1)
+            executions["kind"], executions["side"] = kind, side
+            told = ledger.trade(dice(1, ORDERS), executions, PRINTS.room(20_000), 0)
+            taker, maker = (told["buyer"], told["seller"])[::side]
+            assert np.mean(taker == 1) == pytest.approx(share, abs=0.02)
+            assert np.mean(maker == 1) == pytest.approx(0.5, abs=0.02)

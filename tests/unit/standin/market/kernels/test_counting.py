@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.kernels.counting import choose_cancels
-from services.standin.market.noise import ORDERS, dice
 from services.standin.market.seeded import SECOND_NS, SeededMarket
 from services.standin.reference import CONDITIONS
 from services.standin.source import joined
@@ -34,10 +32,3 @@ def test_the_snapshot_shows_what_was_printed() -> None:
         assert state.last_ns[at] == prints.t_ms[priced[-1]] * 1_000_000
         dollars = (prints.size[counted] * prints.price[counted]).sum()
         assert state.day_vwap[at] == pytest.approx(dollars / prints.size[counted].sum())
-
-
-def test_what_was_late_is_not_taken_back() -> None:
-    condition = np.array([209, 202, 219, 204], np.int32)
-    chosen = np.empty(4, np.int64)
-    count = choose_cancels(dice(1, ORDERS), 1.0, condition, chosen)
-    assert chosen[:count].tolist() == [0, 2]

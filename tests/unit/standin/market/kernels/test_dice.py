@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.kernels.dice import chance, exponent_of, hashed, normal, poisson
-from services.standin.market.noise import ORDERS, dice, key_of, uniform
+from services.standin.market.kernels.dice import bits, chance, exponent_of, hashed, lower, poisson, upper, word
+from services.standin.market.noise import ORDERS, dice, dice_from, key_of, stem, uniform
 
 NUMBERS = 40_000
 
@@ -32,12 +32,23 @@ def test_positions_are_hashed_as_numpy_hashes_them() -> None:
     assert here == uniform(3, 17, position).tolist()
 
 
-def test_normal_numbers_are_normal() -> None:
-    words = dice(1, ORDERS)
-    numbers = np.array([normal(words) for _ in range(NUMBERS)])
-    assert numbers.mean() == pytest.approx(0.0, abs=0.02)
-    assert numbers.std() == pytest.approx(1.0, abs=0.02)
-    assert np.mean(numbers**4) == pytest.approx(3.0, abs=0.2)
+def test_a_word_is_two_numbers() -> None:
+    words = np.array([word(dice(1, ORDERS, at)) for at in range(NUMBERS)], np.uint64)
+    halves = np.array([(upper(one), lower(one)) for one in words])
+    for half in halves.T:
+        assert half.min() >= 0.0
+        assert half.max() < 1.0
+        assert np.histogram(half, 16, (0, 1))[0] == pytest.approx(np.full(16, NUMBERS / 16), rel=0.1)
+    assert abs(np.corrcoef(halves.T)[0, 1]) < 0.02
+
+
+def test_bits_are_cut_out_of_a_word() -> None:
+    assert [bits(np.uint64(0xFEDCBA9876543210), first, 12) for first in (0, 4, 52)] == [0x210, 0x321, 0xFED]
+
+
+def test_streams_of_a_stem_are_those_of_their_positions() -> None:
+    for second in (0, 1, 23_399):
+        assert dice_from(stem(7, ORDERS, 738_000), second) == dice(7, ORDERS, 738_000, second)
 
 
 @pytest.mark.parametrize("mean", [0.05, 3.0, 15.9, 16.1, 120.0])

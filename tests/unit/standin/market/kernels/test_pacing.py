@@ -25,4 +25,4 @@ def test_weights_are_near_the_money_near_expiry_and_held_by_open_interest() -> N
     wanted = weight * (WEIGHTS / WEIGHTS.sum() * CONTRACTS_A_DAY / totals)[book.underlying]
     turns = (TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2)[book.slot]
     weight /= 1.0 + wanted / (turns * (book.listing.open_interest + OPEN_INTEREST_SMALL))
-    assert row_weights(book) == pytest.approx(np.cumsum(weight), rel=1e-10)
+    assert row_weights(book).cumulative == pytest.approx(np.cumsum(weight), rel=1e-10)
