@@ -24,6 +24,7 @@ from services.standin.market.bursts import Plan, plan_of
 from services.standin.market.dealers import hedged
 from services.standin.market.events import schedule_of
 from services.standin.market.kernels.printing import PRINTS
+from services.standin.market.kernels.warming import warm_up
 from services.standin.market.open_interest import Ledger
 from services.standin.market.paths import day_of
 from services.standin.market.scenario import PLAIN, Scenario, scenario_of
@@ -69,6 +70,7 @@ class SeededMarket:
         keep_truth: bool = False,
         truth: TruthLog | None = None,
     ) -> None:
+        warm_up()
         self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
         self.seed = self.scenario.identity(seed)
         self.quantum_ns = span_s * SECOND_NS

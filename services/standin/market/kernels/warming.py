@@ -1,0 +1,26 @@
+"""Every loop of this room compiled, or loaded: before a market opens, not while it talks."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from services.quant.jit import kernel
+
+__all__ = ["kernels", "warm_up"]
+
+
+def kernels() -> dict[str, kernel]:
+    """The room's loops by name."""
+    room = __name__.rpartition(".")[0]
+    found: dict[str, kernel] = {}
+    for module in pkgutil.iter_modules(importlib.import_module(room).__path__):
+        contents = vars(importlib.import_module(f"{room}.{module.name}"))
+        found |= {name: one for name, one in contents.items() if isinstance(one, kernel)}
+    return found
+
+
+def warm_up() -> None:
+    """A market's first second otherwise takes ten of them on a fresh machine, in which nobody is answered."""
+    for one in kernels().values():
+        one.compile()

@@ -1,0 +1,16 @@
+"""A market that is open compiles nothing more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.standin.market.kernels.warming import kernels
+from services.standin.market.seeded import SECOND_NS, SeededMarket
+
+
+def test_an_open_market_has_all_its_loops() -> None:
+    market = SeededMarket(3)
+    found = kernels()
+    assert {"draw_orders", "quote_rows", "tell_quotes"} <= found.keys()
+    assert [name for name, one in found.items() if one._compiled is None] == []
+    assert len(market.advance(SECOND_NS, np.empty(0, np.int32)).prints.q) > 0
