@@ -286,6 +286,7 @@ _ROW_DTYPES: dict[Lane, list[np.dtype[np.generic]]] = {
 }
 _ROW_STRIDES = {lane: [(dtype.itemsize,) for dtype in dtypes] for lane, dtypes in _ROW_DTYPES.items()}
 _EOS = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_ROW_BYTES = {lane: sum(field.type.bit_width for field in schema) // 8 for lane, schema in LANE_SCHEMAS.items()}
 _SCHEMA_BYTES = {lane: schema.serialize().to_pybytes() for lane, schema in LANE_SCHEMAS.items()}
 
 
@@ -448,9 +449,18 @@ def decode_batch(data: bytes) -> tuple[Header, pa.RecordBatch | None]:
             batch.validate()
         except (pa.ArrowException, OSError, EOFError, ValueError) as error:
             raise FrameError(f"{head.lane.topic}: not an Arrow stream: {error}") from None
-        if batch.num_rows == head.rows and not any(column.null_count for column in batch.columns):
+        if batch.num_rows == head.rows and _is_whole(head.lane, batch):
             return head, batch
     return head, record_batch(head.lane, decode_frame(data).rows)
+
+
+def _is_whole(lane: Lane, batch: pa.RecordBatch) -> bool:
+    """Whether no value is missing. A batch without a bitmap of missing values is as long as its numbers, which is told
+    in a sixth of the time.
+    """
+    if batch.get_total_buffer_size() == batch.num_rows * _ROW_BYTES[lane]:
+        return True
+    return not any(column.null_count for column in batch.columns)
 
 
 def _rows(head: Header, data: bytes) -> Rows:

@@ -17,6 +17,7 @@ from schemas.frames import (
     FrameError,
     Header,
     Lane,
+    decode_batch,
     decode_frame,
     decode_header,
     empty_rows,
@@ -111,6 +112,21 @@ class TestRows:
         batch = batch.set_column(at, "bid_usd", pa.array([1.0, None, 3.0], pa.float64()))
         with pytest.raises(FrameError, match=r"^options.trades: column bid_usd holds nulls$"):
             rows_from_arrow(Lane.TRADES, batch, NOW_NS)
+
+    def test_a_batch_that_is_passed_on_has_no_missing_values(self) -> None:
+        """Our own schema knows none; whoever writes some all the same has them read as the numbers that stand there."""
+        frame = trades()
+        whole = record_batch(Lane.TRADES, frame.rows)
+        columns = whole.columns
+        at = whole.schema.names.index("bid_usd")
+        columns[at] = pa.array([1.0, None, 3.0], pa.float64())
+        holed = pa.RecordBatch.from_arrays(columns, schema=whole.schema)
+        data = encode_frame(frame).replace(whole.serialize().to_pybytes(), holed.serialize().to_pybytes())
+        for sent, prices in ((encode_frame(frame), frame.rows.bid_usd.tolist()), (data, [1.0, 0.0, 3.0])):
+            _, batch = decode_batch(sent)
+            assert batch is not None
+            assert [column.null_count for column in batch.columns] == [0] * batch.num_columns
+            assert batch.column(at).to_pylist() == prices
 
     def test_columns_are_views_of_the_bytes_not_copies(self) -> None:
         rows = decode_frame(encode_frame(trades())).rows
