@@ -24,33 +24,19 @@ from services.quant.jit import F64_OUT, I64_IN, inlined, kernel
 
 __all__ = ["QUOTE", "QUOTES", "STANDING", "join_quotes", "read_quote", "says_quote"]
 
+# A quote as it stands, and whose it is.
+_STANDS = [
+    ("stamp_ns", np.int64),
+    ("bid_usd", np.float64),
+    ("ask_usd", np.float64),
+    ("contract", np.int32),
+    ("bid_size", np.int32),
+    ("ask_size", np.int32),
+]
+STANDING = np.dtype(_STANDS, align=True)
 # A quote as it came. `prints_before` is how many prints of its frame stood before it, `ticker_at` where in the frame
 # its ticker begins, for whoever has to introduce a new contract.
-QUOTE = np.dtype(
-    [
-        ("stamp_ns", np.int64),
-        ("bid_usd", np.float64),
-        ("ask_usd", np.float64),
-        ("contract", np.int32),
-        ("bid_size", np.int32),
-        ("ask_size", np.int32),
-        ("prints_before", np.int32),
-        ("ticker_at", np.int32),
-    ],
-    align=True,
-)
-# A quote as it stands, and whose it is.
-STANDING = np.dtype(
-    [
-        ("stamp_ns", np.int64),
-        ("bid_usd", np.float64),
-        ("ask_usd", np.float64),
-        ("contract", np.int32),
-        ("bid_size", np.int32),
-        ("ask_size", np.int32),
-    ],
-    align=True,
-)
+QUOTE = np.dtype([*_STANDS, ("prints_before", np.int32), ("ticker_at", np.int32)], align=True)
 QUOTES = types.Array(numba.from_dtype(QUOTE), 1, "C")
 _QUOTES_IN = types.Array(numba.from_dtype(QUOTE), 1, "C", readonly=True)
 _STANDING = types.Array(numba.from_dtype(STANDING), 1, "C")

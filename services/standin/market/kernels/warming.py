@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 
@@ -20,6 +21,7 @@ def kernels() -> dict[str, kernel]:
     return found
 
 
+@functools.cache
 def warm_up() -> None:
     """A market's first second otherwise takes ten of them on a fresh machine, in which nobody is answered."""
     for one in kernels().values():
