@@ -25,7 +25,7 @@ from services.standin.market.scenario import PLAIN, Scenario, scenario_of
 from services.standin.market.seeded import SeededMarket
 from services.wiring import warm_up
 
-__all__ = ["add_making_arguments", "make_history"]
+__all__ = ["add_making_arguments", "make_history", "refuse_making_arguments"]
 
 # Levels move in straight lines through a minute of history, and a bar is as long.
 SPAN_S = 60
@@ -54,6 +54,14 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
         "--chains-every", type=int, default=Pace().chain_min, metavar="MIN",
         help=f"minutes between chain snapshots (default {Pace().chain_min})",
     )  # fmt: skip
+
+
+def refuse_making_arguments(options: argparse.Namespace) -> None:
+    """Where no history is made: raises InputError for what would only be left unheard."""
+    usual = {"days": DAYS, "intensity": INTENSITY, "density": 1, "chains_every": Pace().chain_min}
+    for name, value in usual.items():
+        if getattr(options, name) != value:
+            raise InputError(f"--{name.replace('_', '-')}", "is for --make-history")
 
 
 def make_history(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from services.commands._arguments import day, duration, speed
 from services.commands._faults import Asked, add_fault_arguments, asked_faults, print_faults
-from services.commands._making import add_making_arguments, make_history
+from services.commands._making import add_making_arguments, make_history, refuse_making_arguments
 from services.commands._output import console, print_json
 from services.commands._reporting import add_reporting_arguments, report
 from services.errors import FeedError, InputError
@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         return make_history(options)
     if options.report is not None:
         return report(options)
+    refuse_making_arguments(options)
     asked = asked_faults(options)
     if not 0 <= options.port <= PORT_MAX:
         raise InputError(f"--port {options.port}", f"between 0 and {PORT_MAX}")

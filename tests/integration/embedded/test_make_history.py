@@ -59,3 +59,12 @@ def test_a_wrong_wish_is_one_sentence(tmp_path: Path, arguments: tuple[object, .
     assert finished.status == 2
     assert named in " ".join(finished.stderr.split())
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--days", 3), ("--intensity", 0.5), ("--density", 2), ("--chains-every", 60)]
+)
+def test_where_no_history_is_made_its_options_are_refused(option: str, value: float) -> None:
+    finished = run("standin", option, value, "--duration", "1s")
+    assert finished.status == 2
+    assert f"{option}: is for --make-history" in " ".join(finished.stderr.split())
