@@ -105,7 +105,7 @@ EVERYWHERE = ("schemas", "services")
 HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": EVERYWHERE,
     "numpy": EVERYWHERE,
-    "pyarrow": ("schemas.frames", "services.history", "services.sinks"),
+    "pyarrow": ("schemas.frames", "schemas.layouts", "services.history", "services.sinks"),
     "numba": (
         "services.quant",
         "services.contexts",

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from schemas import layouts
 from schemas.frames import (
     CLOCK_FEED,
     COLUMN_DTYPES,
@@ -113,8 +114,7 @@ class TestRows:
         with pytest.raises(FrameError, match=r"^options.trades: column bid_usd holds nulls$"):
             rows_from_arrow(Lane.TRADES, batch, NOW_NS)
 
-    def test_a_batch_that_is_passed_on_has_no_missing_values(self) -> None:
-        """Our own schema knows none; whoever writes some all the same has them read as the numbers that stand there."""
+    def test_missing_values_behind_our_own_schema_are_an_error_too(self) -> None:
         frame = trades()
         whole = record_batch(Lane.TRADES, frame.rows)
         columns = whole.columns
@@ -122,11 +122,42 @@ class TestRows:
         columns[at] = pa.array([1.0, None, 3.0], pa.float64())
         holed = pa.RecordBatch.from_arrays(columns, schema=whole.schema)
         data = encode_frame(frame).replace(whole.serialize().to_pybytes(), holed.serialize().to_pybytes())
-        for sent, prices in ((encode_frame(frame), frame.rows.bid_usd.tolist()), (data, [1.0, 0.0, 3.0])):
-            _, batch = decode_batch(sent)
-            assert batch is not None
-            assert [column.null_count for column in batch.columns] == [0] * batch.num_columns
-            assert batch.column(at).to_pylist() == prices
+        for decode in (decode_frame, decode_batch):
+            with pytest.raises(FrameError, match=r"^options.trades: column bid_usd holds nulls$"):
+                decode(data)
+
+    @pytest.mark.parametrize("lane", list(Lane))
+    @pytest.mark.parametrize("count", [1, 2, 7, 64, 500, layouts.ROWS_MAX, layouts.ROWS_MAX + 1])
+    def test_a_frame_is_to_the_byte_what_arrow_writes(self, lane: Lane, count: int) -> None:
+        random = np.random.default_rng(count)
+        columns = (random.integers(0, 2**63, count).astype(dtype) for dtype in COLUMN_DTYPES[lane].values())
+        rows = ROW_TYPES[lane](np.full(count, NOW_NS), *columns)  # type: ignore[arg-type]
+        data = encode_frame(Frame(Header(lane, 0, 1, 3, 0, count, NOW_NS), rows))
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, LANE_SCHEMAS[lane]) as stream:
+            stream.write_batch(record_batch(lane, rows))
+        assert data[HEADER_BYTES:] == sink.getvalue().to_pybytes()
+        for mine, back in zip(rows, decode_frame(data).rows, strict=True):
+            assert back.tobytes() == mine.tobytes()
+        _, batch = decode_batch(data)
+        assert batch is not None
+        assert batch.equals(record_batch(lane, rows))
+
+    @pytest.mark.parametrize("cut", [1, 8, 9, 100, 2_000])
+    def test_a_frame_cut_short_is_an_error_or_lacks_the_stream_end_alone(self, cut: int) -> None:
+        data = encode_frame(trades(100))[:-cut]
+        if cut <= len(layouts.END_OF_STREAM):
+            assert decode_frame(data).header.rows == 100
+        else:
+            for decode in (decode_frame, decode_batch):
+                with pytest.raises(FrameError, match=r"^options.trades: not an Arrow stream: "):
+                    decode(data)
+
+    def test_columns_that_are_not_contiguous_are_copied_together(self) -> None:
+        frame = trades(6)
+        every_second = type(frame.rows)(*(column[::2] for column in frame.rows))  # type: ignore[arg-type]
+        data = encode_frame(Frame(frame.header._replace(rows=3), every_second))
+        assert decode_frame(data).rows.size_contracts.tolist() == [0, 2, 4]  # type: ignore[union-attr]
 
     def test_columns_are_views_of_the_bytes_not_copies(self) -> None:
         rows = decode_frame(encode_frame(trades())).rows
