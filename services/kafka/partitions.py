@@ -156,6 +156,8 @@ class Partitions:
             if decided is not None:
                 held.outbox.append(decided)
                 await self._publish(held, turn)
+                if decided.decisions:  # somebody waits for it; the next frame can
+                    await self._writer.hasten()
             await self._pace.breathe()
 
     async def watch(self) -> None:

@@ -49,6 +49,28 @@ async def test_records_wait_at_the_socket_until_the_group_answers(settings: Kafk
     assert await on_the_topic(settings) == 1
 
 
+async def test_whoever_hastens_goes_on_when_the_record_is_at_the_socket(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turns that the client needs are counted in our code; another release of it may need more."""
+    async with open_writer(settings) as writer:
+        await writer.write(ONE)
+        await writer.flush()  # from now on the client knows who leads the partition, and its own number
+        sent = []
+        send = writer._client.client.send
+
+        async def noted(node_id: int, request: object, **more: object) -> object:
+            sent.append(request)
+            return await send(node_id, request, **more)
+
+        monkeypatch.setattr(writer._client.client, "send", noted)
+        await writer.write(ONE)
+        assert not sent
+        await writer.hasten()
+        assert len(sent) == 1
+        await writer.flush()
+
+
 async def test_what_was_under_way_when_the_partitions_went_is_never_sent(settings: KafkaSettings) -> None:
     member = Membership()
     async with open_writer(settings) as writer:
