@@ -3,7 +3,7 @@
     StrikewireError                 whatever a user or operator can act on; exit status 2
     ├── ConfigError                 a key, value or file of the configuration
     ├── InputError                  a path, id, date or tape that is not there or cannot be read
-    ├── StoreError                  the warehouse: locked, damaged, refused
+    ├── StoreError                  the warehouse: locked, damaged, refused, unreachable
     │   ├── StoreBusyError          another process owns it
     │   └── MigrationError          its schema is not the one this program knows
     └── FeedError                   the vendor or stand-in: refused, unreachable
@@ -23,6 +23,7 @@ __all__ = [
     "MigrationError",
     "StoreBusyError",
     "StoreError",
+    "StoreUnreachableError",
     "StrikewireError",
 ]
 
@@ -59,6 +60,10 @@ class StoreBusyError(StoreError):
         super().__init__(
             f"{data_dir} is in use by {owner or 'another process'}; one process at a time owns an embedded warehouse"
         )
+
+
+class StoreUnreachableError(StoreError):
+    """No warehouse answers there; it may come."""
 
 
 class MigrationError(StoreError):

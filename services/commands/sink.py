@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import time
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 from services.commands._kafka import add_broker_arguments, kafka_configuration
 from services.commands._output import console, print_json
 from services.config import Config
-from services.errors import StoreError
+from services.errors import StoreUnreachableError
 from services.health import serve_health
 from services.history.engine import open_embedded, open_remote
 from services.metrics import Metrics
 from services.sinks.hot_state import HotState
 from services.sinks.kafka_sink import KafkaSink
+
+log = logging.getLogger("strikewire.sink")
 
 EXAMPLE = "strikewire sink --warehouse http://127.0.0.1:8123 --brokers 127.0.0.1:9092"
 
@@ -50,12 +53,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _patient_client(config: Config) -> Any:
     until = time.monotonic() + WAREHOUSE_S_MAX
+    told = False
     while True:
         try:
             return open_remote(config.warehouse)
-        except StoreError:
+        except StoreUnreachableError as error:
             if time.monotonic() > until:
                 raise
+            if not told:
+                log.warning("the warehouse is awaited for %.0f s: %s", WAREHOUSE_S_MAX, error)
+                told = True
             time.sleep(1)
 
 

