@@ -120,7 +120,7 @@ async def _bare(
 ) -> None:
     done = 0
 
-    def stepped(head: Any, _: float) -> None:
+    def stepped(head: Any, *_: float) -> None:
         nonlocal done
         done += head.rows
 

@@ -289,6 +289,8 @@ _ROW_DTYPES: dict[Lane, list[np.dtype[np.generic]]] = {
 }
 _ROW_STRIDES = {lane: [(dtype.itemsize,) for dtype in dtypes] for lane, dtypes in _ROW_DTYPES.items()}
 _SCHEMA_BYTES = {lane: schema.serialize().to_pybytes() for lane, schema in LANE_SCHEMAS.items()}
+# Where a frame's batch begins, behind header and schema.
+BATCH_AT = {lane: HEADER_BYTES + len(known) for lane, known in _SCHEMA_BYTES.items()}
 
 
 class Header(NamedTuple):
@@ -392,7 +394,7 @@ def encode_frame(frame: Frame) -> bytes:
     if not head.rows:
         return prefix
     known = _SCHEMA_BYTES[head.lane]
-    if head.rows <= layouts.ROWS_MAX and well_formed(head.lane, frame.rows):
+    if head.rows == len(frame.rows.event_ns) <= layouts.ROWS_MAX and well_formed(head.lane, frame.rows):
         layout = _layout(head.lane, head.rows)
         parts: list[Any] = [prefix, known, layout.message]
         for column, gap in zip(frame.rows[1:], layout.gaps, strict=True):
@@ -406,13 +408,11 @@ def _layout(lane: Lane, rows: int) -> Layout:
     return learn_layout(LANE_SCHEMAS[lane], rows)
 
 
-def _plain_layout(head: Header, data: bytes) -> Layout | None:
+def plain_layout(head: Header, data: bytes) -> Layout | None:
     """How the rows lie in a frame that this version's `encode_frame` wrote; None when it may be another's."""
-    known = _SCHEMA_BYTES[head.lane]
-    if not data.startswith(known, HEADER_BYTES) or head.rows > layouts.ROWS_MAX:
+    if not 0 < head.rows <= layouts.ROWS_MAX or not data.startswith(_SCHEMA_BYTES[head.lane], HEADER_BYTES):
         return None
-    layout = _layout(head.lane, head.rows)
-    begin = HEADER_BYTES + len(known)
+    layout, begin = _layout(head.lane, head.rows), BATCH_AT[head.lane]
     return layout if data.startswith(layout.message, begin) and len(data) >= begin + layout.end else None
 
 
@@ -455,19 +455,18 @@ def decode_batch(data: bytes) -> tuple[Header, pa.RecordBatch | None]:
     head = decode_header(data)
     if not head.rows:
         return head, None
-    if _plain_layout(head, data) is None:
+    if plain_layout(head, data) is None:
         return head, record_batch(head.lane, decode_frame(data).rows)
-    body = pa.py_buffer(data).slice(HEADER_BYTES + len(_SCHEMA_BYTES[head.lane]))
+    body = pa.py_buffer(data).slice(BATCH_AT[head.lane])
     return head, pa.ipc.read_record_batch(body, LANE_SCHEMAS[head.lane])
 
 
 def _rows(head: Header, data: bytes) -> Rows:
-    layout = _plain_layout(head, data)
+    layout = plain_layout(head, data)
     if layout is not None:
-        begin = HEADER_BYTES + len(_SCHEMA_BYTES[head.lane])
         arrays: list[Array] = [np.full(head.rows, head.received_ns, np.int64)]
         for at, dtype in zip(layout.offsets, _DTYPES[head.lane], strict=True):
-            arrays.append(np.frombuffer(data, dtype, head.rows, begin + at))
+            arrays.append(np.frombuffer(data, dtype, head.rows, BATCH_AT[head.lane] + at))
         return ROW_TYPES[head.lane](*arrays)  # type: ignore[arg-type]
     batch = pa.ipc.open_stream(pa.py_buffer(data).slice(HEADER_BYTES)).read_next_batch()
     if batch.num_rows != head.rows:

@@ -69,7 +69,7 @@ class Embedded:
         self._writer = WarehouseWriter(client)
         self._ordinals = Ordinals()
         self._pipelines: dict[int, Pipeline] = {}
-        self._sequencers: dict[int, Sequencer] = {}
+        self._sequencers: dict[int, Sequencer[Frame]] = {}
         self._batch = _Batch([], [], [], [], [])
         self._pending_rows = 0
         self._wake = asyncio.Event()

@@ -14,9 +14,21 @@ The order in which frames leave is a function of the three lanes' contents alone
 
 from __future__ import annotations
 
-from schemas.frames import Frame, Lane
+from typing import Generic, Protocol, TypeVar
+
+from schemas.frames import Header, Lane
 
 __all__ = ["Sequencer", "SequencerOverflowError"]
+
+
+class _Framed(Protocol):
+    """Whatever has a frame's header; the rows are none of the sequencer's business."""
+
+    @property
+    def header(self) -> Header: ...
+
+
+Framed = TypeVar("Framed", bound=_Framed)
 
 # A lane that is a minute behind at 50 frames a second on each of the others; beyond that a lane is lost, not late.
 HELD_MAX = 10_000
@@ -27,14 +39,14 @@ class SequencerOverflowError(RuntimeError):
     """More frames are held than a late lane explains; the sentence says what is waited for."""
 
 
-class Sequencer:
+class Sequencer(Generic[Framed]):
     """One partition's order. `expect=(epoch, seq)` starts in the middle of an epoch; without it, nothing leaves before
     every lane has shown an opening, and the oldest epoch of which anything was seen comes first.
     """
 
     def __init__(self, expect: tuple[int, int] | None = None, held_max: int = HELD_MAX) -> None:
         self.epoch, self.next_seq = expect if expect is not None else (NO_EPOCH, 0)
-        self._held: dict[tuple[int, int], Frame] = {}
+        self._held: dict[tuple[int, int], Framed] = {}
         self._held_max = held_max
         self._opened = dict.fromkeys(Lane, self.epoch)
         self.duplicates = 0
@@ -46,7 +58,7 @@ class Sequencer:
         """Frames that wait for a predecessor."""
         return len(self._held)
 
-    def push(self, frame: Frame) -> list[Frame]:
+    def push(self, frame: Framed) -> list[Framed]:
         """Take one frame; returns those whose turn has come, in order. Raises SequencerOverflowError."""
         head = frame.header
         if head.epoch < self._opened[head.lane]:
@@ -66,8 +78,8 @@ class Sequencer:
             raise SequencerOverflowError(f"partition {head.partition}: {self._overflow()}")
         return released
 
-    def _release(self) -> list[Frame]:
-        ready: list[Frame] = []
+    def _release(self) -> list[Framed]:
+        ready: list[Framed] = []
         while True:
             while (frame := self._held.pop((self.epoch, self.next_seq), None)) is not None:
                 ready.append(frame)
@@ -76,7 +88,7 @@ class Sequencer:
                 return ready
             ready += self._close_epoch()
 
-    def _close_epoch(self) -> list[Frame]:
+    def _close_epoch(self) -> list[Framed]:
         """Every lane has moved on: release the rest of this epoch over its holes, then stand before the next one."""
         rest = sorted(key for key in self._held if key[0] == self.epoch)
         for _, seq in rest:

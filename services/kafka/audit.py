@@ -119,8 +119,8 @@ async def _replay(
     begins = await consumer.beginning_offsets(list(lanes.values()))
     ends = await consumer.end_offsets(list(lanes.values()))
 
-    def stepped(head: Any, _: float) -> None:
-        tally["frames"] += 1
+    def stepped(head: Any, frames: int, _: float) -> None:
+        tally["frames"] += frames
         tally["rows"] += head.rows
 
     offsets = {lane: begins[place] for lane, place in lanes.items()}

@@ -43,11 +43,13 @@ async def read_lanes(
         batches = await consumer.getmany(
             *(lanes[lane] for lane in wanted), timeout_ms=POLL_MS, max_records=POLL_FRAMES_MAX
         )
+        # All lanes first: neighbours of one lane can then be read as one.
         for place, batch in batches.items():
             for record in batch:
                 machine.push(names[place], record.offset, record.value)
-                async for decided in stepped(machine, pace):
-                    yield decided
+            await pace.breathe()
+        async for decided in stepped(machine, pace):
+            yield decided
 
 
 class Pace:
@@ -66,7 +68,7 @@ class Pace:
 async def stepped(machine: Machine, pace: Pace) -> AsyncIterator[Decided]:
     """Step what waits in `machine`, with breaks; what it led to. Several may do so at a time: the order is kept."""
     while machine.waiting:
-        decided = machine.step()
+        decided = machine.step_run()
         if decided is not None:
             yield decided
         await pace.breathe()

@@ -26,11 +26,10 @@ from aiokafka.errors import KafkaError
 
 from schemas.decisions import Alert
 from schemas.frames import CLOCK_WALL, Header, Lane
-from services.core.sequencer import Sequencer
 from services.kafka.client import plain_consumer
 from services.kafka.documents import Published, records
 from services.kafka.lanes import AHEAD_FRAMES_MAX, Pace, lane_places, read_lanes, stepped
-from services.kafka.machine import Build, Decided, Machine
+from services.kafka.machine import Build, Decided, LaneSequencer, Machine
 from services.kafka.membership import SURE_S, Membership
 from services.kafka.opening import find_opening
 from services.kafka.published import read_published
@@ -255,7 +254,7 @@ class Partitions:
             machine = held.machine
             if machine is None or any(begins[lanes[lane]] > at for lane, at in machine.next_offset.items()):
                 opening = await find_opening(probe, lanes, held.published.log_ns)
-                sequencer = Sequencer(opening.expect)
+                sequencer = LaneSequencer(opening.expect)
                 machine = Machine(held.partition, self._build, sequencer, opening.offsets, self._stepped)
                 if opening.last_ns:  # apart, for it may load a calendar, and our pulse must not stop for that
                     machine.pipeline = await asyncio.to_thread(self._build, held.partition, opening.last_ns)
@@ -324,10 +323,10 @@ class Partitions:
                 else:
                     self._metrics.observe("strikewire_alert_latency_seconds", latency_s)
 
-    def _stepped(self, head: Header, step_s: float) -> None:
-        self.frames += 1
+    def _stepped(self, head: Header, frames: int, step_s: float) -> None:
+        self.frames += frames
         self.rows += head.rows
-        self._stepped_frames[head.lane] += 1
+        self._stepped_frames[head.lane] += frames
         self._stepped_rows[head.lane] += head.rows
         self._metrics.observe("strikewire_pipeline_step_seconds", step_s)
         if head.clock == CLOCK_WALL:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.decisions import canonical
-from schemas.frames import Frame, Lane, encode_frame
+from schemas.frames import Frame, Header, Lane, encode_frame
 from services.core.identity import Digest
 from services.core.sequencer import Sequencer
+from services.kafka.documents import Record, records
 from services.kafka.machine import Machine
 from tests.support.kafka_log import build_small, expected_digest, small_log, taken
 
@@ -44,6 +46,47 @@ def test_lanes_read_at_any_speed_and_twice_give_one_digest(seed: int) -> None:
             at[lane] = max(0, at[lane] - chance.randint(0, 30))
     assert digest.hexdigest() == EXPECTED
     assert made.held == 0
+
+
+def everything(by_run: bool, seed: int) -> tuple[list[Record], int, int]:
+    """Every record a log leads to, how many steps it took, and for how many frames."""
+    chance = random.Random(seed)
+    log = small_log(seed=seed, frames=300, partitions=1, step_ns=chance.choice([250, 700, 7_000]) * 1_000_000)
+    log += small_log(seed=seed, frames=50, partitions=1, epoch=2, start_ns=log[-1].header.received_ns + 1)
+    steps = frames = 0
+
+    def stepped(_: Header, count: int, __: float) -> None:
+        nonlocal steps, frames
+        steps, frames = steps + 1, frames + count
+
+    made = Machine(0, build_small, Sequencer(), dict.fromkeys(Lane, 0), stepped)
+    out: list[Record] = []
+    waiting = {lane: list(enumerate(data)) for lane, data in lanes(log).items()}
+    while any(waiting.values()):
+        for lane, left in waiting.items():
+            for offset, data in left[: (size := chance.randint(0, 100))]:
+                made.push(lane, offset, data)
+            del left[:size]
+        while made.waiting:
+            decided = made.step_run() if by_run else made.step()
+            out += records(decided) if decided is not None else []
+    assert made.held == 0
+    assert frames == len(log)
+    return out, steps, frames
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_frames_that_are_stepped_as_one_lead_to_the_same_records(seed: int) -> None:
+    """Decisions, ordinals, and the place at which each view was sampled: to the byte, each topic in the same order."""
+    one_by_one, steps, frames = everything(False, seed)
+    as_runs, fewer, _ = everything(True, seed)
+    topics = {record.topic for record in one_by_one}
+    assert topics == {"signals", "alerts", "contexts"}
+    for topic in topics:
+        of_runs, wanted = ([one for one in all_ if one.topic == topic] for all_ in (as_runs, one_by_one))
+        assert of_runs == wanted, topic
+    assert steps == frames
+    assert fewer < 0.9 * frames
 
 
 def test_a_record_that_is_no_frame_is_counted_and_stepped_over() -> None:

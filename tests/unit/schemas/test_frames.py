@@ -87,6 +87,13 @@ class TestRows:
         with pytest.raises(FrameError, match=r"^options.trades: 3 rows where the header says 4$"):
             decode_frame(changed(encode_frame(trades()), 12, 4))
 
+    @pytest.mark.parametrize("said", [2, 4])
+    def test_a_header_that_does_not_fit_its_columns_is_found_by_the_reader(self, said: int) -> None:
+        frame = trades(3)
+        data = encode_frame(Frame(frame.header._replace(rows=said), frame.rows))
+        with pytest.raises(FrameError, match=f"^options.trades: 3 rows where the header says {said}$"):
+            decode_frame(data)
+
     def test_a_body_that_is_not_arrow_is_an_error(self) -> None:
         with pytest.raises(FrameError, match=r"^options.trades: not an Arrow stream: "):
             decode_frame(encode_frame(trades())[:HEADER_BYTES] + b"not arrow at all")
