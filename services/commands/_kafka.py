@@ -18,11 +18,10 @@ def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def kafka_configuration(options: argparse.Namespace) -> Config:
-    """The configuration, with --brokers applied."""
+    """The configuration, with --brokers and --instance applied where they were given."""
     config = configuration(options)
-    if options.brokers is None:
-        return config
-    return msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, brokers=options.brokers))
+    given = {name: value for name in ("brokers", "instance") if (value := getattr(options, name, None)) is not None}
+    return msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, **given))
 
 
 def add_metrics_argument(parser: argparse.ArgumentParser) -> None:
