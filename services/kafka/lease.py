@@ -47,21 +47,22 @@ async def hold_lease(config: Config, name: str) -> AsyncIterator[Held]:
     from services.sinks.redis_client import open_redis
 
     client = open_redis(config.redis)
+    assert client is not None
     lease = Lease(client, config.kafka.prefix + name)
+    number: int | None = 0
     try:
-        number = await lease.acquire(wait=False)
-        if number is None:
-            log.warning("another gateway holds the lease %s; this one waits for it to end", config.kafka.prefix + name)
-            number = await lease.acquire(wait=True)
+        number = await lease.acquire()
     except Exception as error:  # whatever Redis has: it is not worth standing still for
         log.warning("no lease (%s): two gateways would not know of each other", error)
-        yield Held()
-        return
+    if number is None:
+        log.warning("another gateway holds the lease %s; this one waits for it to end", config.kafka.prefix + name)
+        number = await lease.await_turn()
     renewing = asyncio.create_task(lease.run(), name="lease-renewal")
     try:
-        yield Held(number or 0, lease.lost)
+        yield Held(number, lease.lost)
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
         with contextlib.suppress(Exception):
             await lease.release()
+        await client.aclose()

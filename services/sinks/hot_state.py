@@ -5,15 +5,17 @@
     XRANGE strikewire:alerts:stream - +  the last 10,000; field `document`, and `id` to drop what one has seen
 
 Nothing depends on it: it reads the topics as a consumer of its own, and where Redis is absent it says so once, tries
-again, and goes on from the newest. Alerts go out once by id, also when the topic repeats one.
+again, and goes on from where it stopped. Alerts go out once by id, also when the topic repeats one; those older than a
+day are no news.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Any
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -54,6 +56,10 @@ return 1
 """
 
 
+class PoisonError(ValueError):
+    """A record that is no alert or view; the sink buries it."""
+
+
 class _Alert(msgspec.Struct):
     """The part of an alert that is needed here."""
 
@@ -68,6 +74,9 @@ class _View(msgspec.Struct):
     as_of_ns: int
 
 
+Part = TypeVar("Part", _Alert, _View)
+
+
 class HotStore:
     """The keys, over one asyncio Redis client."""
 
@@ -79,17 +88,24 @@ class HotStore:
         self._read_view = msgspec.json.Decoder(_View)
 
     async def alert(self, document: bytes) -> bool:
-        """Put an alert out unless it was; whether it was new."""
-        identity = self._read_alert.decode(document).id
+        """Put an alert out unless it was; whether it was new. Raises PoisonError, and what Redis raises."""
+        identity = _read(self._read_alert, document).id
         keys = [f"{self._prefix}alert:{identity}", f"{self._prefix}alerts:stream", f"{self._prefix}alerts"]
         return bool(await self._alert_once(keys, [SEEN_S, self._alerts_max, identity, document]))
 
     async def view(self, document: bytes) -> bool:
-        """Put a view in its place unless a later one stands there; whether it was put."""
-        one = self._read_view.decode(document)
+        """Put a view in its place unless a later one stands there; whether it was put. Raises as `alert` does."""
+        one = _read(self._read_view, document)
         key = f"{self._prefix}view:{one.underlying}"
         # Milliseconds, because Lua's numbers are doubles.
         return bool(await self._view_latest([key, f"{key}:at"], [one.context, one.as_of_ns // 1_000_000, document]))
+
+
+def _read(decoder: msgspec.json.Decoder[Part], document: bytes) -> Part:
+    try:
+        return decoder.decode(document)
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:  # no JSON, no UTF-8, None, too deep
+        raise PoisonError(str(error)) from None
 
 
 class HotState:
@@ -114,11 +130,18 @@ class HotState:
         try:
             with reaching(self._kafka):
                 await consumer.start()
+            await self._ping(self._client)
             while True:
                 batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
-                records = [(names[place.topic], one.value) for place, batch in batches.items() for one in batch]
-                if records:
-                    await self._put_all(store, records)
+                oldest_ms = (time.time() - SEEN_S) * 1e3
+                records = [
+                    (names[place.topic], one.value)
+                    for place, batch in batches.items()
+                    for one in batch
+                    if names[place.topic] != "alerts" or one.timestamp >= oldest_ms
+                ]
+                await self._put_all(store, records)
+                if batches:
                     await _commit(consumer)
         except KafkaConnectionError as error:
             raise KafkaUnreachableError(self._kafka.brokers, error) from None
@@ -126,7 +149,15 @@ class HotState:
             await consumer.stop()
             await self._client.aclose()
 
-    async def _put_all(self, store: HotStore, records: Iterable[tuple[str, bytes]]) -> None:
+    async def _ping(self, client: Any) -> None:
+        """Say whether Redis is there before the first record does."""
+        try:
+            await client.ping()
+            self._metrics.set("strikewire_hot_state_available", 1)
+        except Exception as error:  # redis and its transport raise many kinds
+            log.warning("hot state is away, alerts and history go on without it: %s", error)
+
+    async def _put_all(self, store: HotStore, records: Sequence[tuple[str, bytes]]) -> None:
         """Put everything; waits while Redis is away."""
         wait_s, warned = RETRY_S[0], False
         for name, value in records:
@@ -134,8 +165,8 @@ class HotState:
                 try:
                     await self._put(store, name, value)
                     break
-                except (msgspec.DecodeError, TypeError):
-                    break  # poison: the sink buries it
+                except PoisonError:
+                    break
                 except Exception as error:  # redis and its transport raise many kinds
                     if not warned:
                         log.warning("hot state is away, alerts and history go on without it: %s", error)
@@ -145,7 +176,8 @@ class HotState:
                     wait_s = min(2 * wait_s, RETRY_S[1])
         if warned:
             log.warning("hot state is back")
-        self._metrics.set("strikewire_hot_state_available", 1)
+        if records:
+            self._metrics.set("strikewire_hot_state_available", 1)
 
     async def _put(self, store: HotStore, name: str, value: bytes) -> None:
         if name == "contexts":

@@ -19,7 +19,7 @@ ANSWER_S = 2.0
 def open_redis(config: RedisConfig) -> Any | None:
     """An asyncio client (which connects at its first command), or None where no URL is configured.
 
-    Raises ConfigError for a URL that is none, or that carries a password.
+    Raises ConfigError for a URL that is none, or that carries a password, and for an authority without TLS.
     """
     if not config.url:
         return None
@@ -34,6 +34,8 @@ def open_redis(config: RedisConfig) -> Any | None:
         raise ConfigError("redis.url", f"a password belongs in {PASSWORD_VARIABLE}, not in an address")
     more: dict[str, Any] = {}
     if config.ca_file:
+        if url.scheme != "rediss":
+            raise ConfigError("redis.ca_file", f"is for TLS, and redis.url begins with {url.scheme}://, not rediss://")
         more["ssl_ca_certs"] = config.ca_file
     return redis.asyncio.from_url(
         config.url,

@@ -16,7 +16,7 @@ from schemas.decisions import canonical
 from services.config import RedisConfig, WarehouseConfig
 from services.errors import ConfigError
 from services.kafka.settings import KafkaSettings
-from services.sinks.hot_state import HotStore
+from services.sinks.hot_state import HotStore, PoisonError
 from services.sinks.lease import Lease
 from services.sinks.redis_client import open_redis
 from tests.support.decisions import alert, view
@@ -76,10 +76,10 @@ async def test_the_stream_of_alerts_is_capped(client: Any, config: RedisConfig):
 async def test_one_holder_at_a_time_and_numbers_that_rise(client: Any, config: RedisConfig):
     first, second = Lease(client, config.prefix, 0.6), Lease(client, config.prefix, 0.6)
     one = await first.acquire()
-    assert await second.acquire(wait=False) is None
+    assert await second.acquire() is None
     assert await first.renew()
     await first.release()
-    two = await second.acquire(wait=False)
+    two = await second.acquire()
     assert one is not None
     assert two is not None
     assert time.time_ns() > one > time.time_ns() - 60 * 10**9
@@ -92,7 +92,7 @@ async def test_one_holder_at_a_time_and_numbers_that_rise(client: Any, config: R
 async def test_a_holder_that_was_stopped_has_lost_it_and_the_next_has_a_higher_number(client: Any, config: RedisConfig):
     first, second = Lease(client, config.prefix, 0.3), Lease(client, config.prefix, 0.3)
     one = await first.acquire()
-    two = await second.acquire()  # the first never renews
+    two = await second.await_turn()  # the first never renews
     assert one is not None
     assert two is not None
     assert two > one
@@ -106,9 +106,9 @@ async def test_a_holder_that_was_busy_beyond_its_term_keeps_what_nobody_took(cli
     await first.acquire()
     await asyncio.sleep(0.4)
     assert await first.renew()
-    assert await second.acquire(wait=False) is None
+    assert await second.acquire() is None
     await asyncio.sleep(0.4)
-    assert await second.acquire(wait=False) is not None
+    assert await second.acquire() is not None
     await second.release()
     assert not await first.renew()  # free now, but somebody had it in between
 
@@ -120,20 +120,77 @@ async def test_numbers_rise_even_when_the_counter_is_ahead_of_the_clock(client: 
     assert await lease.acquire() == ahead + 1
 
 
-async def test_a_lease_is_ours_for_its_term_when_redis_goes_away(client: Any, config: RedisConfig):
-    lease = Lease(client, config.prefix, 0.9)
+class Away:
+    """A script of a Redis that does not answer."""
+
+    async def __call__(self, *_: Any) -> Any:
+        raise redis.ConnectionError("away")
+
+
+async def test_a_redis_that_is_away_ends_no_gateway(client: Any, config: RedisConfig, caplog: pytest.LogCaptureFixture):
+    lease = Lease(client, config.prefix, 0.3)
     await lease.acquire()
-
-    class Away:
-        async def __call__(self, *_: Any) -> Any:
-            raise redis.ConnectionError("away")
-
-    lease._renew_script = Away()  # type: ignore[assignment]
+    there, lease._renew_script = lease._renew_script, Away()
     running = asyncio.create_task(lease.run())
-    await asyncio.sleep(0.7)
-    assert not lease.lost.is_set()
-    await asyncio.wait_for(lease.lost.wait(), 2)
-    await running
+    await asyncio.sleep(0.9)  # three terms
+    assert not running.done()
+    assert [record.message for record in caplog.records] == [
+        "no lease while Redis is away, so gateways do not know of each other: away"
+    ]
+    lease._renew_script = there
+    await asyncio.sleep(0.3)
+    assert await Lease(client, config.prefix, 0.3).acquire() is None  # it is held again
+    running.cancel()
+
+
+async def test_a_redis_without_its_memory_is_told_again(client: Any, config: RedisConfig):
+    """Every Redis that is shipped keeps nothing on disk; a restart of it is no other gateway."""
+    first, second = Lease(client, config.prefix, 5), Lease(client, config.prefix, 5)
+    one = await first.acquire()
+    await client.delete(f"{config.prefix}:lease", f"{config.prefix}:fence")
+    assert await first.renew()
+    assert await second.acquire() is None
+    await first.release()
+    two = await second.acquire()
+    assert one is not None
+    assert two is not None
+    assert two > one
+
+
+async def test_who_began_without_redis_takes_the_lease_when_it_can(client: Any, config: RedisConfig):
+    lease = Lease(client, config.prefix, 0.3)
+    running = asyncio.create_task(lease.run())
+    await asyncio.sleep(0.3)
+    assert await Lease(client, config.prefix, 0.3).acquire() is None
+    running.cancel()
+    other = Lease(client, config.prefix, 5)
+    await other.await_turn()
+    late = Lease(client, config.prefix, 0.3)
+    await asyncio.wait_for(late.run(), 2)  # another has it: two gateways would throw each other off the feed
+    assert late.lost.is_set()
+
+
+async def test_who_waits_for_its_turn_waits_for_redis_too(client: Any, config: RedisConfig):
+    first, second = Lease(client, config.prefix, 0.5), Lease(client, config.prefix, 0.5)
+    await first.acquire()
+    there, second._acquire_script = second._acquire_script, Away()
+    waiting = asyncio.create_task(second.await_turn())
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    second._acquire_script = there
+    assert await asyncio.wait_for(waiting, 2) > 0
+
+
+@pytest.mark.parametrize("poison", [
+    b"", b"{}", b"\xff\xfe", b'{"id": 3}', b'{"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}", None,
+], ids=["empty", "fields", "utf8", "type", "deep", "null"])  # fmt: skip
+async def test_a_record_that_is_no_alert_is_told_from_a_redis_that_is_away(
+    client: Any, config: RedisConfig, poison: Any
+):
+    store = HotStore(client, config)
+    for put_out in (store.alert, store.view):
+        with pytest.raises(PoisonError):
+            await put_out(poison)
 
 
 def test_an_address_that_is_none_is_named_and_a_password_is_not_shown():
@@ -143,6 +200,8 @@ def test_an_address_that_is_none_is_named_and_a_password_is_not_shown():
     with pytest.raises(ConfigError, match="STRIKEWIRE_REDIS_PASSWORD") as told:
         open_redis(RedisConfig(url="redis://:w0rd@host"))
     assert "w0rd" not in str(told.value)
+    with pytest.raises(ConfigError, match=r"^redis\.ca_file: "):
+        open_redis(RedisConfig(url="redis://host", ca_file="ca.pem"))
 
 
 def test_the_sink_keeps_hot_state_and_goes_on_without_it(
