@@ -64,14 +64,32 @@ def main() -> int:
     parser.add_argument("--no-docker", action="store_true", help="processes even where a Docker engine runs")
     options = parser.parse_args()
     if not options.no_docker and engine_answers():
-        compose = ["docker", "compose", *(["up", "--detach", "--wait"] if options.action == "up" else ["down"])]
-        return subprocess.run(compose, cwd=ROOT, check=False).returncode
+        if options.folder != FOLDER:
+            parser.error(
+                "--folder is of processes without Docker; with Docker the data are in its volumes (--no-docker)"
+            )
+        environment = {**os.environ, "GATEWAY_ARGUMENTS": " ".join(feed_arguments(options))}
+        return subprocess.run(compose_command(options), cwd=ROOT, check=False, env=environment).returncode
     local = Local(options.folder)
     if options.action == "down":
         return local.down()
     if options.action == "status":
         return local.show()
     return local.up(options)
+
+
+def feed_arguments(options: argparse.Namespace) -> list[str]:
+    """What the gateway is told of its feed."""
+    if options.feed_url:
+        return ["--feed-url", options.feed_url, *(["--rest-url", options.rest_url] if options.rest_url else [])]
+    return ["--standin", "--speed", options.speed]
+
+
+def compose_command(options: argparse.Namespace) -> list[str]:
+    """The same wish, said to Docker."""
+    scale = ["--scale", f"agents={options.agents}", *(["--scale", "gateway=0"] if options.no_feed else [])]
+    actions = {"up": ["up", "--detach", "--wait", *scale], "down": ["down"], "status": ["ps"]}
+    return ["docker", "compose", *actions[options.action]]
 
 
 class Local:
@@ -151,10 +169,7 @@ class Local:
             self._service(f"agents.{number}", "agents", "--instance", f"local-{number}")
         self._service("sink", "sink")
         if not options.no_feed:
-            feed = ["--standin", "--speed", options.speed]
-            if options.feed_url:
-                feed = ["--feed-url", options.feed_url, *(["--rest-url", options.rest_url] if options.rest_url else [])]
-            self._service("gateway", "gateway", *feed)
+            self._service("gateway", "gateway", *feed_arguments(options))
         for process in self.processes[:]:
             if process.name not in ("kafka", "redis", "warehouse"):
                 self._await(process.name)
@@ -186,7 +201,10 @@ class Local:
 
     def _command(self, *arguments: object) -> None:
         command = [*_program(), *map(str, arguments), "--config", str(self.folder / CONFIG)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=READY_S_MAX)
+        try:
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=READY_S_MAX)
+        except subprocess.TimeoutExpired:
+            raise UpError(f"strikewire {' '.join(map(str, arguments))} does not end in {READY_S_MAX:.0f} s") from None
         if done.returncode:
             raise UpError(f"strikewire {' '.join(map(str, arguments))}: {done.stderr.strip()[-500:]}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka.broker import reason_not_here
-from deploy.local import Local, Process, _is_alive, _started
+from deploy.local import Local, Process, _is_alive, _started, compose_command, feed_arguments
 from tests.support.services import ROOT
 
 
@@ -55,6 +56,22 @@ def _tail(folder: Path) -> list[dict[str, int]]:
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def wish(action: str, **given: object) -> argparse.Namespace:
+    told: dict[str, object] = {"agents": 2, "speed": "10", "feed_url": None, "rest_url": None, "no_feed": False}
+    return argparse.Namespace(action=action, **{**told, **given})
+
+
+def test_docker_is_told_the_same_wish() -> None:
+    up = ["docker", "compose", "up", "--detach", "--wait", "--scale", "agents=3"]
+    assert compose_command(wish("up", agents=3)) == up
+    assert compose_command(wish("up", agents=3, no_feed=True)) == [*up, "--scale", "gateway=0"]
+    assert compose_command(wish("status"))[2:] == ["ps"]
+    assert compose_command(wish("down"))[2:] == ["down"]
+    assert feed_arguments(wish("up", speed="60")) == ["--standin", "--speed", "60"]
+    real = feed_arguments(wish("up", feed_url="wss://there", rest_url="https://there"))
+    assert real == ["--feed-url", "wss://there", "--rest-url", "https://there"]
 
 
 def test_a_stranger_with_an_old_number_is_left_alone(tmp_path: Path):
