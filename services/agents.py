@@ -21,6 +21,7 @@ from mode.services import Service, WaitResults
 from mode.utils.futures import maybe_async
 
 from schemas.frames import Lane
+from services.core.sequencer import SequencerOverflowError
 from services.errors import StrikewireError
 from services.kafka.assignor import LanesTogether
 from services.kafka.client import FETCH_WAIT_MS, REQUEST_BYTES_MAX, client_arguments, reaching
@@ -255,7 +256,7 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
     app.finalize()
     watch = asyncio.create_task(held.watch(), name="watch")
     lag = asyncio.create_task(held.watch_lag(), name="lag")
-    ended = asyncio.create_task(_until_it_cannot_go_on(app, held, watch), name="agents")
+    ended = asyncio.create_task(_until_it_cannot_go_on(app, held, watch, lag), name="agents")
     try:
         with reaching(settings):
             await app.start()
@@ -271,17 +272,18 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
             await asyncio.wait_for(app.stop(), STOP_S_MAX)
 
 
-async def _until_it_cannot_go_on(app: faust.App, held: Partitions, watch: asyncio.Task[None]) -> None:
+async def _until_it_cannot_go_on(app: faust.App, held: Partitions, *watches: asyncio.Task[None]) -> None:
     stopped = asyncio.ensure_future(app.wait_until_stopped())
     try:
-        await asyncio.wait({stopped, held.failed, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if held.failed.done():
-            try:
-                held.failed.result()
-            except StaleWriteError as error:
-                raise AgentsError(f"{error}; start again, and it catches up") from None
-        if watch.done():
-            watch.result()
+        await asyncio.wait({stopped, held.failed, *watches}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            for ended in (held.failed, *watches):
+                if ended.done():
+                    ended.result()
+        except StaleWriteError as error:
+            raise AgentsError(f"{error}; start again, and it catches up") from None
+        except SequencerOverflowError as error:
+            raise AgentsError(str(error)) from None
         raise AgentsError(f"the stream framework stopped: {app.crash_reason or 'it does not say why'}")
     finally:
         stopped.cancel()

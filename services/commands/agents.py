@@ -21,6 +21,7 @@ from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
 from services.garbage import spare_what_stays
 from services.health import serve_health
+from services.kafka.client import refusals_in_a_sentence
 from services.kafka.machine import Build
 from services.metrics import Metrics
 from services.wiring import build_pipeline, warm_up
@@ -65,7 +66,8 @@ def serve_agents(config: Config, build: Build, metrics_port: int, json: bool) ->
     """Run one worker with pipelines from `build` until a signal comes; the exit status."""
     import uvloop
 
-    return int(uvloop.run(_serve(config, build, metrics_port, json)))
+    with refusals_in_a_sentence():
+        return int(uvloop.run(_serve(config, build, metrics_port, json)))
 
 
 async def _serve(config: Config, build: Build, metrics_port: int, json: bool) -> int:

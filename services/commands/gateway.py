@@ -33,6 +33,7 @@ from services.errors import InputError
 from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
 from services.health import serve_health
+from services.kafka.client import refusals_in_a_sentence
 from services.kafka.epochs import epoch_header
 from services.kafka.lease import hold_lease
 from services.kafka.tail import LogTail, log_tail
@@ -73,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
     import uvloop
 
     config = kafka_configuration(options)
-    return int(uvloop.run(_serve(options, config)))
+    with refusals_in_a_sentence():
+        return int(uvloop.run(_serve(options, config)))
 
 
 async def _serve(options: argparse.Namespace, config: Config) -> int:
@@ -100,7 +102,9 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
                     asyncio.create_task(service.tell_when_ready(port, options.json), name="teller"),
                 ]
                 await _first_of(tasks)
-            await writer.flush()
+            await writer.end()
+            if writer.failed is not None:
+                raise writer.failed
     _say_goodbye(options, service, tail)
     return 130 if signal.SIGINT in seen else 0
 

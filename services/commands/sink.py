@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -18,6 +19,7 @@ from services.config import Config
 from services.errors import StoreUnreachableError
 from services.health import serve_health
 from services.history.engine import open_embedded, open_remote
+from services.kafka.client import refusals_in_a_sentence
 from services.metrics import Metrics
 from services.sinks.hot_state import HotState
 from services.sinks.kafka_sink import KafkaSink
@@ -41,14 +43,12 @@ def run(options: argparse.Namespace) -> int:
     import uvloop
 
     config = kafka_configuration(options)
-    if config.warehouse.url:
-        client = _patient_client(config)
-        try:
+    with refusals_in_a_sentence():
+        if config.warehouse.url:
+            with contextlib.closing(_patient_client(config)) as client:
+                return int(uvloop.run(_run(options, config, client)))
+        with open_embedded(options.data_dir, create=True, database=config.warehouse.database) as client:
             return int(uvloop.run(_run(options, config, client)))
-        finally:
-            client.close()
-    with open_embedded(options.data_dir, create=True, database=config.warehouse.database) as client:
-        return int(uvloop.run(_run(options, config, client)))
 
 
 def _patient_client(config: Config) -> Any:

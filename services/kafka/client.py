@@ -20,7 +20,15 @@ from services.errors import ConfigError, StrikewireError
 from services.kafka.settings import KafkaSettings
 from services.secrets import secret
 
-__all__ = ["KafkaUnreachableError", "client_arguments", "plain_consumer", "producer", "reaching"]
+__all__ = [
+    "KafkaRefusedError",
+    "KafkaUnreachableError",
+    "client_arguments",
+    "plain_consumer",
+    "producer",
+    "reaching",
+    "refusals_in_a_sentence",
+]
 
 PASSWORD_ENV = "STRIKEWIRE_KAFKA_PASSWORD"
 KEY_PASSWORD_ENV = "STRIKEWIRE_KAFKA_KEY_PASSWORD"
@@ -103,6 +111,23 @@ async def plain_consumer(settings: KafkaSettings, *topics: str, **more: Any) -> 
     }
     async with _started(settings, AIOKafkaConsumer(*topics, **client_arguments(settings), **arguments)) as started:
         yield started
+
+
+class KafkaRefusedError(StrikewireError):
+    """A broker, or the way to it, refused something that will be refused again."""
+
+    def __init__(self, error: KafkaError) -> None:
+        said, name = " ".join(str(error).split()), type(error).__name__.removesuffix("Error")
+        super().__init__(f"Kafka: {said}" if name in said else f"Kafka: {name}: {said}".removesuffix(": "))
+
+
+@contextmanager
+def refusals_in_a_sentence() -> Iterator[None]:
+    """Turns what a Kafka client raises into a KafkaRefusedError."""
+    try:
+        yield
+    except KafkaError as error:
+        raise KafkaRefusedError(error) from error
 
 
 @contextmanager

@@ -66,7 +66,9 @@ class _Held:
         self.published: Published | None = None
         self.writing = asyncio.Lock()
         self.task: asyncio.Task[None] | None = None
-        self.moved_at = time.monotonic()
+        self.moved_at = time.monotonic()  # when a record came
+        self.released_at = self.moved_at  # when none was held, or one that was held had its turn
+        self.damaged = 0
         self.recovered_s = 0.0
         # Rises whenever somebody else takes over the publishing: what an older turn still wants to say is not said.
         self.turn = 0
@@ -149,6 +151,8 @@ class Partitions:
             return
         machine.push(lane, offset, data)
         held.moved_at = time.monotonic()
+        if machine.waiting or not machine.held:
+            held.released_at = held.moved_at
         turn = held.turn
         while machine.waiting and held.turn == turn:
             decided = machine.step()
@@ -168,9 +172,11 @@ class Partitions:
                 if held.machine is None:
                     continue
                 waiting += held.machine.held
-                stuck = held.state == "live" and held.machine.held and time.monotonic() - held.moved_at > STUCK_S
-                if stuck:
+                if held.state == "live" and _is_stuck(held):
                     self._start_catching(held, "stuck")
+                if held.machine.damaged > held.damaged:
+                    held.damaged = held.machine.damaged
+                    log.warning("a record that is no frame was left out: %s", held.machine.damage)
             self._metrics.set("strikewire_sequencer_held_frames", waiting)
             self._tell_counts()
             if self._writer.failed is not None:
@@ -203,7 +209,7 @@ class Partitions:
         for partition, held in sorted(self._here.items()):
             if held.state != "live":
                 return f"partition {partition} is catching up"
-            if held.machine is not None and held.machine.held and time.monotonic() - held.moved_at > STUCK_S:
+            if held.machine is not None and _is_stuck(held):
                 return f"partition {partition}: {held.machine.held} frames wait for one that does not come"
         newest = max((held.moved_at for held in self._here.values()), default=0.0)
         if self._here and self._lag and time.monotonic() - newest > SILENT_S:
@@ -237,7 +243,7 @@ class Partitions:
         except Exception as error:  # whatever it is, this partition cannot go on: the process ends, and says why
             self._fail(error)
             return
-        held.moved_at = time.monotonic()
+        held.moved_at = held.released_at = time.monotonic()
         held.recovered_s = held.moved_at - began
         self._metrics.count("strikewire_agents_recoveries_total", reason=reason)
         self._metrics.observe("strikewire_agents_recovery_seconds", held.recovered_s)
@@ -302,7 +308,7 @@ class Partitions:
                 for record in records(decided, held.published):
                     await self._writer.write(record)
                 held.outbox.popleft()
-                self._note(decided, held.state == "live")
+                self._note(decided, held)
 
     async def _news(self) -> None:
         """Return when the group has said something, and soon anyhow: a turn may have passed to another."""
@@ -310,8 +316,11 @@ class Partitions:
             async with asyncio.timeout(PULSE_S):
                 await self.membership.news()
 
-    def _note(self, decided: Decided, live: bool) -> None:
+    def _note(self, decided: Decided, held: _Held) -> None:
+        live = held.state == "live"
         for _, decision in decided.decisions:
+            if held.published is not None and not held.published.lacks_decision(decision):
+                continue  # it was out, and counted by whoever wrote it
             if not isinstance(decision, Alert):
                 self._metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
                 continue
@@ -326,6 +335,9 @@ class Partitions:
     def _stepped(self, head: Header, frames: int, step_s: float) -> None:
         self.frames += frames
         self.rows += head.rows
+        held = self._here.get(head.partition)
+        if held is None or held.state != "live":
+            return  # what is read again was counted when it was new
         self._stepped_frames[head.lane] += frames
         self._stepped_rows[head.lane] += head.rows
         self._metrics.observe("strikewire_pipeline_step_seconds", step_s)
@@ -342,6 +354,11 @@ class Partitions:
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():
             self.failed.set_exception(error)
+
+
+def _is_stuck(held: _Held) -> bool:
+    """Whether frames wait for one that does not come, however many others do."""
+    return held.machine is not None and held.machine.held > 0 and time.monotonic() - held.released_at > STUCK_S
 
 
 async def _stop(held: _Held) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
@@ -11,6 +13,8 @@ from services.kafka.documents import Published
 from services.kafka.settings import KafkaSettings
 
 __all__ = ["OUTPUTS", "read_partition", "read_published"]
+
+log = logging.getLogger("strikewire.agents")
 
 OUTPUTS = ("signals", "alerts", "contexts")
 # Decisions that one row led to are a handful, views of one minute some hundreds; and a zombie may have repeated a few.
@@ -23,7 +27,11 @@ async def read_published(consumer: AIOKafkaConsumer, settings: KafkaSettings, pa
     published = Published()
     for topic in OUTPUTS:
         async for record in read_partition(consumer, settings.topic(topic), partition, TAIL_RECORDS):
-            published.note(topic, record.value, record.headers)
+            try:
+                published.note(topic, record.value, record.headers)
+            except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
+                # Somebody else's: it says nothing about what we have published, and must not keep us from going on.
+                log.warning("%s partition %d offset %d is none of ours: %s", topic, partition, record.offset, error)
     return published
 
 

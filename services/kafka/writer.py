@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -23,18 +24,29 @@ from services.kafka.documents import Record
 from services.kafka.membership import Membership
 from services.kafka.settings import KafkaSettings
 
-__all__ = ["KafkaWriter", "StaleWriteError", "open_writer"]
+__all__ = ["KafkaWriter", "StaleWriteError", "UnconfirmedError", "open_writer"]
+
+log = logging.getLogger("strikewire.kafka")
 
 # At 4 partitions and 20 ms a frame these are ten seconds of frames; then whoever writes waits, and so does the socket.
 UNDER_WAY_MAX = 2_000
 # From a record in the client's hands to its bytes on the wire: its sender is woken, takes the batch, begins a request,
 # writes. Each is one turn of the loop.
 CLIENT_TURNS = 4
-# A broker may be away this long (an election takes seconds, a restart a minute) before the writer gives up.
+# A request is asked again after this long. A broker may be away for longer (idempotent records do not expire): the
+# writer then waits, full, and so does whoever writes.
 PATIENCE_MS = 120_000
+# Whoever ends waits this long for what is under way; with no broker there it is given up, and said.
+ENDING_S_MAX = 20.0
+# The client comes back to a batch it could not send after a tenth of a second, and ours then refuses it.
+REFUSED_S_MAX = 5.0
 
 
-class StaleWriteError(KafkaError):  # type: ignore[misc]
+class UnconfirmedError(KafkaError):  # type: ignore[misc]
+    """Records were given up before a broker had confirmed them; it may have them all the same."""
+
+
+class StaleWriteError(UnconfirmedError):
     """Records were still here when our partitions went to another, who writes them in our place."""
 
 
@@ -55,7 +67,7 @@ class KafkaWriter:
         self._room.set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._refusing = False
+        self._refusing: type[UnconfirmedError] | None = None
         self._membership: Membership | None = None
         self.failed: BaseException | None = None
         self.written = 0
@@ -69,7 +81,7 @@ class KafkaWriter:
 
     def _refuse(self) -> None:
         """Send nothing of what is under way; what a broker has already may still be confirmed."""
-        self._refusing = self._under_way > 0
+        self._refusing = StaleWriteError if self._under_way else None
 
     def _guard(self) -> None:
         """Put ourselves between the client's batches and its sockets."""
@@ -87,8 +99,10 @@ class KafkaWriter:
         member = self._membership
         while member is not None and not member.sure and not self._refusing:
             await member.news()
-        if self._refusing:
+        if self._refusing is StaleWriteError:
             raise StaleWriteError(f"{self._under_way} records were under way when our partitions went to another")
+        if self._refusing is not None:
+            raise self._refusing(f"{self._under_way} records were under way when this ended, and no broker took them")
 
     @property
     def under_way(self) -> int:
@@ -138,12 +152,27 @@ class KafkaWriter:
 
     async def settle(self, patience_s: float) -> None:
         """Return when everything is confirmed; what is not by then is given up for lost. Raises what failed."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                await self._idle.wait()
+        await self._wait_until_idle(patience_s)
         if self._under_way and self._membership is not None:
             self._membership.lose()
         self._check()
+
+    async def end(self, patience_s: float = ENDING_S_MAX) -> None:
+        """Return when everything is confirmed, or given up: the client would wait for a broker for ever.
+
+        Raises nothing; `failed` says what went wrong.
+        """
+        await self._wait_until_idle(patience_s)
+        if self._under_way:
+            log.warning("%d records are given up: no broker confirms them", self._under_way)
+            self._refusing = self._refusing or UnconfirmedError
+            await self._wait_until_idle(REFUSED_S_MAX)
+            self.failed = self.failed or UnconfirmedError(f"{self._under_way} records were not confirmed")
+
+    async def _wait_until_idle(self, patience_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
 
     async def _wait_for_room(self) -> None:
         if not self._room.is_set():
@@ -162,7 +191,8 @@ class KafkaWriter:
         self.written += error is None
         if self._under_way < self._under_way_max or self.failed is not None:
             self._room.set()
-        self._refusing = self._refusing and self._under_way > 0
+        if not self._under_way:
+            self._refusing = None
         if not self._under_way or self.failed is not None:
             self._idle.set()
 
@@ -171,4 +201,8 @@ class KafkaWriter:
 async def open_writer(settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> AsyncIterator[KafkaWriter]:
     """A writer on an idempotent producer of its own; what was handed over is confirmed before the context ends."""
     async with producer(settings, request_timeout_ms=PATIENCE_MS) as client:
-        yield KafkaWriter(client, settings, under_way_max)
+        writer = KafkaWriter(client, settings, under_way_max)
+        try:
+            yield writer
+        finally:
+            await writer.end()

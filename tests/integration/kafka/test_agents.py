@@ -6,15 +6,24 @@ import asyncio
 import os
 import signal
 import time
+from collections import Counter
+from typing import Any
 
 import pytest
 
 from schemas.frames import Lane
+from services.agents import run_agents
 from services.core.calendar import NS
+from services.kafka.audit import audit
+from services.kafka.client import plain_consumer
+from services.kafka.documents import Record
+from services.kafka.partitions import Partitions
+from services.kafka.published import OUTPUTS, read_published
 from services.kafka.settings import KafkaSettings
 from services.kafka.writer import open_writer
+from services.metrics import Metrics
 from tests.integration.kafka.conftest import PARTITIONS, Start, assert_exact, audited, write
-from tests.support.kafka_log import STEP_NS, expected_digest, small_log
+from tests.support.kafka_log import STEP_NS, build_small, expected_digest, small_log
 from tests.support.machines import OPEN_NS
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
@@ -190,6 +199,56 @@ def test_a_worker_that_was_away_for_days_publishes_what_was_decided_then(setting
     write(settings, [*friday[len(friday) // 2 :], *monday])
     start().wait_until_ready()
     assert_exact(audited(settings, wanted), digest, wanted)
+
+
+async def test_a_lane_that_is_lost_is_read_by_another_way_while_the_others_flow(settings: KafkaSettings) -> None:
+    """The framework's consumer can lose a partition in silence. Prints that go on coming must not hide it."""
+    log = small_log(seed=12, frames=240)
+    digest, wanted = expected_digest(log)
+    reasons: Counter[str] = Counter()
+
+    class Losing(Partitions):
+        async def deliver(self, lane: Lane, partition: int, offset: int, data: bytes) -> None:
+            if lane is not Lane.GREEKS or partition or offset < 5:
+                await super().deliver(lane, partition, offset, data)
+
+        def _start_catching(self, held: Any, reason: str) -> None:
+            reasons[reason] += 1
+            super()._start_catching(held, reason)
+
+    async with open_writer(settings) as writer:
+        held = Losing(settings, build_small, writer, Metrics())
+        async with run_agents(settings, PARTITIONS, held) as ended:
+            while held.not_ready() is not None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+            for frame in log:
+                await writer.write_frames([frame], [])
+                await asyncio.sleep(0.03)
+            assert reasons["stuck"] >= 1, "what flowed hid what did not"
+            for _ in range(200):
+                if held.frames >= len(log) or ended.done():
+                    break
+                await asyncio.sleep(0.05)
+            await writer.flush()
+    assert held.frames == len(log)
+    assert_exact(await audit(settings, PARTITIONS, build_small), digest, wanted)
+
+
+async def test_somebody_else_s_record_on_an_output_says_nothing_about_what_is_out(
+    settings: KafkaSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = [b"no JSON", b'{"hello": 1}', b"\xff", b"[" * 200_000]
+    async with open_writer(settings) as writer:
+        for topic in OUTPUTS:
+            for value in foreign:
+                await writer.write(Record(topic, b"SPY", value, 0, [("at", b"never")]))
+        await writer.flush()
+    async with plain_consumer(settings) as probe:
+        published = await read_published(probe, settings, 0)
+    assert published.log_ns == 0
+    told = [record.message for record in caplog.records if "is none of ours" in record.message]
+    assert len(told) == len(OUTPUTS) * len(foreign)
+    assert told[1].startswith("signals partition 0 offset 1 ")
 
 
 def test_somebody_else_s_record_in_a_lane_stops_nobody(settings: KafkaSettings, start: Start) -> None:

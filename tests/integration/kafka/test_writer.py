@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from aiokafka.protocol.group import HeartbeatRequest
 
+from deploy.kafka.broker import Broker, reason_not_here
 from services.kafka import membership as module
 from services.kafka.client import plain_consumer
 from services.kafka.documents import Record
 from services.kafka.membership import SURE_S, Membership
 from services.kafka.published import read_partition
 from services.kafka.settings import KafkaSettings
-from services.kafka.writer import StaleWriteError, open_writer
+from services.kafka.topics import create
+from services.kafka.writer import StaleWriteError, UnconfirmedError, open_writer
 
 pytestmark = pytest.mark.services
 
@@ -106,3 +109,21 @@ async def test_who_leaves_waits_for_what_is_under_way_and_then_gives_it_up(
         with pytest.raises(StaleWriteError):
             await writer.flush()
     assert await on_the_topic(settings) == 1
+
+
+async def test_a_broker_that_is_gone_keeps_nobody_from_ending(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Records of an idempotent client never expire, and its end waits for them: ours gives them up, and says so."""
+    if (reason := reason_not_here()) is not None:
+        pytest.skip(reason)
+    with Broker(tmp_path / "kafka") as broker:
+        settings = KafkaSettings(brokers=broker.address)
+        await create(settings, 1)
+        async with asyncio.timeout(30), open_writer(settings) as writer:
+            await writer.write(ONE)
+            await writer.flush()
+            broker.kill()
+            await writer.write(ONE)
+            await writer.end(patience_s=1.0)
+            assert isinstance(writer.failed, UnconfirmedError)
+            assert writer.under_way == 0
+    assert "1 records are given up: no broker confirms them" in caplog.messages
