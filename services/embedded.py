@@ -163,6 +163,9 @@ class Embedded:
         self._metrics.set("strikewire_log_pending_rows", self._pending_rows)
         held = sum(sequencer.held for sequencer in self._sequencers.values())
         self._metrics.set("strikewire_sequencer_held_frames", held)
+        await self._until_there_is_room()
+
+    async def _until_there_is_room(self) -> None:
         if self._pending_rows > self._config.embedded.pending_rows_max:
             self._room.clear()
             await self._room.wait()
@@ -170,16 +173,20 @@ class Embedded:
             raise self._failed
 
     async def on_dead_letter(self, letter: DeadLetter) -> None:
-        """Take what the gateway could not understand."""
+        """Take what the gateway could not understand. Waits as `on_frames` does."""
         self._batch.dead_letters.append(letter)
+        self._pending_rows += 1
         self._counts["dead_letters"] += 1
         self._metrics.count("strikewire_dead_letters_total", reason=letter.reason)
         self._wake.set()
+        await self._until_there_is_room()
 
     async def on_gap(self, gap: Gap) -> None:
-        """Take an entry of the gap ledger."""
+        """Take an entry of the gap ledger. Waits as `on_frames` does."""
         self._batch.gaps.append(gap)
+        self._pending_rows += 1
         self._wake.set()
+        await self._until_there_is_room()
 
     async def run(self) -> None:
         """Commit until stopped."""

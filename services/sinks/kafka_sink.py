@@ -79,7 +79,7 @@ class KafkaSink:
         self.assigned = asyncio.Event()
         self._lag_shown_ns = 0
         self.rows = 0
-        self.trouble: str | None = None  # why the warehouse does not take what it should
+        self._troubles: dict[str, str] = {}  # why the warehouse does not take what it should, by table
 
     async def run(self) -> None:
         """Consume until cancelled; what was complete by then is inserted first, within a few seconds."""
@@ -242,17 +242,21 @@ class KafkaSink:
                 break
             except Exception as error:  # whatever the warehouse or the way to it makes of an insert
                 self.metrics.count("strikewire_sink_retries_total", table=table)
-                if self.trouble is None:
+                if table not in self._troubles:
                     log.warning("the warehouse does not take %s, which is tried again: %s", name, _short(error))
-                self.trouble = f"the warehouse does not take rows of {table}: {_short(error)}"
+                self._troubles[table] = f"the warehouse does not take rows of {table}: {_short(error)}"
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, self._config.retry_ms_max / 1000)
-        if self.trouble is not None:
-            log.warning("the warehouse takes rows again")
-            self.trouble = None
+        if self._troubles.pop(table, None) is not None:
+            log.warning("the warehouse takes rows of %s again", table)
         self.metrics.observe("strikewire_sink_insert_seconds", time.monotonic() - began)
         self.metrics.count("strikewire_sink_rows_total", rows.num_rows, table=table)
         self.rows += rows.num_rows
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the warehouse does not take something, or None when it takes everything."""
+        return next(iter(self._troubles.values()), None)
 
     def fail(self, error: BaseException) -> None:
         """Stop the sink: what happened is nobody's trouble but ours."""

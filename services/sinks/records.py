@@ -81,7 +81,7 @@ class Reader:
             if self._decoder is None:
                 return self._frame(record, record.value)
             return self._document(record, record.value)
-        except (FrameError, ValueError, TypeError, OverflowError) as error:
+        except (FrameError, ValueError, TypeError, OverflowError, RecursionError) as error:
             return poison(record, str(error))
 
     def _frame(self, record: Record, value: bytes) -> Item | None:

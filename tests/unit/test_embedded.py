@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from schemas.decisions import Alert
+from schemas.decisions import Alert, DeadLetter
 from schemas.frames import CLOCK_FEED
 from services.config import Config
 from services.embedded import Embedded
@@ -86,6 +86,21 @@ async def test_a_disk_that_is_behind_holds_the_gateway_back() -> None:
     await asyncio.wait_for(handing, 5)
     embedded.stop()
     await committing
+
+
+async def test_what_is_not_understood_waits_for_the_disk_too() -> None:
+    """A feed of nonsense before a disk that stands still: each letter is up to four kilobytes."""
+    config = msgspec.convert({"gateway": {"partitions": 1}, "embedded": {"pending_rows_max": 10}}, Config)
+    embedded = Embedded(config, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    embedded.open_epoch("test", CLOCK_FEED, OPEN)
+    letter = DeadLetter(source="feed", reason="not_json", detail="", received_ns=OPEN, data=b"")
+    for _ in range(10):
+        await embedded.on_dead_letter(letter)
+    waiting = asyncio.create_task(embedded.on_dead_letter(letter))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await embedded.drain()
+    await asyncio.wait_for(waiting, 5)
 
 
 async def test_a_disk_that_fails_stops_the_gateway() -> None:

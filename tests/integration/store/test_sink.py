@@ -171,7 +171,7 @@ def test_the_warehouse_may_be_away_killed_and_back(kafka: KafkaSettings, tmp_pat
             engine.resume()
             until(Counted(open_remote(config)).positions, (4100, 4100))
     assert "the warehouse does not take" in (tmp_path / "log").read_text()
-    assert "the warehouse takes rows again" in (tmp_path / "log").read_text()
+    assert "the warehouse takes rows of " in (tmp_path / "log").read_text()
 
 
 @pytest.mark.slow
