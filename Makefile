@@ -35,9 +35,10 @@ demo: setup ## live alerts from a seeded market, no account and no network: DURA
 	@$(BIN)/strikewire demo $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 
 .PHONY: test
-# One file of tests stays in one process, since an embedded warehouse belongs to one.
+# One file of tests stays in one process, since an embedded warehouse belongs to one. Files are taken in their order: the
+# services come early, and what is left at the end is short.
 test: setup ## every test; a missing service is skipped, or a failure with REQUIRE_SERVICES=1: ARGS="-k sweep"
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: setup ## format, lint, types and the plan of the house; under a minute
