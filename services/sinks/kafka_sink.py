@@ -55,6 +55,7 @@ RETRY_MS_MIN = 100
 SESSION_MS = 6_000
 # For what is on its way when partitions go or the sink ends.
 SETTLE_S = 5.0
+END_S_MAX = 10.0
 DEAD_LETTERS = "dead.letters"
 LAG_EVERY_NS = 1_000_000_000
 
@@ -192,9 +193,11 @@ class KafkaSink:
 
     async def _wind_up(self) -> None:
         await self.revoke(list(self._partitions))
-        for client in (self._consumer, self._producer):
-            await client.stop()
-        await self._admin.close()
+        for end in (self._consumer.stop, self._producer.stop, self._admin.close):
+            # With no broker there a producer waits for one for ever; the record of its letter was not acknowledged.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_S_MAX):
+                    await end()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def build(self, function: Callable[..., Any], *arguments: Any) -> Any:
