@@ -4,7 +4,7 @@ About every two market minutes, more often when everybody trades more, somebody 
 (`informed.py` says who, when, and whether they do) begins to buy options of one underlying, in one of two ways that the
 literature and every flow scanner describe:
 
-* sweeping: three to five sweeps in one contract within six minutes, each for a premium nobody overlooks;
+* sweeping: three to five sweeps in one contract within five minutes, each for a premium nobody overlooks;
 * opening: a dozen plain purchases within five minutes in a contract with little open interest, more than twice of it in
   all, so that most of them must open positions.
 """
@@ -31,8 +31,9 @@ DELTA_MIN, DELTA_MAX = 0.25, 0.55
 MEGA_WEIGHT = 30.0
 OPENING_CONTRACTS_MIN = 600
 OPENING_OVER_INTEREST = 2.4
-# No burst is for more: a contract with so much open interest is not where anybody hides.
-CONTRACTS_MAX = 15_000
+# No order is for less, which nobody would notice, and no burst for more: a contract with so much open interest is not
+# where anybody hides.
+CONTRACTS_MIN, CONTRACTS_MAX = 10, 15_000
 
 
 class Burst(NamedTuple):
@@ -55,8 +56,9 @@ class Burst(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All bursts of a day and their orders by second, (n,) each; of premium_usd and contracts one is 0.
-    within_s: how far into its second an order comes, as a chance."""
+    """All bursts of a day and their orders by second, (n,) each. premium_usd: for how much an order is, and contracts
+    the most it may come to; without a premium it is for so many contracts. within_s: how far into its second an order
+    comes, as a chance."""
 
     bursts: tuple[Burst, ...]
     second: NDArray[np.int64]
@@ -81,17 +83,20 @@ class Plan(NamedTuple):
         ms = 1000 * (self.second[at] - second)
         ms += np.floor(700 * self.within_s[at]).astype(np.int64)
         quote = book.quote(self.row[at], ms / (1000.0 * book.span_s))
-        by_premium = np.ceil(self.premium_usd[at] / np.maximum(quote.ask_cents, 1)).astype(np.int64)
-        size = np.where(self.contracts[at] > 0, self.contracts[at], by_premium)
+        most, premium_usd = self.contracts[at], self.premium_usd[at]
+        # A contract of a hundred shares costs as many dollars as a share costs cents.
+        by_premium = np.ceil(premium_usd / np.maximum(quote.ask_cents, 1)).astype(np.int64)
+        size = np.where(premium_usd > 0.0, np.minimum(by_premium, most), most)
         orders["kind"], orders["row"], orders["burst"] = self.kind[at], self.row[at], self.burst[at]
         orders["condition"] = np.where(self.kind[at] == OrderKind.SWEEP, 219, 209)
         orders["side"], orders["ms"] = 1, ms
-        orders["size"] = np.clip(size, 10, CONTRACTS_MAX)
+        orders["size"] = np.maximum(size, CONTRACTS_MIN)
         return orders
 
 
 def plan_of(seed: int, book: Book, informed: Informed) -> Plan:
-    """Choose what the day's informed traders buy. Who finds no contract trades nothing, and the level drifts anyway.
+    """Choose what the day's informed traders buy. Who finds no contract, or comes in a halt, trades nothing, and the
+    level drifts anyway.
 
     Moves the book about; the caller sets it where it is wanted.
     """
@@ -103,6 +108,8 @@ def plan_of(seed: int, book: Book, informed: Informed) -> Plan:
         zip(*map(np.ndarray.tolist, informed[:4]), strict=True)
     ):
         book.at(start_s)
+        if book.halted is not None and book.halted[underlying]:
+            continue
         row = _contract(rng, book, underlying, direction, opening)
         if row is None:
             continue
@@ -142,22 +149,24 @@ def _contract(rng: np.random.Generator, book: Book, underlying: int, direction: 
 def _orders(
     rng: np.random.Generator, book: Book, number: int, burst: Burst
 ) -> list[tuple[int, int, int, int, float, int]]:
-    """(second, burst, row, kind, premium, contracts) of one burst's orders."""
+    """(second, burst, row, kind, premium, contracts) of one burst's orders, the first where the burst starts."""
     mega = CAST[burst.underlying].weight >= MEGA_WEIGHT
     if not burst.opening:
         low, high = (280_000.0, 900_000.0) if mega else (120_000.0, 450_000.0)
-        offsets = np.cumsum(rng.integers(15, 75, int(rng.integers(3, 6))))
+        gaps = rng.integers(15, 75, int(rng.integers(3, 6)))
+        most = CONTRACTS_MAX // len(gaps)
         return [
-            (burst.start_s + int(offset), number, burst.row, int(OrderKind.SWEEP), float(rng.uniform(low, high)), 0)
-            for offset in offsets
+            (burst.start_s + int(offset), number, burst.row, int(OrderKind.SWEEP), float(rng.uniform(low, high)), most)
+            for offset in np.cumsum(gaps) - gaps[0]
         ]
     count = int(rng.integers(9, 18))
     interest = int(book.listing.open_interest[burst.row])
     ask = max(int(book.quote(np.array([burst.row]), 0.0).ask_cents[0]), 1)
     for_premium = float(rng.uniform(150_000.0, 600_000.0)) * (2.0 if mega else 1.0) / ask
-    total = max(OPENING_OVER_INTEREST * interest, OPENING_CONTRACTS_MIN, for_premium)
+    total = min(max(OPENING_OVER_INTEREST * interest, OPENING_CONTRACTS_MIN, for_premium), CONTRACTS_MAX)
     offsets = np.sort(rng.integers(0, int(rng.integers(90, 300)), count))
-    sizes = np.ceil(total * (share := rng.uniform(0.5, 1.5, count)) / share.sum()).astype(int)
+    offsets -= offsets[0]
+    sizes = np.floor(total * (share := rng.uniform(0.5, 1.5, count)) / share.sum()).astype(int)
     return [
         (burst.start_s + int(offset), number, burst.row, int(OrderKind.PLAIN), 0.0, int(size))
         for offset, size in zip(offsets, sizes, strict=True)

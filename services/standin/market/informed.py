@@ -29,7 +29,7 @@ FIRST_AT_S = 20
 QUIET_BEFORE_CLOSE_S = 600
 OPENING_SHARE = 0.5
 SESSION_SECONDS = 23_400
-# Drifts begin two to seven minutes after the burst and last twenty to forty.
+# Drifts begin two to seven minutes after the burst does and last twenty to forty.
 WAIT_S, LASTS_S = (120, 420), (1200, 2400)
 _WEIGHTS = np.where(MULTIPLE, np.sqrt([member.weight for member in CAST]), 0.0)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()

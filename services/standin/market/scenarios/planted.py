@@ -1,6 +1,6 @@
 """A stated edge after a stated pattern, and none after its twin.
 
-After sweeping bursts (three to five sweeps in one contract within six minutes) the underlying moves the buyer's way in
+After sweeping bursts (three to five sweeps in one contract within five minutes) the underlying moves the buyer's way in
 four of five cases, by 0.4 to 0.8 daily standard deviations, beginning two to seven minutes after the first and over
 within 47. After opening bursts nothing follows. The truth names every burst and its drift.
 """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.standin.market.book import Book
-from services.standin.market.bursts import Plan, plan_of
+from services.standin.market.bursts import CONTRACTS_MAX, Plan, plan_of
 from services.standin.market.informed import MOVES
 from services.standin.market.orders import OrderKind
 from services.standin.market.seeded import SeededMarket
@@ -62,6 +62,35 @@ def test_opening_bursts_buy_more_than_twice_the_open_interest(book: Book, plan: 
         book.at(burst.start_s)
         premium = contracts * float(book.quote(np.array([burst.row]), 0.0).bid_cents[0])
         assert premium >= 100_000
+
+
+def test_a_burst_starts_with_its_first_order(plan: Plan) -> None:
+    """Drifts are stated from there on."""
+    for number, burst in enumerate(plan.bursts):
+        assert plan.second[plan.burst == number].min() == burst.start_s
+        assert burst.drift_start_s - burst.start_s >= 120
+
+
+def test_no_burst_is_for_more_than_the_most_whatever_a_contract_costs(book: Book, plan: Plan) -> None:
+    assert np.bincount(plan.burst, plan.contracts).max() <= CONTRACTS_MAX
+    dear = plan._replace(premium_usd=np.where(plan.premium_usd > 0, 1e12, 0.0))
+    bought = np.zeros(len(plan.bursts))
+    for second in np.unique(plan.second).tolist():
+        book.at(second)
+        orders = dear.orders(book, second)
+        assert orders is not None
+        np.add.at(bought, orders["burst"], orders["size"])
+    assert bought.max() <= CONTRACTS_MAX
+
+
+def test_nobody_comes_in_a_halt() -> None:
+    """There is no ask to size an order by."""
+    book = SeededMarket(7, scenario="crash")._today.book
+    informed = book.day.morning.informed
+    plan = plan_of(7, book, informed)
+    halted = [book.day.halted(burst.start_s) for burst in plan.bursts]
+    assert any(book.day.halted(second) is not None for second in informed.start_s.tolist())
+    assert not any(who is not None and who[burst.underlying] for who, burst in zip(halted, plan.bursts, strict=True))
 
 
 def test_most_but_not_all_know_something_and_their_drift_is_within_the_rules(book: Book, plan: Plan) -> None:
