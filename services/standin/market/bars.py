@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.standin.market.kernels.barring import BARS, Stocks, bar_stocks
-from services.standin.market.noise import key_of
+from services.standin.market.noise import BAR_RANGES, BAR_VOLUMES, TRADED, key_of
 from services.standin.market.paths import Day
 from services.standin.market.universe import CAST, WEIGHTS
 from services.standin.source import Bars, taken
@@ -14,8 +14,6 @@ from services.standin.source import Bars, taken
 __all__ = ["StockBars"]
 
 NS_PER_MS = 1_000_000
-# Salts of hashed numbers; `book.py` and `market.py` have the lower ones.
-_NOISE, _SEEN, _VOLUME = 17, 18, 25
 # Busy names trade every second, quiet ones every few.
 _SEEN_SHARE: NDArray[np.float64] = np.clip(0.2 + WEIGHTS / 10.0, 0.0, 1.0)
 _SHARES_A_SECOND = 40.0 + 40.0 * WEIGHTS
@@ -26,7 +24,8 @@ class StockBars:
 
     def __init__(self, seed: int, day: Day, stocks: NDArray[np.intp], span_s: int) -> None:
         self._day, self._span_s = day, span_s
-        self._keys = key_of(seed, _SEEN), key_of(seed, _NOISE), key_of(seed, _VOLUME)
+        date = day.session.date.toordinal()
+        self._keys = key_of(seed, TRADED, date), key_of(seed, BAR_RANGES, date), key_of(seed, BAR_VOLUMES, date)
         seen, shares = _SEEN_SHARE[stocks], _SHARES_A_SECOND[stocks]
         self._stocks = Stocks(
             stocks.astype(np.int64),

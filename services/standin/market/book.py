@@ -19,7 +19,7 @@ from services.standin.market.kernels.moving import Terms, move_book
 from services.standin.market.kernels.pricing import value_rows
 from services.standin.market.kernels.quoting import QUOTE, quote_rows
 from services.standin.market.kernels.tables import PLACES, Table, new_table
-from services.standin.market.noise import key_of
+from services.standin.market.noise import QUOTES, key_of
 from services.standin.market.paths import Day, Vols
 from services.standin.market.scenario import Scenario
 from services.standin.market.surface import KAPPA_LASTING, KAPPA_PASSING, swap_volatility, total_variance_atm
@@ -37,6 +37,8 @@ SPX, VIX = position_of["SPX"], position_of["VIX"]
 # Calendar days each member of the family looks ahead.
 VIX_FAMILY = {"I:VIX1D": 1, "I:VIX9D": 9, "I:VIX": 30, "I:VIX3M": 93, "I:VIX6M": 182, "I:VIX1Y": 365}
 _HORIZONS = np.array(list(VIX_FAMILY.values())) / 365.0
+_HORIZONS_NS = (_HORIZONS * YEAR_NS).astype(np.int64)
+_FAMILY_OF = np.full(len(_HORIZONS), SPX)
 VIX_EVERY_S = 15
 _VIX_AT = list(VIX_FAMILY).index("I:VIX")
 
@@ -61,8 +63,6 @@ _WIDTH = np.array(
     [0.35 if m.ticker in _PENNY else 2.5 if m.is_index else 1.0 if m.weight >= LIQUID_WEIGHT else 2.0 for m in CAST]
 )
 _DEPTH = np.array([120.0 if m.ticker in _PENNY else 40.0 if m.weight >= LIQUID_WEIGHT else 15.0 for m in CAST])
-# Salt of the hashed parts of a quote.
-_QUOTE = 0
 
 
 class TwoSided(NamedTuple):
@@ -141,7 +141,7 @@ class Book:
         members["tick_low"], members["tick_high"], members["home"] = _TICK_LOW, _TICK_HIGH, HOME
         members["per_tick_low"], members["per_tick_high"] = 1.0 / _TICK_LOW, 1.0 / _TICK_HIGH
         members["american"] = _AMERICAN
-        table.now["key"] = key_of(self._seed, _QUOTE)
+        table.now["key"] = key_of(self._seed, QUOTES, self.day.session.date.toordinal())
         return table._replace(venues=SORTED_VENUES, places=place_table(PLACES))
 
     @property
@@ -218,8 +218,6 @@ class Book:
         if announced != self._announced:
             self._announced = announced
             self._lumps = self._schedule.variance(self.slot_underlying, self._settles, self.now_ns)
-            settles = self.now_ns + (_HORIZONS * YEAR_NS).astype(np.int64)
-            self._family_lumps = self._schedule.variance(np.full(len(settles), SPX), settles, self.now_ns)
         return self._lumps
 
     def _vix_level(self) -> float:
@@ -227,12 +225,12 @@ class Book:
         block = self.second // VIX_EVERY_S
         if block != self._family_block:
             self._family_block = block
-            self._event_variance()
+            begins_ns = self.day.session.open_ns + block * VIX_EVERY_S * 1_000_000_000
             vols = self.day.vols(block * VIX_EVERY_S)
             spx = Vols(vols.now[SPX : SPX + 1], vols.lasting[SPX : SPX + 1])
-            theta = total_variance_atm(*spx, self._long_vol[SPX : SPX + 1], _HORIZONS) + self._family_lumps
+            theta = total_variance_atm(*spx, self._long_vol[SPX : SPX + 1], _HORIZONS)
+            theta += self._schedule.variance(_FAMILY_OF, begins_ns + _HORIZONS_NS, begins_ns)
             self._family = 100.0 * swap_volatility(theta, _HORIZONS, float(_RHO[SPX]), float(_ETA[SPX]))
-            begins_ns = self.day.session.open_ns + block * VIX_EVERY_S * 1_000_000_000
             left_ns = np.maximum(self._settles[self._vix_slots] - begins_ns, 1_000_000_000)
             self.carry[self._vix_slots] = self._vix_carry(spx, left_ns / YEAR_NS)
             self._vix = float(self._family[_VIX_AT])

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ARRIVALS", "BURSTS", "CANCELS", "DAY", "EVENTS", "ORDERS", "PATH", "dice", "dice_from", "key_of", "stem", "stream",
-    "uniform",
+    "ARRIVALS", "BAR_RANGES", "BAR_VOLUMES", "BURSTS", "CANCELS", "DAY", "EVENTS", "ORDERS", "PATH", "QUOTES",
+    "QUOTE_TIMES", "STOCK_TICKS", "TRADED", "dice", "dice_from", "key_of", "stem", "stream", "uniform",
 ]  # fmt: skip
 
 # Purposes of streams; equal purposes with equal positions give equal numbers.
 DAY, PATH, ORDERS, BURSTS, ARRIVALS, EVENTS, CANCELS = range(0x10, 0x17)
+# Purposes of hashed numbers. What is hashed by the second of a session has the date in its key: no day repeats another.
+QUOTES, QUOTE_TIMES, TRADED, BAR_RANGES, BAR_VOLUMES, STOCK_TICKS = range(0x17, 0x1D)
 
 
 def stream(seed: int, purpose: int, *position: int) -> np.random.Generator:
@@ -26,15 +28,15 @@ def stream(seed: int, purpose: int, *position: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64((seed, purpose, *position)))
 
 
-def uniform(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.float64]:
+def uniform(key: np.uint64, position: NDArray[np.int64]) -> NDArray[np.float64]:
     """Numbers in [0, 1), one a position, (n,)."""
-    numbers: NDArray[np.float64] = (_hashed(seed, salt, position) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    numbers: NDArray[np.float64] = (_hashed(key, position) >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return numbers
 
 
-def key_of(seed: int, salt: int) -> np.uint64:
-    """What positions are hashed under: equal seeds and salts give equal numbers."""
-    return np.uint64((seed * 0xD1342543DE82EF95 + salt * 0xA0761D6478BD642F) % _WORD)
+def key_of(seed: int, purpose: int, *position: int) -> np.uint64:
+    """What positions are hashed under, of its own for (seed, purpose, position...)."""
+    return np.uint64(stem(seed, purpose, *position))
 
 
 def dice(seed: int, purpose: int, *position: int) -> NDArray[np.uint64]:
@@ -55,10 +57,10 @@ def dice_from(word: int, position: int) -> NDArray[np.uint64]:
     return np.array([_finished((word + (position + 1) * _GOLDEN) % _WORD)], np.uint64)
 
 
-def _hashed(seed: int, salt: int, position: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _hashed(key: np.uint64, position: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Sixty-four bits a position: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
     z = position.astype(np.uint64) * np.uint64(_GOLDEN)
-    z += key_of(seed, salt)
+    z += key
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)

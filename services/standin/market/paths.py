@@ -93,10 +93,15 @@ class Day(NamedTuple):
         now = [who for start, end, who in self.morning.halts if start <= second < end]
         return np.logical_or.reduce(now) if now else None
 
-    def reopened(self, second: int, within_s: int) -> NDArray[np.bool_] | None:
-        """Whose trading was resumed at most so long ago, (members,); None when nobody's was."""
-        now = [who for _, end, who in self.morning.halts if 0 <= second - end < within_s]
-        return np.logical_or.reduce(now) if now else None
+    def reopening_s(self, second: int, within_s: int) -> NDArray[np.int64] | None:
+        """How much longer than a second each one's trading was resumed less than `within_s` ago, (members,), 0 where it
+        was not; None when nobody's was."""
+        now = [
+            np.where(who, end + within_s - second, 0)
+            for _, end, who in self.morning.halts
+            if 0 <= second - end < within_s
+        ]
+        return np.maximum.reduce(now) if now else None
 
 
 def day_of(seed: int, morning: Morning, vol_scale: float = 1.0) -> Day:

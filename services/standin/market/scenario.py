@@ -38,8 +38,8 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
-    """Trading stops between two seconds of a session: no prints, no quotes, no bars; the first print after is a
-    reopening."""
+    """Trading stops between two seconds of a session, whole minutes both, as history is made in minutes: no prints, no
+    quotes, no bars; the first print after is a reopening."""
 
     ticker: str = EVERYTHING
     session: int = 0

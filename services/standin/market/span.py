@@ -1,7 +1,8 @@
 """Everything that happens in one span of a session: orders, prints, quotes, index levels, bars, and the truth. Pure.
 
-A span follows from (seed, scenario, date, second), apart from cancels, the day's statistics and open interest, which
-remember what was printed while a run lasted.
+A span of a run's first day follows from (seed, scenario, date, second), apart from cancels, the day's statistics and
+open interest, which remember what was printed while a run lasted. From the second day on open interest is what the days
+before left, and with it go the contracts that trade, orders' sizes and what informed traders buy.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from services.standin.market.kernels.printing import PRINTS, print_executions
 from services.standin.market.kernels.quoting import QUOTE
 from services.standin.market.kernels.tables import OrderKind
 from services.standin.market.kernels.telling import QUOTES, new_desk, tell_quotes
-from services.standin.market.noise import CANCELS, ORDERS, dice_from, key_of, stem
+from services.standin.market.noise import CANCELS, ORDERS, QUOTE_TIMES, dice_from, key_of, stem
 from services.standin.market.open_interest import Ledger
 from services.standin.market.orders import Pit
 from services.standin.market.paths import Day
@@ -37,7 +38,7 @@ __all__ = ["FAST_INDICES", "NS_PER_MS", "SLOW_INDICES", "Session", "SpanMaker", 
 NS_PER_MS = 1_000_000
 NY_OPEN_MS = 34_200_000
 CANCEL_SHARE = 0.0015
-# The first prints after a halt are reopenings, condition 210.
+# Ordinary prints so soon after a halt are reopenings, condition 210.
 REOPENING_S = 3
 REOPENING = 210
 # SPX, NDX and RUT are published every second, the volatility indices every fifteen.
@@ -46,14 +47,12 @@ SLOW_INDICES = (*VIX_FAMILY, "I:VVIX")
 _FAST_AT = np.array([position_of[ticker.removeprefix("I:")] for ticker in FAST_INDICES])
 _SYMBOLS = np.arange(len(FAST_INDICES) + len(SLOW_INDICES), dtype=np.int32)
 _VIX_AT = list(VIX_FAMILY).index("I:VIX")
-# Salt of the hashed instants of quotes; `book.py` has the lower ones.
-_QUOTE_MS = 16
 
 Records = NDArray[Any]
 
 
 class Session(NamedTuple):
-    """What a session's spans are made of."""
+    """What a session's spans are made of. statistics: of all that was made, which cancels are told by."""
 
     day: Day
     listing: Listing
@@ -83,7 +82,7 @@ class SpanMaker:
         self._orders_stem, self._cancels_stem = stem(seed, ORDERS, date), stem(seed, CANCELS, date)
         self._open_ms = session.day.session.open_ns // NS_PER_MS
         self._tickers = np.array(session.listing.tickers, "S")
-        self._quote_key = key_of(seed, _QUOTE_MS)
+        self._quote_key = key_of(seed, QUOTE_TIMES, date)
         self._pit = Pit(session.book)
         self._met = np.empty(0, QUOTE)
         self._desk = new_desk(0, len(session.listing))
@@ -100,7 +99,7 @@ class SpanMaker:
         self._weigh(second)
         counts = session.arrivals.counts(second, self._span_s)
         executions, orders = self._pit.executed(words, self._choice, counts, session.plan.orders(book, second))
-        _reopen(executions, session.day.reopened(second, REOPENING_S), book)
+        _reopen(executions, session.day.reopening_s(second, REOPENING_S), book)
         gone = self._gone(second)
         count = len(executions)
         prints = PRINTS.room(count + gone)
@@ -185,8 +184,9 @@ def _first(prints: Prints, told: Records, count: int) -> tuple[Prints, Records]:
     return taken(prints, slice(0, count)), told[:count]
 
 
-def _reopen(executions: Records, reopened: NDArray[np.bool_] | None, book: Book) -> None:
-    """Ordinary executions of what has just resumed trading carry the reopening's condition."""
-    if reopened is not None:
-        fresh = reopened[book.underlying[executions["row"]]] & (executions["kind"] == OrderKind.PLAIN)
-        executions["condition"][fresh] = REOPENING
+def _reopen(executions: Records, reopening_s: NDArray[np.int64] | None, book: Book) -> None:
+    """Ordinary executions of what has just resumed trading carry the reopening's condition, each underlying's for so
+    long into the span."""
+    if reopening_s is not None:
+        soon = executions["ms"] < 1000 * reopening_s[book.underlying[executions["row"]]]
+        executions["condition"][soon & (executions["kind"] == OrderKind.PLAIN)] = REOPENING

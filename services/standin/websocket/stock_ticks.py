@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.standin.market.noise import uniform
+from services.standin.market.noise import STOCK_TICKS, key_of, uniform
 from services.standin.market.universe import CAST
 from services.standin.source import Bars
 from services.standin.websocket.wire import StockQuote, StockTrade
@@ -30,7 +30,7 @@ ODD_LOT, ROUND_LOT = 37, 100
 SPREAD_SHARE = 0.0002
 # Numbers a tick draws: when, how large, where between low and high, which venue, which side, sizes of both sides.
 _DRAWS = 7
-_SALT = 26
+_KEY = key_of(0, STOCK_TICKS)
 _ETFS = frozenset(member.ticker for member in CAST if member.kind == "etf")
 
 
@@ -48,7 +48,7 @@ def stock_ticks(tickers: Sequence[str], bars: Bars) -> list[StockTrade | StockQu
     count = len(bars.symbol)
     place = bars.symbol.astype(np.int64) * 2**40 + bars.end_ms // WINDOW_MS
     numbers = np.arange(TICKS_MAX * _DRAWS)
-    chance = uniform(0, _SALT, place[:, None] * len(numbers) + numbers).reshape(count, TICKS_MAX, _DRAWS)
+    chance = uniform(_KEY, place[:, None] * len(numbers) + numbers).reshape(count, TICKS_MAX, _DRAWS)
     columns = bars.symbol, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.end_ms
     events: list[StockTrade | StockQuote] = []
     rows = zip(*(column.tolist() for column in columns), strict=True)

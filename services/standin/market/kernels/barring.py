@@ -19,6 +19,8 @@ from services.standin.source import Bars
 
 __all__ = ["BARS", "Stocks", "bar_stocks"]
 
+# A bar that there is has a round lot at least.
+SHARES_MIN = 100
 BARS = Layout(Bars, "i4 f8 f8 f8 f8 i8 f8 i8 f8 i8 i8")
 _S11 = np.uint64(11)
 _TO_UNIT = 2.0**-53
@@ -67,7 +69,8 @@ def bar_stocks(seen_key, wiggle_key, volume_key, stocks, path, halted, second, s
             closed = open_usd * exp(np.float64(path[step, member]))
             highest, lowest = max(highest, closed), min(lowest, closed)
         wiggle = 0.0001 * _unit(wiggle_key, place)
-        volume = 100 + np.int64(span_s * stocks.shares_seen[at] * 2.0 * _unit(volume_key, place))
+        most = span_s * stocks.shares_seen[at] * 2.0
+        volume = SHARES_MIN + np.int64(most * _unit(volume_key, place))
         out.symbol[count] = at
         out.open[count] = _cents(opened)
         out.close[count] = _cents(closed)
@@ -75,8 +78,9 @@ def bar_stocks(seen_key, wiggle_key, volume_key, stocks, path, halted, second, s
         out.low[count] = min(_cents(lowest * (1.0 - wiggle)), min(out.open[count], out.close[count]))
         out.volume[count] = volume
         out.day_open[count] = _cents(open_usd)
-        # The day's volume and average so far follow from time alone, as a bar must not depend on when a run began.
-        out.day_volume[count] = np.int64(stocks.shares_mean[at] * (second + span_s)) + volume
+        # The day's volume and average so far follow from time alone, as a bar must not depend on when a run began. With
+        # the most that a bar holds on top, the volume is never less than a bar's, and it never falls.
+        out.day_volume[count] = SHARES_MIN + np.int64(most + stocks.shares_mean[at] * (second + span_s))
         out.day_vwap[count] = nearest(0.5 * (open_usd + closed) * 10_000.0) / 10_000.0
         out.start_ms[count] = start_ms
         out.end_ms[count] = start_ms + 1000 * span_s

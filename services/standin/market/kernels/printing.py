@@ -45,6 +45,8 @@ def _eat(quote, execution):
     eaten = execution.eaten * quote.tick_cents
     if execution.side < 0:
         quote.bid_cents = max(quote.bid_cents - eaten, 0)
+        if quote.bid_cents == 0:
+            quote.bid_size = 0
     else:
         quote.ask_cents += eaten
 

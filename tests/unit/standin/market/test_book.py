@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.quant import black, variance_index
 from services.standin.market.book import VIX_FAMILY, Book, smile_of
-from services.standin.market.noise import uniform
+from services.standin.market.noise import key_of, uniform
 from services.standin.market.paths import Day
 from services.standin.market.seeded import SeededMarket
 from services.standin.market.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
@@ -235,10 +237,24 @@ def test_the_published_vix_is_what_the_exchanges_formula_makes_of_the_chain(book
     assert vix == pytest.approx(book.family()[list(VIX_FAMILY).index("I:VIX")], rel=0.03)
 
 
+def test_an_announcement_is_in_the_volatility_of_a_day_from_a_day_before_on() -> None:
+    """The rate decision of 17 December 2025 at 14:00, seen from just after 14:00 of the day before."""
+    open_ns = int(dt.datetime(2025, 12, 16, 14, 30, tzinfo=dt.UTC).timestamp()) * 1_000_000_000
+    book = SeededMarket(7, open_ns)._today.book
+    at = list(VIX_FAMILY).index("I:VIX1D")
+    points = []
+    for second in (16_185, 16_200, 16_215, 16_230):
+        book.at(second)
+        points.append(float(book.family()[at]))
+    assert points[1] == pytest.approx(points[0], rel=0.02)
+    assert points[2] > 1.05 * points[1]
+    assert points[3] == pytest.approx(points[2], rel=0.02)
+
+
 def test_hashed_numbers_are_uniform_and_repeatable() -> None:
-    numbers = uniform(7, 1, np.arange(100_000))
-    assert np.array_equal(numbers, uniform(7, 1, np.arange(100_000)))
+    numbers = uniform(key_of(7, 1), np.arange(100_000))
+    assert np.array_equal(numbers, uniform(key_of(7, 1), np.arange(100_000)))
     assert numbers.mean() == pytest.approx(0.5, abs=0.005)
     assert np.histogram(numbers, 10, (0, 1))[0] == pytest.approx(np.full(10, 10_000), rel=0.05)
     assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.01
-    assert np.mean(numbers == uniform(7, 2, np.arange(100_000))) == 0
+    assert np.mean(numbers == uniform(key_of(7, 2), np.arange(100_000))) == 0

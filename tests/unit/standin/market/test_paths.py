@@ -52,11 +52,12 @@ def test_halted_levels_stand_still_and_reopen_elsewhere() -> None:
     assert np.all(nvda[600:1200] == nvda[600])
     assert nvda[1201] - nvda[1199] == pytest.approx(-0.083, abs=0.03)
     assert day.halted(599) is None
-    halted, reopened = day.halted(600), day.reopened(1201, 3)
+    halted, reopening_s = day.halted(600), day.reopening_s(1201, 3)
     assert halted is not None
-    assert reopened is not None
+    assert reopening_s is not None
     assert [CAST[at].ticker for at in np.flatnonzero(halted)] == ["NVDA"]
-    assert [CAST[at].ticker for at in np.flatnonzero(reopened)] == ["NVDA"]
+    assert {CAST[at].ticker: reopening_s[at] for at in np.flatnonzero(reopening_s)} == {"NVDA": 2}
+    assert day.reopening_s(1203, 3) is None
 
 
 def test_volatility_answers_to_the_level_at_once(day: Day) -> None:

@@ -132,6 +132,21 @@ def test_nothing_trades_or_is_quoted_while_everything_is_halted_and_it_reopens_w
     assert 210 in after.advance(SECOND_NS, quoted).prints.condition
 
 
+def test_a_minute_after_a_halt_reopens_for_three_seconds() -> None:
+    open_ns = SeededMarket(7, scenario="crash").clock_ns
+    market = SeededMarket(7, open_ns + 3300 * SECOND_NS, scenario="crash", span_s=60)
+    prints = market.advance(60 * SECOND_NS, NOBODY).prints
+    after_ms = prints.t_ms - (open_ns // 1_000_000 + 3_300_000)
+    reopening = prints.condition == 210
+    assert reopening.any()
+    assert after_ms[reopening].max() < 3000
+
+
+def test_halts_are_of_whole_minutes() -> None:
+    for name in names():
+        assert all(halt.start_s % 60 == halt.end_s % 60 == 0 for halt in scenario_of(name).halts)
+
+
 def test_the_squeezed_stock_rises_a_third_and_is_bought_by_call() -> None:
     market = SeededMarket(7, scenario="squeeze")
     gme = position_of["GME"]

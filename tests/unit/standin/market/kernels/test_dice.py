@@ -28,8 +28,9 @@ def test_equal_positions_give_equal_streams_and_others_others() -> None:
 
 def test_positions_are_hashed_as_numpy_hashes_them() -> None:
     position = np.arange(0, 10**9, 10**7)
-    here = [(int(hashed(key_of(3, 17), at)) >> 11) * 2.0**-53 for at in position.tolist()]
-    assert here == uniform(3, 17, position).tolist()
+    key = key_of(3, 17)
+    here = [(int(hashed(key, at)) >> 11) * 2.0**-53 for at in position.tolist()]
+    assert here == uniform(key, position).tolist()
 
 
 def test_a_word_is_two_numbers() -> None:

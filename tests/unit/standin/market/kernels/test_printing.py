@@ -98,6 +98,14 @@ def test_a_sweep_moves_the_quote_it_eats_through(book: Book) -> None:
         assert np.rint(prints.price * 100.0).tolist() == quotes[name].tolist()
 
 
+def test_a_bid_that_is_eaten_up_has_no_size(book: Book) -> None:
+    quote = book.quote(np.arange(len(book.listing)), 0.0)
+    row = int(np.argmax((quote.bid_cents == quote.tick_cents) & (quote.bid_size > 0)))
+    _, quotes = printed(book, executed(2, row=row, kind=OrderKind.SWEEP, side=-1, eaten=[0, 1]))
+    assert quotes["bid_cents"].tolist() == [quotes["tick_cents"][0], 0]
+    assert quotes["bid_size"].tolist() == [quote.bid_size[row], 0]
+
+
 def test_who_is_informed_pays_the_spread(book: Book) -> None:
     prints, quotes = printed(book, executed(1000, row=wide(book), burst=3))
     assert np.rint(prints.price * 100.0).tolist() == quotes["ask_cents"].tolist()

@@ -43,7 +43,7 @@ def test_own_quotes_come_at_their_hashed_instants_in_order() -> None:
     for span_ms in (1000, 60_000):
         made = new_desk(len(quoted), 3000)
         time_quotes(quoted, key_of(5, 16), 99, span_ms, made.moments, made.ordered)
-        hashed = np.floor(span_ms * uniform(5, 16, quoted.astype(np.int64) * 86_400 + 99)).astype(np.int64)
+        hashed = np.floor(span_ms * uniform(key_of(5, 16), quoted.astype(np.int64) * 86_400 + 99)).astype(np.int64)
         order = np.argsort(hashed, kind="stable")
         assert made.moments["row"].tolist() == quoted[order].tolist()
         assert made.moments["ms"].tolist() == hashed[order].tolist()
