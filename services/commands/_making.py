@@ -30,6 +30,8 @@ __all__ = ["add_making_arguments", "make_history", "refuse_making_arguments"]
 # Levels move in straight lines through a minute of history, and a bar is as long.
 SPAN_S = 60
 DAYS = 60
+# The walk begins anew every five years; ten of them are more than any detector is judged by.
+DAYS_MAX = 2520
 # A twentieth of the tape: half a million prints a session, which sixty sessions of fit on a laptop.
 INTENSITY = 0.05
 # Half a million contracts; the tape lists some four hundred thousand that trade (massive.md 9).
@@ -66,8 +68,8 @@ def refuse_making_arguments(options: argparse.Namespace) -> None:
 
 def make_history(options: argparse.Namespace) -> int:
     """0 when all sessions are recorded, 130 when interrupted; what was recorded until then stays."""
-    if options.days < 1:
-        raise InputError(f"--days {options.days}", "at least one session")
+    if not 1 <= options.days <= DAYS_MAX:
+        raise InputError(f"--days {options.days}", f"between 1 and {DAYS_MAX} sessions, which are ten years")
     if not 0 < options.intensity <= 20:
         raise InputError(f"--intensity {options.intensity:g}", "above 0 and at most 20 times the tape")
     if not 1 <= options.density <= DENSITY_MAX:

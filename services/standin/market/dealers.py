@@ -5,7 +5,8 @@ by one percent they trade their gamma against it (long) or with it (short); as t
 today drift towards 0 or 1, and they trade that too, which draws a level towards a strike they are long (Avellaneda and
 Lipkin, "A market-induced mechanism for stock pinning", 2003). What they trade moves the level in proportion
 (Barbon and Buraschi, "Gamma fragility", 2021): IMPACT of a percent for as much as they would trade on a move of one
-percent in the morning, at the level where that is most.
+percent in the morning, at the level where that is most. What they moved by the close is gone by the next open (`walk.py`
+does not know of it), as pressure is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["hedged"]
 
 Floats = NDArray[np.float64]
 
-# Long gamma takes nearly half out of a move; short gamma adds two thirds to it.
+# At its morning maximum long gamma takes nearly half out of a move, and short gamma adds two thirds to it.
 IMPACT = {1: 0.8, -1: 0.4}
 # However short they are: no more than this is traded on top of a move, or it would feed on itself.
 AMPLIFIED_MAX = 2.0

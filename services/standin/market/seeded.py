@@ -1,8 +1,10 @@
 """The seeded market: a `Source` that makes up a plausible options market, the same for everyone with the same seed.
 
-It is generated a second at a time. What happens in a second follows from (seed, scenario, date, second), apart from
-cancels, the day's statistics and open interest, which remember what was printed while a run lasted; so a run may start
-at any instant and finds the market where it should be.
+It is generated a second at a time. What happens in a second of a run's first day follows from (seed, scenario, date,
+second), apart from cancels, the day's statistics and open interest, which remember what was printed while a run lasted;
+so a run may start at any instant and finds the market where it should be. From the second day on what is open is what
+the days before left, and with it go which contracts trade, how large orders are, and what informed traders buy. Levels,
+volatilities, and when orders come, in which underlying, know nothing of a run.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from services.standin.market.bars import StockBars
 from services.standin.market.book import Book
 from services.standin.market.bursts import Plan, plan_of
 from services.standin.market.dealers import hedged
-from services.standin.market.events import schedule_of
+from services.standin.market.events import Schedule, schedule_of
 from services.standin.market.kernels.printing import PRINTS
 from services.standin.market.kernels.warming import warm_up
 from services.standin.market.open_interest import Ledger
-from services.standin.market.paths import day_of
+from services.standin.market.paths import Day, day_of
 from services.standin.market.scenario import PLAIN, Scenario, scenario_of
 from services.standin.market.span import FAST_INDICES, NS_PER_MS, SLOW_INDICES, Session, SpanMaker, index_values
 from services.standin.market.truth import Edge, TruthLog
@@ -37,11 +39,13 @@ from services.standin.statistics import DayStatistics
 
 __all__ = ["DEFAULT_START", "SeededMarket"]
 
+Floats = NDArray[np.float64]
+
 SECOND_NS = 1_000_000_000
 # The open of a Monday with monthly, weekly and daily expiries ahead: where a market starts that nobody placed.
 DEFAULT_START = scenario_of(PLAIN).start
-# Far enough for the longest LEAPS.
-CALENDAR_AFTER = dt.timedelta(days=1200)
+# How far the calendar is loaded ahead, and what is left of it at least: far enough for the longest LEAPS.
+CALENDAR_AHEAD, CALENDAR_LEAST = dt.timedelta(days=1200), dt.timedelta(days=1000)
 # Where VIX's strikes are listed around: its points for SPX's at-the-money volatility, the skew included.
 VIX_OVER_SPX_VOL = 118.0
 # Beyond this a contract moves with its underlying and its volatility cannot be told.
@@ -81,17 +85,21 @@ class SeededMarket:
         self.truth = truth if truth is not None else TruthLog() if keep_truth else None
         self._intensity, self._density = intensity, density
         first = self.scenario.start if start_ns is None else ny_date(start_ns)
-        self._calendar = Calendar.load(Walk.beginning(first), first + CALENDAR_AFTER)
-        self._schedule = schedule_of(self.seed, self.scenario, self._calendar, first + CALENDAR_AFTER)
-        self._walk = Walk(self.seed, self.scenario, self._calendar, self._schedule)
+        self._look_ahead(Walk.beginning(first), first)
         session = self._session_at(start_ns)
         begins_ns = session.open_ns + self.scenario.start_s * SECOND_NS if start_ns is None else start_ns
         self._begin(session, max(begins_ns, session.open_ns))
 
+    _calendar: Calendar
+    _calendar_ends: dt.date
+    _schedule: Schedule
+    _walk: Walk
     _clock_ns: int
     _made_ns: int
     _today: Session
     _spans: SpanMaker
+    # The day's trades as far as they have been handed out; the session's own are a span ahead.
+    _shown: DayStatistics
 
     @property
     def clock_ns(self) -> int:
@@ -137,7 +145,6 @@ class SeededMarket:
         # The vendor leaves greeks out where they say nothing: deep in the money, and where there is no bid to trade at.
         silent = (np.abs(greeks.delta) > SILENT_DELTA) | (quote.bid_cents <= 0)
         hidden = np.where(silent, np.nan, 0.0)
-        statistics = self._today.statistics
         return Snapshot(
             bid=quote.bid_cents / 100.0,
             ask=quote.ask_cents / 100.0,
@@ -146,7 +153,7 @@ class SeededMarket:
             bid_exchange=quote.bid_venue,
             ask_exchange=quote.ask_venue,
             quote_ns=np.full(len(rows), book.now_ns),
-            **statistics.columns(rows),
+            **self._shown.columns(rows),
             previous_close=np.full(len(rows), np.nan),
             iv=greeks.iv + hidden,
             delta=greeks.delta + hidden,
@@ -206,14 +213,43 @@ class SeededMarket:
             return today
         return self._calendar.next_after(start_ns)
 
-    def _begin(self, session: calendar.Session, clock_ns: int, yesterday: Session | None = None) -> None:
+    def _look_ahead(self, first: dt.date, today: dt.date) -> None:
+        """Know sessions and announcements from `first` until long after today."""
+        self._calendar_ends = today + CALENDAR_AHEAD
+        self._calendar = Calendar.load(first, self._calendar_ends)
+        self._schedule = schedule_of(self.seed, self.scenario, self._calendar, self._calendar_ends)
+        self._walk = Walk(self.seed, self.scenario, self._calendar, self._schedule)
+
+    def _morning(self, session: calendar.Session) -> tuple[Day, Listing]:
+        """A session's levels with dealers' hedging in them, and what is listed, with open interest as it is drawn:
+        levels do not depend on what a run traded the days before."""
         day = day_of(self.seed, self._walk.morning(session), self.scenario.vol_scale)
         levels = day.open_usd.copy()
         levels[VIX] = VIX_OVER_SPX_VOL * day.vols(0).now[MARKET]
         listing = list_contracts(self.seed, session.date, levels, self._calendar, self._density)
+        return hedged(day, listing, self.scenario), listing
+
+    def _closed_before(self, session: calendar.Session, yesterday: Session | None) -> Floats | None:
+        """Where dealers' hedging left every level at the close before a session, (members,): the walk does not know of
+        it. None without dealers, and where a walk begins."""
+        at = self._calendar.sessions.index(session)
+        if not self.scenario.dealers or at == 0:
+            return None
+        before = self._calendar.sessions[at - 1]
+        if Walk.beginning(before.date) != Walk.beginning(session.date):
+            return None
+        day = self._morning(before)[0] if yesterday is None else yesterday.day
+        return day.levels(day.seconds)
+
+    def _begin(self, session: calendar.Session, clock_ns: int, yesterday: Session | None = None) -> None:
+        if session.date + CALENDAR_LEAST > self._calendar_ends:
+            self._look_ahead(self._calendar.sessions[0].date, session.date)
+        closed_usd = self._closed_before(session, yesterday)
+        day, listing = self._morning(session)
+        if closed_usd is not None:
+            day = day._replace(previous_close_usd=closed_usd)
         if yesterday is not None:
             listing = yesterday.ledger.carried(yesterday.listing.tickers, listing)
-        day = hedged(day, listing, self.scenario)
         book = Book(self.seed, day, listing, self._calendar, self._schedule, self.scenario, self._span_s)
         plan = plan_of(self.seed, book, day.morning.informed)
         book.at(0)
@@ -223,6 +259,7 @@ class SeededMarket:
         bars = StockBars(self.seed, day, self._stocks, self._span_s)
         self._today = Session(day, listing, book, plan, arrivals, ledger, bars, DayStatistics(len(listing)))
         self._spans = SpanMaker(self.seed, self._today, self.truth)
+        self._shown = DayStatistics(len(listing))
         if self.truth is not None:
             self.truth.add_edges(_edges(session.date, plan, listing))
         self._clock_ns = clock_ns
@@ -238,12 +275,14 @@ class SeededMarket:
         while self._pending:
             ends_ns, batch = self._pending.popleft()
             if ends_ns > until_ns:
-                released, rest = _cut(batch, until_ns // NS_PER_MS)
-                whole.append(released)
+                part, rest = _cut(batch, until_ns // NS_PER_MS)
+                whole.append(part)
                 self._pending.appendleft((ends_ns, rest))
                 break
             whole.append(batch)
-        return _joined(self.listing, whole)
+        released = _joined(self.listing, whole)
+        self._shown.add(released.prints, len(released.prints.q))
+        return released
 
     def _at_clock(self) -> Book:
         """The book at the last whole second of the clock; the generator moves it on by itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import datetime as dt
 import hashlib
 import os
 import subprocess
@@ -11,10 +12,12 @@ import sys
 import numpy as np
 import pytest
 
+from services.core.calendar import ny_ns
 from services.standin.market.orders import OrderKind
 from services.standin.market.seeded import SeededMarket
 from services.standin.market.truth import Truth
 from services.standin.market.universe import CAST
+from services.standin.reference import CONDITIONS
 from services.standin.source import Batch, Prints, joined
 from services.standin.websocket.wire import encode, option_events
 
@@ -120,6 +123,43 @@ def test_nothing_is_handed_out_before_its_time() -> None:
         before, batch = market.clock_ns, market.advance(50_000_000, NOBODY)
         for times in (batch.prints.t_ms, batch.values.t_ms):
             assert np.all((times * 1_000_000 >= before) & (times * 1_000_000 < market.clock_ns))
+
+
+def test_a_snapshot_knows_no_print_that_has_not_been_handed_out() -> None:
+    market = SeededMarket(3)
+    rows = np.arange(len(market.listing))
+    volume = np.zeros(len(rows))
+    counted = np.array([condition.id for condition in CONDITIONS if condition.updates_volume])
+    for _ in range(50):
+        prints = market.advance(25_000_000, NOBODY).prints
+        kept = np.isin(prints.condition, counted)
+        volume += np.bincount(prints.contract[kept], prints.size[kept], minlength=len(rows))
+        state = market.snapshot(rows)
+        assert state.last_ns.max() < market.clock_ns
+        assert np.array_equal(state.day_volume, volume)
+    assert volume.sum() > 1000
+
+
+def test_a_day_of_minutes_opens_without_a_print() -> None:
+    market = SeededMarket(3, span_s=60)
+    market.advance(1, NOBODY)
+    assert not market.snapshot(np.arange(len(market.listing))).day_volume.any()
+
+
+def test_no_day_repeats_anothers_chances() -> None:
+    """Volumes of bars, and sizes and places of quotes, at the same second of two days."""
+    days = [SeededMarket(3, ny_ns(dt.date(2025, 12, day), 10)) for day in (15, 16)]
+    rows = np.flatnonzero(days[0].listing.underlying == days[0].listing.underlying[0])
+    sizes = [market.snapshot(rows).bid_size for market in days]
+    assert np.mean(sizes[0] == sizes[1]) < 0.5
+    bars = [market.advance(SECOND_NS, NOBODY).bars for market in days]
+    both = np.intersect1d(bars[0].symbol, bars[1].symbol)
+    assert 20 < len(both) < max(len(bars[0].symbol), len(bars[1].symbol))
+    one, other = (bar.volume[np.isin(bar.symbol, both)] for bar in bars)
+    assert np.mean(one == other) < 0.1
+    quotes = [market.advance(SECOND_NS, rows.astype(np.int32)).quotes for market in days]
+    own = [np.sort(quote.t_ms[quote.q % 8192 == 0] % 1000) for quote in quotes]
+    assert own[0].tolist() != own[1].tolist()
 
 
 def test_sequence_numbers_rise_with_time_over_prints_and_quotes(ten: Ten) -> None:
@@ -319,6 +359,36 @@ def test_after_the_close_the_next_session_opens() -> None:
     assert level is not None
     assert yesterday is not None
     assert level.value == pytest.approx(yesterday.value, rel=0.06)
+
+
+@pytest.mark.parametrize("scenario", ["plain", "crash"])
+def test_todays_close_is_tomorrows_previous_close_however_a_run_came_there(scenario: str) -> None:
+    """With dealers as well, whose hedging the walk from day to day does not know; and their hedging does not depend on
+    what a run traded."""
+    close_ns = SeededMarket(7, scenario=scenario)._today.day.session.close_ns
+    market = SeededMarket(7, close_ns - SECOND_NS, scenario=scenario)
+    market.advance(SECOND_NS, NOBODY)
+    closed = market.index_state("I:SPX")
+    market.advance(1, NOBODY)
+    begun = SeededMarket(7, market.clock_ns, scenario=scenario)
+    opened, found = market.index_state("I:SPX"), begun.index_state("I:SPX")
+    assert closed is not None
+    assert opened is not None
+    assert opened.previous_close == pytest.approx(closed.value, abs=0.02)
+    assert opened == found
+    assert market.listing.open_interest.tolist() != begun.listing.open_interest.tolist()
+    assert np.array_equal(market._today.day.log_return, begun._today.day.log_return)
+
+
+def test_a_long_run_lists_what_a_run_begun_late_lists() -> None:
+    """The calendar goes on with the market, beyond what was loaded at its beginning."""
+    market = SeededMarket(7)
+    late = next(session for session in market._calendar.sessions if session.date >= dt.date(2028, 6, 1))
+    market._begin(late, late.open_ns)
+    begun = SeededMarket(7, late.open_ns)
+    assert market.listing.tickers == begun.listing.tickers
+    assert np.array_equal(market._today.day.log_return, begun._today.day.log_return)
+    assert market._calendar.sessions[-1].date > late.date + dt.timedelta(days=1000)
 
 
 def test_a_contracts_quotes_can_be_made_again_and_asking_changes_nothing() -> None:
