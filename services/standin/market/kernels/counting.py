@@ -60,8 +60,8 @@ TOTALS_RECORDS: Any = records_of(TOTALS)
 def open_positions(
     dice, interest, last_day, opens, opens_last_day, maker_opens, executions, prints, count, parents, told
 ):
-    """Decide and book what the first `count` executions open and close, and tell the truth about each. Who would close
-    more than is open only passes it on. `parents`: orders of the day before these."""
+    """Decide and book what the first `count` executions open and close, and tell the truth about each. Where less is
+    open than an execution is for, both sides open. `parents`: orders of the day before these."""
     for at in range(count):
         prefetch(interest, executions[min(at + AHEAD, count - 1)].row, 0)
         execution, record = executions[at], told[at]
@@ -71,12 +71,11 @@ def open_positions(
         # +1 opens, -1 closes.
         taker = 2 * np.int64((upper(chances) < share) | (execution.burst >= 0)) - 1
         maker = 2 * np.int64(lower(chances) < maker_opens) - 1
+        if interest[row] < execution.size:
+            taker, maker = np.int64(1), np.int64(1)
         buys = taker if execution.side > 0 else maker
         sells = taker + maker - buys
-        change = np.int64(execution.size) * ((taker + maker) >> 1)
-        if interest[row] + change < 0:
-            sells, change = np.int64(1), np.int64(0)
-        interest[row] += change
+        interest[row] += np.int64(execution.size) * ((taker + maker) >> 1)
         record.q = prints.q[at]
         record.parent = parents + execution.order
         record.cancels = 0

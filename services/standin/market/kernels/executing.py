@@ -21,6 +21,9 @@ VENUES_MIN, VENUES_MAX = 3, 8
 LEGS_MAX = 4
 # Up to this an order is nobody's business, whatever the open interest.
 ORDINARY_SIZE = 20
+# A sweep's largest part is at most three and a half times its smallest, and it moves the quote by two ticks at most: by
+# choice, for what venues hold is displayed only in part.
+EVEN_SHARE, VENUES_A_TICK = 0.4, 3
 SWEEP, SPREAD = int(OrderKind.SWEEP), int(OrderKind.SPREAD)
 
 # An execution, half a cache line, because it is written where its time says. order counts orders of the span; leg is
@@ -74,12 +77,26 @@ def _plan(dice, table, order, structures):
 
 
 @inner
-def _leg_row(table, base, away):
-    """The contract some strikes away in the same ladder: rows of one root, expiry and right are adjacent and in order
-    of strike. The ladder's end stops it."""
-    target = min(max(base + away, 0), table.contracts.shape[0] - 1)
-    here, there = table.contracts[base], table.contracts[target]
-    return target if here.slot == there.slot and here.right == there.right else base
+def _on_ladder(table, row, away):
+    """Whether there is a contract some strikes away in the same ladder: rows of one root, expiry and right are adjacent
+    and in order of strike."""
+    target = row + away
+    if target < 0 or target >= table.contracts.shape[0]:
+        return False
+    here, there = table.contracts[row], table.contracts[target]
+    return here.slot == there.slot and here.right == there.right
+
+
+@inner
+def _base(table, row, structures, structure):
+    """The contract nearest to `row` from which all legs of a structure are on its ladder, so that no two are one."""
+    for leg in range(structures.legs[structure]):
+        away = structures.away[structure * LEGS_MAX + leg] * table.contracts[row].right
+        back = 1 if away < 0 else -1
+        for _ in range(abs(away)):
+            if not _on_ladder(table, row, away):
+                row += back
+    return row
 
 
 @inner
@@ -104,23 +121,28 @@ def _begun(starts, order, child, at, out):
 
 @inner
 def _sweep(dice, table, order, at, starts, out):
-    """Cut unevenly, at least a contract each. Seven is coprime to the number of venues: a sweep never comes to the same
-    one twice. One that is larger than the first quotes eats through them."""
+    """Cut unevenly, a contract at least each. Seven is coprime to the number of venues: a sweep never comes to the same
+    one twice. However much is displayed, it eats a tick with every third venue."""
     shares = word(dice), word(dice), word(dice), word(dice)
     total = 0.0
     for child in range(order.prints):
         total += _share(shares, child)
+    rest = np.int64(order.size) - order.prints
+    share, cut = 0.0, np.int64(0)
     for child in range(order.prints):
+        share += _share(shares, child)
+        until = rest if child == order.prints - 1 else np.int64(rest * share / total)
         execution = _begun(starts, order, child, at, out)
-        execution.size = max(np.int64(order.size * _share(shares, child) / total), 1)
+        execution.size = 1 + until - cut
         execution.venue = table.venues[(order.venue + 7 * child) % table.venues.shape[0]]
-        execution.eaten = child // 3
+        execution.eaten = child // VENUES_A_TICK
+        cut = until
 
 
 @inner
 def _share(words, child):
     half = words[child >> 1]
-    return 0.4 + (upper(half) if child & 1 else lower(half))
+    return EVEN_SHARE + (upper(half) if child & 1 else lower(half))
 
 
 @kernel(
@@ -154,14 +176,16 @@ def execute_orders(dice, table, orders, count, structures, starts, out):
             continue
         home = table.members[table.contracts[order.row].underlying].home
         venue = home if home > 0 else table.venues[order.venue]
+        row = np.int64(order.row)
+        if order.kind == SPREAD:
+            row = _base(table, row, structures, order.structure)
         for child in range(order.prints):
             execution = _begun(starts, order, child, at, out)
             execution.venue = venue
             if order.kind == SPREAD:
                 which = order.structure * LEGS_MAX + child
-                row = np.int64(order.row)
-                base = np.int64(table.contracts[row].mirror) if structures.other[which] == 1 else row
-                execution.row = _leg_row(table, base, structures.away[which])
+                base = table.contracts[row].mirror if structures.other[which] == 1 else row
+                execution.row = base + structures.away[which] * table.contracts[row].right
                 execution.side = order.side * structures.sign[which]
                 execution.size = order.size * structures.ratio[which]
                 execution.leg = child

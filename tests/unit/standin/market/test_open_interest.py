@@ -64,15 +64,18 @@ def test_nothing_is_ever_less_than_nothing(overnight: tuple[SeededMarket, dict[s
     assert all(evening[ticker] + change >= 0 for ticker, change in changes.items())
 
 
-def test_a_print_that_would_close_more_than_is_open_passes_positions_on() -> None:
+def test_nobody_closes_more_than_is_open() -> None:
+    """Neither side: a print for more than there is opens on both."""
     listing = SeededMarket(3).listing
     bare = listing.with_open_interest(np.zeros(len(listing), np.int64))
     ledger = Ledger(bare, np.ones(len(listing), bool))
     told = ledger.trade(dice(1, ORDERS), executed(np.zeros(500, np.int32), 3), PRINTS.room(500), 0)
-    change = changed(told["buyer"], told["seller"], np.full(500, 3))
-    open_after = np.cumsum(change)
-    assert open_after.min() == 0
-    assert change[0] == 0
+    open_after = np.cumsum(changed(told["buyer"], told["seller"], np.full(500, 3)))
+    open_before = np.concatenate(([0], open_after[:-1]))
+    closes = (told["buyer"] < 0) | (told["seller"] < 0)
+    assert closes.any()
+    assert np.all(open_before[closes] >= 3)
+    assert np.all(~closes[open_before < 3])
     assert ledger.now[0] == open_after[-1]
 
 
