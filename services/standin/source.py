@@ -1,6 +1,6 @@
 """The seam between a market and the wire: whatever has a clock and hands out columns of events can be served.
 
-Two sources exist: the seeded market (`market.py`) and recorded tapes (`tape.py`). Both are pure: they read no clock and
+Two sources exist: the seeded market (`market/`) and recorded tapes (`tapes/`). Both are pure: they read no clock and
 no socket, and say everything in columns, so that the wire encodes a hundred events as cheaply as one.
 """
 

@@ -57,7 +57,7 @@ class Arrivals:
         base = np.array([self._base(minute * BLOCK_S + second) for second in range(BLOCK_S)])
         if self._excited is None:
             # As if it had gone on for long.
-            self._excited = np.array([base[0], base[0]])
+            self._excited = np.tile(base[0], (len(_KEEP), 1))
         made = np.empty(base.shape, np.int64)
         words = dice(self._seed, ARRIVALS, self._date.toordinal(), minute)
         excite(words, base, _KEEP, OWN, ALL, self._excited, made)

@@ -5,8 +5,8 @@ by one percent they trade their gamma against it (long) or with it (short); as t
 today drift towards 0 or 1, and they trade that too, which draws a level towards a strike they are long (Avellaneda and
 Lipkin, "A market-induced mechanism for stock pinning", 2003). What they trade moves the level in proportion
 (Barbon and Buraschi, "Gamma fragility", 2021): IMPACT of a percent for as much as they would trade on a move of one
-percent in the morning, at the level where that is most. What they moved by the close is gone by the next open (`walk.py`
-does not know of it), as pressure is.
+percent in the morning, at the level where that is most. What they moved by the close is gone by the next open, as
+pressure is: `walk.py` does not know of it.
 """
 
 from __future__ import annotations

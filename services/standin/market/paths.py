@@ -50,7 +50,7 @@ class Day(NamedTuple):
     open_usd, previous_close_usd (members,). log_return (seconds + 1, members): of the level since the open. typical_vol
     (members,): at-the-money volatility at which log_vol, its logarithm relative to that at the open, is 0; log_lasting
     (members,) the part of that which lasts; vol_noise (seconds + 1,) what is added to log_vol through the day besides
-    leverage and steps. activity (minutes + 1, members): relative trading intensity.
+    leverage and steps. activity (minutes + 2, members): relative trading intensity.
     """
 
     morning: Morning
@@ -188,6 +188,6 @@ def _vol_noise(rng: np.random.Generator, seconds: int, sd: float, total: float) 
 
 
 def _activity(rng: np.random.Generator, seconds: int) -> Path:
-    """Relative intensity of orders by minute, (minutes + 1, members): common and specific clustering."""
+    """Relative intensity of orders by minute, (minutes + 2, members): common and specific clustering."""
     minutes = seconds // 60 + 2
     return np.exp(_slow(rng, minutes, 1, 0.2) + _slow(rng, minutes, MEMBERS, 0.4) - 0.1).astype(np.float32)

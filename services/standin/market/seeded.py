@@ -74,6 +74,8 @@ class SeededMarket:
         keep_truth: bool = False,
         truth: TruthLog | None = None,
     ) -> None:
+        if not 1 <= span_s <= 60 or 60 % span_s:
+            raise ValueError(f"a span of {span_s} s does not divide a minute")
         warm_up()
         self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
         self.seed = self.scenario.identity(seed)

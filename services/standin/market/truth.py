@@ -26,7 +26,8 @@ class Truth(NamedTuple):
     day: days since 1970 of the session; ticker: the contract's, in ASCII; side: +1 the buyer was the aggressor, -1 the
     seller; kind: an OrderKind; parent: number of the order, unique within the day; leg: number within a spread, else
     -1; burst: the informed trader's number within the day, else -1; buyer, seller: +1 opened a position, -1 closed one
-    (a cancel has both turned around); cancels: q of the print this one cancels, else 0.
+    (a cancel has both turned around); cancels: q of the print this one cancels, else 0. A cancel is nobody's order: its
+    kind, parent, leg and burst are -1, its side 0.
     """
 
     day: NDArray[np.int32]

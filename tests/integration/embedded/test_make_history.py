@@ -48,6 +48,7 @@ def test_the_same_command_goes_on_with_the_scenarios_own_session(made: tuple[Pat
     ("arguments", "named"),
     [
         (("--days", 0), "--days 0"),
+        (("--days", 100_000), "--days 100000"),
         (("--intensity", 0), "--intensity 0"),
         (("--density", 17), "--density 17"),
         (("--chains-every", 400), "--chains-every 400"),

@@ -25,24 +25,33 @@ OUT_OF_MONEY, IN_THE_MONEY = 1.35, 0.75
 STRIKE, FORWARD, PER_DEVIATION, RIGHT, SOON, WEIGHT = range(0, 6 * SHEET, SHEET)
 
 
+@inner
+def _mean(excited, who, decays):
+    total = 0.0
+    for decay in range(decays):
+        total += excited[decay, who]
+    return total / decays
+
+
 @kernel(DICE, F64_2D, F64_IN, types.float64, types.float64, F64_2D, I64_2D)
 def excite(dice, base, keep, own, everybodys, excited, made):
     """Counts of orders by second and underlying, `made`, under mean rates `base`; `excited` (one row a decay, of which
     `keep` is left a second later) is what came before, and becomes what came by the end."""
     members = base.shape[1]
+    decays = keep.shape[0]
     for second in range(base.shape[0]):
         answered, mean = 0.0, 0.0
         for u in range(members):
-            answered += 0.5 * (excited[0, u] + excited[1, u])
+            answered += _mean(excited, u, decays)
             mean += base[second, u]
         of_all = 1.0 - own - everybodys + everybodys * answered / max(mean, 1e-12)
         for u in range(members):
             rate = 0.0
             if base[second, u] > 0.0:
-                rate = base[second, u] * of_all + own * 0.5 * (excited[0, u] + excited[1, u])
+                rate = base[second, u] * of_all + own * _mean(excited, u, decays)
             count = poisson(dice, rate)
             made[second, u] = count
-            for decay in range(keep.shape[0]):
+            for decay in range(decays):
                 excited[decay, u] = keep[decay] * excited[decay, u] + (1.0 - keep[decay]) * count
 
 

@@ -29,6 +29,10 @@ QUOTE_RECORDS: Any = records_of(QUOTE)
 # Columns of the sheet after those of the value.
 SPREAD, PLACE, TICK, TICK_HIGH, PER_TICK, PER_TICK_HIGH, BID, ASK = range(10 * SHEET, 18 * SHEET, SHEET)
 PENNY_BELOW_CENTS = 300.0
+# Where an underlying's width is 1, a contract of a dollar is quoted so many cents wider than a tick, and one of ten
+# dollars five times that: width grows with price, slower than price does. The middle is off the value by up to half of
+# SHIFTED of it. By choice: recorded SPX chains are half as wide again.
+WIDE_CENTS, WIDE_POWER, SHIFTED = 0.9, 0.7, 0.3
 # A day of quotes' moments by row.
 MOMENTS = 86_400
 # A hash is cut into a place, two sizes and two venues, of so many bits each.
@@ -77,10 +81,9 @@ def quote_sheet(sheet, count):
         )
         tick = low if cents < PENNY_BELOW_CENTS else high
         per_tick = per_low if cents < PENNY_BELOW_CENTS else per_high
-        # Width grows with price, slower than price does; far from the money makers are few.
-        wide = 0.9 * exponent_of(0.7, max(value, 0.01))
+        wide = WIDE_CENTS * exponent_of(WIDE_POWER, max(value, 0.01))
         width = tick + sheet[SPREAD + j] * wide
-        shift = (sheet[PLACE + j] - 0.5) * 0.3 * width
+        shift = (sheet[PLACE + j] - 0.5) * SHIFTED * width
         bid = max(floor((cents + shift - 0.5 * width) * per_tick), 0.0) * tick
         sheet[TICK + j] = tick
         sheet[BID + j] = bid

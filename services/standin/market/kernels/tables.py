@@ -53,11 +53,11 @@ Records = npt.NDArray[Any]
 # Any NamedTuple of equally long columns.
 Columns = TypeVar("Columns", bound=tuple[Any, ...])
 
-# mirror: the row of the other right at the same strike, or the row itself. last_day: settles by today's close.
+# mirror: the row of the other right at the same strike, or the row itself.
 CONTRACT = np.dtype(
     [
         ("strike_usd", "f8"), ("open_interest", "i8"), ("slot", "i4"), ("mirror", "i4"), ("underlying", "i2"),
-        ("right", "i1"), ("last_day", "i1"),
+        ("right", "i1"),
     ],
     align=True,
 )  # fmt: skip

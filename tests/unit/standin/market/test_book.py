@@ -137,7 +137,7 @@ def test_the_solver_finds_the_models_volatility_in_the_models_price(book: Book) 
     assert np.median(np.abs(solved - vol[solvable])) < 1e-10
 
 
-def test_quotes_are_on_the_tick_and_wider_away_from_the_money(book: Book) -> None:
+def test_quotes_are_on_the_tick_and_wider_where_little_trades(book: Book) -> None:
     book.at(3600)
     rows = np.arange(len(book.listing))
     quote = book.quote(rows, 0.5)

@@ -380,6 +380,12 @@ def test_todays_close_is_tomorrows_previous_close_however_a_run_came_there(scena
     assert np.array_equal(market._today.day.log_return, begun._today.day.log_return)
 
 
+@pytest.mark.parametrize("span_s", [0, 7, 61, 120])
+def test_a_span_divides_a_minute(span_s: int) -> None:
+    with pytest.raises(ValueError, match=f"span of {span_s} s"):
+        SeededMarket(7, span_s=span_s)
+
+
 def test_a_long_run_lists_what_a_run_begun_late_lists() -> None:
     """The calendar goes on with the market, beyond what was loaded at its beginning."""
     market = SeededMarket(7)
