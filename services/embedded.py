@@ -110,19 +110,23 @@ class Embedded:
         day_ns = ny_ns(ny_date(last_ns), 0)
         known = self._warehouse.decision_ids()
         rules = self._config.rules()
-        same_rules = rules_digest(rules) == rules_digest(recorded_rules()(epochs[-1]))
+        digest = rules_digest(rules)
+        digests = {epoch.epoch: rules_digest(recorded_rules()(epoch)) for epoch in epochs}
         rows = 0
         for partition in self._warehouse.partitions():
             ordinals = Ordinals()
             missing: list[tuple[int, Signal | Alert]] = []
+            under = ""  # the rules of the pipeline we end with; the newest epoch may have no frame yet
             for step in walk(
                 self._warehouse, self._calendar, recorded_rules(), partition, from_ns=day_ns, sampling=True
             ):
                 rows += step.frame.header.rows
                 if not step.silent:
                     missing += [pair for pair in ordinals.number(step.outputs.decisions) if pair[1].id not in known]
+                    under = digests[step.frame.header.epoch]
                 self._pipelines[partition] = step.pipeline
-            if not same_rules:
+            if under != digest:
+                self._pipelines[partition] = build_pipeline(rules, self._calendar, partition)
                 for step in walk(
                     self._warehouse, self._calendar, lambda _: rules, partition, from_ns=day_ns, sampling=True
                 ):

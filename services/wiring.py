@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,6 +25,8 @@ from services.scanner import Scanner, ScannerParameters
 __all__ = ["PROGRAM", "build_pipeline", "context_types", "detector_types", "resolved_rules", "rules_digest", "warm_up"]
 
 PROGRAM = "strikewire 0.1.0"
+T = TypeVar("T", bound=Context | Detector)
+
 # More than any table has room for at a start.
 WARM_UP_CONTRACTS = 20_000
 
@@ -42,24 +45,28 @@ def detector_types() -> dict[str, type[Detector]]:
 
 def build_pipeline(rules: RulesConfig, calendar: Calendar, partition: int, *, sampling: bool = True) -> Pipeline:
     """A fresh pipeline of one partition. Raises ConfigError naming a rule or parameter that cannot be."""
-    try:
-        contexts = build("contexts", context_types(), rules.contexts)
-        detectors = build("detectors", detector_types(), rules.detectors)
-    except RegistryError as error:
-        where, _, problem = str(error).partition(": ")
-        raise ConfigError(where, problem) from None
+    contexts = _built("contexts", context_types(), rules.contexts)
+    detectors = _built("detectors", detector_types(), rules.detectors)
     scanner = Scanner(convert("scanner", rules.scanner, ScannerParameters))
     return Pipeline(partition, calendar, contexts, detectors, scanner, sampling=sampling)
 
 
+def _built(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mapping[str, Any]]) -> list[T]:
+    try:
+        return build(kind, known, settings)
+    except RegistryError as error:
+        where, _, problem = str(error).partition(": ")
+        raise ConfigError(where, problem) from None
+
+
 def resolved_rules(rules: RulesConfig) -> dict[str, Any]:
-    """The rules with every default spelt out, and the version of each: what is recorded with an epoch."""
+    """The rules with every default spelt out, and the version of each. Raises ConfigError as `build_pipeline` does."""
     pipeline_parts: dict[str, Any] = {"contexts": {}, "detectors": {}}
     for kind, types, given in (
         ("contexts", context_types(), rules.contexts),
         ("detectors", detector_types(), rules.detectors),
     ):
-        for made in build(kind, types, given):
+        for made in _built(kind, types, given):
             pipeline_parts[kind][made.name] = {"version": made.version, **msgspec.to_builtins(made.parameters)}
     pipeline_parts["scanner"] = msgspec.to_builtins(convert("scanner", rules.scanner, ScannerParameters))
     return pipeline_parts

@@ -1,4 +1,4 @@
-"""How arguments are read: durations, moments, speeds."""
+"""How arguments are read: durations, moments, speeds, symbols."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 import datetime as dt
 import re
 
+from schemas.symbols import SymbolError, symbol_code
 from services.core.calendar import NEW_YORK, NS
 
-__all__ = ["day", "duration", "moment", "speed"]
+__all__ = ["day", "duration", "moment", "speed", "symbol"]
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -55,3 +56,17 @@ def moment(text: str) -> int:
     if value.tzinfo is None:
         value = value.replace(tzinfo=NEW_YORK)
     return int(value.timestamp() * 1_000_000) * (NS // 1_000_000)
+
+
+def symbol(text: str) -> str:
+    """An underlying: `spx`, `SPX` and the vendor's `I:SPX` are one.
+
+    >>> symbol("I:spx")
+    'SPX'
+    """
+    name = text.upper().removeprefix("I:")
+    try:
+        symbol_code(name)
+    except SymbolError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name

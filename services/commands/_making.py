@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.frames import CLOCK_FEED
 from services.commands._output import console, print_json, told
-from services.commands._replaying import configuration
+from services.commands._replaying import configuration, refuse_server
 from services.core.calendar import Calendar, ny_date
 from services.errors import InputError
 from services.history.engine import open_embedded
@@ -106,7 +106,8 @@ def _make(options: argparse.Namespace, scenario: Scenario) -> None:
     began = time.monotonic()
     config = configuration(options)
     data_dir = options.make_history
-    with open_embedded(data_dir, create=True) as client:
+    refuse_server(config)
+    with open_embedded(data_dir, create=True, database=config.warehouse.database) as client:
         warehouse = Warehouse(client)
         last_ns = warehouse.last_received_ns()
         start_ns = _start_ns(scenario, options.days, last_ns)

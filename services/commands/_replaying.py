@@ -10,16 +10,25 @@ from typing import Any
 
 from services.config import Config as _Config
 from services.config import apply, convert, load, read_toml
+from services.errors import InputError
 from services.history.engine import open_warehouse
 from services.history.warehouse import Warehouse
 
-__all__ = ["configuration", "history", "overridden", "progress_bar"]
+__all__ = ["configuration", "history", "overridden", "progress_bar", "refuse_server"]
 
 
 def configuration(options: argparse.Namespace) -> _Config:
     """The configuration a command was given; `--warehouse URL` stands for `--set warehouse.url=URL`."""
     named = [f'warehouse.url="{options.warehouse}"'] if getattr(options, "warehouse", None) else []
     return load(options.config, [*options.overrides, *named])
+
+
+def refuse_server(config: _Config) -> None:
+    """For a command that records into its data directory. Raises InputError when a served warehouse is asked for."""
+    if config.warehouse.url:
+        raise InputError(
+            "--warehouse", "is where others read; this records into --data-dir (`strikewire sink` fills a server)"
+        )
 
 
 @contextmanager

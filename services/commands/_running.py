@@ -20,6 +20,7 @@ from rich.table import Table
 from schemas.decisions import Alert
 from services.commands._gateway_metrics import count_forever, count_gateway
 from services.commands._output import alert_row, alerts_table, console, market_time, print_json, told
+from services.commands._replaying import refuse_server
 from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
@@ -60,6 +61,7 @@ def run_embedded(options: argparse.Namespace, config: Config, open_feed: FeedOpe
     """
     import uvloop
 
+    refuse_server(config)
     with no_collection():
         return int(uvloop.run(_run(options, config, open_feed)))
 
@@ -68,11 +70,12 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
     began = time.monotonic()
     metrics = Metrics()
     screen = _Screen(options.json)
-    with open_embedded(options.data_dir, create=True) as client:
+    with open_embedded(options.data_dir, create=True, database=config.warehouse.database) as client:
         warehouse = Warehouse(client)
         last_ns = warehouse.last_received_ns()
         async with open_feed(last_ns) as feed:
-            calendar = Calendar.around(feed.now_ns)
+            # What is recovered may be of another year than what comes.
+            calendar = Calendar.around(feed.now_ns, last_ns or feed.now_ns)
             warm_up(config.rules(), calendar)
             spare_what_stays()
             host = Embedded(config, client, calendar, screen.show, metrics)

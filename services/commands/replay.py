@@ -9,11 +9,10 @@ import argparse
 import msgspec
 
 from schemas.decisions import Alert, Signal
-from services.commands._arguments import moment, speed
+from services.commands._arguments import moment, speed, symbol
 from services.commands._output import alert_row, alerts_table, console, print_json, told
 from services.commands._replaying import configuration, history, progress_bar
 from services.errors import InputError
-from services.gateway.partition import Partitioner
 from services.history.warehouse import Warehouse
 from services.replay.runner import calendar_of, replay
 
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What of history, and what to print."""
     parser.add_argument("--from", type=moment, metavar="T", dest="from_ns", help="start of the log's time, New York")
     parser.add_argument("--to", type=moment, metavar="T", dest="to_ns", help="end of it, not included")
-    parser.add_argument("--underlying", metavar="U", help="only decisions on this underlying")
+    parser.add_argument("--underlying", type=symbol, metavar="U", help="only decisions on this underlying")
     parser.add_argument("--speed", type=speed, default=None, metavar="max", help="only `max` makes sense so far")
     parser.add_argument("--alerts", action="store_true", help="print the alerts (a line each with --json)")
 
@@ -48,8 +47,7 @@ def run(options: argparse.Namespace) -> int:
         calendar = calendar_of(warehouse, options.data_dir)
         partitions = None
         if options.underlying is not None:
-            options.underlying = options.underlying.upper().removeprefix("I:")
-            partitions = [Partitioner(warehouse.epochs()[-1].partitions).of(options.underlying)]
+            partitions = warehouse.partitions_of(options.underlying)
         with progress_bar(warehouse, options.json) as progress:
             run = replay(
                 warehouse,

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from schemas.symbols import SYMBOL_BYTES, Contract, contract_ticker
 from schemas.topics import TOPICS, Topic
+from services.commands._arguments import symbol
 from services.commands._output import alert_row, alerts_table, console, market_time, print_json
 from services.commands._replaying import history
 from services.errors import InputError
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which topic, how many, of what."""
     parser.add_argument("topic", metavar="TOPIC")
     parser.add_argument("-n", type=int, default=10, metavar="N", help="how many (default 10, at most 10,000)")
-    parser.add_argument("--underlying", metavar="U", help="only this underlying")
+    parser.add_argument("--underlying", type=symbol, metavar="U", help="only this underlying")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,10 +68,9 @@ def _where(topic: Topic, underlying: str | None) -> tuple[str, dict[str, Any]]:
     column = _UNDERLYING.get(topic.name, "underlying")
     if column is None:
         raise InputError("--underlying", f"{topic.name} has no underlying")
-    symbol = underlying.upper().removeprefix("I:")
     if topic.lane is not None:  # fixed width, padded with NUL
-        return f"WHERE {column} = toFixedString({{symbol:String}}, {SYMBOL_BYTES})", {"symbol": symbol}
-    return f"WHERE {column} = {{symbol:String}}", {"symbol": symbol}
+        return f"WHERE {column} = toFixedString({{symbol:String}}, {SYMBOL_BYTES})", {"symbol": underlying}
+    return f"WHERE {column} = {{symbol:String}}", {"symbol": underlying}
 
 
 def _document(topic: Topic, row: dict[str, Any]) -> dict[str, Any]:

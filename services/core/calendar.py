@@ -110,10 +110,10 @@ class Calendar:
         )
 
     @classmethod
-    def around(cls, time_ns: int, days_before: int = 40, days_after: int = 800) -> Calendar:
-        """The calendar a program needs that works on data of `time_ns`: back for history, forward for expiries."""
-        day = ny_date(time_ns)
-        return cls.load(day - dt.timedelta(days=days_before), day + dt.timedelta(days=days_after))
+    def around(cls, *times_ns: int, days_before: int = 40, days_after: int = 800) -> Calendar:
+        """The calendar a program needs that works on data of these times: back for history, forward for expiries."""
+        first, last = ny_date(min(times_ns)), ny_date(max(times_ns))
+        return cls.load(first - dt.timedelta(days=days_before), last + dt.timedelta(days=days_after))
 
     def session_on(self, day: dt.date) -> Session | None:
         """The session of that date, or None on a weekend or holiday."""

@@ -76,6 +76,14 @@ def build(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mappin
 
 def _parameters(where: str, wanted: type[Parameters], given: Mapping[str, Any]) -> Parameters:
     try:
-        return msgspec.convert(dict(given), wanted)
+        made = msgspec.convert(dict(given), wanted)
     except msgspec.ValidationError as error:
         raise RegistryError(f"{where}: {error}") from None
+    values = msgspec.structs.asdict(made)
+    weights = [value for name, value in values.items() if name.startswith("weight_")]
+    if weights and abs(sum(weights) - 100) > 1e-9:
+        raise RegistryError(f"{where}: its weights add up to {sum(weights):g}, not to 100")
+    for name, value in values.items():
+        if name.endswith(("_s", "_ms", "_minutes")) and isinstance(value, int | float) and value <= 0:
+            raise RegistryError(f"{where}.{name}: a time longer than nothing, not {value:g}")
+    return made

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.frames import CLOCK_FEED, CLOCK_WALL
+from services.gateway.partition import Partitioner
 
 __all__ = ["GatewaySettings"]
 
@@ -79,3 +80,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in self.__struct_fields__ if name != "api_key"}
         return f"GatewaySettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which whoever reads a configuration turns into a sentence."""
+        Partitioner(self.partitions, self.partition_overrides)

@@ -65,6 +65,15 @@ class Warehouse:
         """The log's partitions."""
         return [row[0] for row in self._rows("SELECT DISTINCT partition FROM frames ORDER BY partition")]
 
+    def partitions_of(self, underlying: str) -> list[int]:
+        """Where an underlying's options were recorded: by the rule of then, whatever today's configuration says."""
+        its = "underlying = toFixedString({symbol:String}, 8)"
+        found = (
+            self._rows(f"SELECT DISTINCT partition FROM {table} WHERE {its}", {"symbol": underlying})
+            for table in ("option_trades", "option_greeks")
+        )
+        return sorted({row[0] for rows in found for row in rows})
+
     def last_received_ns(self) -> int | None:
         """The log's last moment, None when nothing was recorded."""
         (row,) = self._rows("SELECT count(), toUnixTimestamp64Nano(max(received_ns)) FROM frames")

@@ -21,7 +21,7 @@ from services.errors import InputError
 from services.history.warehouse import Warehouse
 from services.replay.source import epoch_frames
 from services.sinks.clickhouse import Epoch
-from services.wiring import build_pipeline, resolved_rules, rules_digest
+from services.wiring import build_pipeline, context_types, detector_types, resolved_rules, rules_digest
 
 __all__ = [
     "Run",
@@ -95,10 +95,16 @@ def calendar_of(warehouse: Warehouse, data_dir: Path) -> Calendar:
 
 
 def recorded_rules(overrides: Callable[[dict[str, Any]], None] = lambda _: None) -> RulesOf:
-    """Rules as each epoch recorded them, changed by `overrides`."""
+    """Rules as each epoch recorded them, changed by `overrides`.
+
+    A context or detector that the record does not know is one that was not there: it stays out.
+    """
 
     def of(epoch: Epoch) -> RulesConfig:
         given = msgspec.json.decode(epoch.rules)
+        for kind, known in (("contexts", context_types()), ("detectors", detector_types())):
+            recorded = given.setdefault(kind, {})
+            given[kind] = {name: {"enabled": False} for name in known if name not in recorded} | recorded
         overrides(given)
         return msgspec.convert(given, RulesConfig)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,11 +14,17 @@ import pytest
 from schemas.decisions import Alert, DeadLetter
 from schemas.frames import CLOCK_FEED
 from services.config import Config
+from services.core.pipeline import Outputs
 from services.embedded import Embedded
 from services.metrics import Metrics
+from services.replay.runner import Step, rules_document
+from services.sinks.clickhouse import Epoch
+from services.wiring import build_pipeline, rules_digest
 from tests.support.conformance import decisions
 from tests.support.logs import CALENDAR, OPEN, frames
 from tests.support.scenarios import sweeps
+
+DAY_NS = 86_400 * 10**9
 
 LOG = frames(sweeps())
 
@@ -116,3 +123,32 @@ async def test_a_disk_that_fails_stops_the_gateway() -> None:
         await committing
     with pytest.raises(OSError, match="no space"):
         await embedded.on_frames([])
+
+
+async def test_new_rules_hold_from_the_start_also_when_they_were_recorded_by_a_run_that_saw_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Yesterday under one set of rules; today a run with another ended before its first frame; now it starts again."""
+    old, new = Config(), msgspec.convert({"detectors": {"unusual_activity": {"enabled": False}}}, Config)
+    frame = LOG[0]
+    epochs = [
+        Epoch(frame.header.epoch, OPEN, "test", CLOCK_FEED, 4, rules_document(old.rules()), "", ""),
+        Epoch(frame.header.epoch + 1, OPEN + DAY_NS, "test", CLOCK_FEED, 4, rules_document(new.rules()), "", ""),
+    ]
+
+    class Recorded:
+        cut_torn_rows = staticmethod(lambda: None)
+        epochs = staticmethod(lambda: epochs)
+        last_received_ns = staticmethod(lambda: frame.header.received_ns)
+        decision_ids = staticmethod(set)
+        partitions = staticmethod(lambda: [0])
+
+    def walk(_: Any, __: Any, rules_of: Any, partition: int, **___: Any) -> Iterator[Step]:
+        if rules_digest(rules_of(epochs[0])) == rules_digest(old.rules()):
+            yield Step(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], []), False)
+
+    monkeypatch.setattr("services.embedded.walk", walk)
+    embedded = Embedded(new, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    monkeypatch.setattr(embedded, "_warehouse", Recorded())
+    await embedded.recover()
+    assert "unusual_activity" not in [one.name for one in embedded._pipelines[0].detectors]

@@ -38,10 +38,31 @@ def test_a_misspelt_key_in_a_file(tmp_path: Path) -> None:
         ("scanner.score_minimum=3", "score_minimum"),
         ("gateway.api_key=secret", "MASSIVE_API_KEY"),
         ("nonsense", "nonsense"),
+        ("gateway.partition_overrides.SPX=9", "partition_overrides.SPX = 9"),
+        ("detectors.unusual_activity.weight_volume=30", "its weights add up to 110, not to 100"),
+        ("contexts.gamma.wall_mark_s=0", "wall_mark_s"),
     ],
 )
 def test_an_override_that_cannot_be(tmp_path: Path, override: str, named: str) -> None:
     refused("demo", "--set", override, "--duration", "1s", "--data-dir", tmp_path / "x", named=named)
+
+
+def test_a_rule_nobody_knows(tmp_path: Path) -> None:
+    refused("detectors", "--set", "detectors.typo.enabled=false", named="detectors.typo: there is no such detector")
+
+
+def test_a_server_where_history_is_recorded_here(tmp_path: Path) -> None:
+    refused("demo", "--warehouse", "http://127.0.0.1:9", "--data-dir", tmp_path / "x", named="--warehouse")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("words", [("tail", "options.trades"), ("replay",)], ids=lambda words: words[0])
+def test_an_underlying_that_cannot_be(words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        command(*words, "--underlying", "ABCDEFGHIJ"), capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("'ABCDEFGHIJ' is not a symbol of 1 to 8 ASCII characters")
 
 
 def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:

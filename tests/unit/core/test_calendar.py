@@ -94,3 +94,14 @@ def test_midnight_is_new_yorks_not_greenwichs() -> None:
     evening = int(dt.datetime(2025, 9, 4, 3, 59, tzinfo=dt.UTC).timestamp()) * NS
     assert ny_date(evening) == dt.date(2025, 9, 3)
     assert ny_date(evening + 60 * NS) == dt.date(2025, 9, 4)
+
+
+def test_a_calendar_around_two_times_has_the_sessions_of_both() -> None:
+    """What is recovered may be of another year than what comes."""
+    then, now = ny_ns(dt.date(2014, 6, 6), 12), ny_ns(dt.date(2026, 11, 27), 12)
+    for times in ((then, now), (now, then)):
+        calendar = Calendar.around(*times)
+        assert calendar.session_on(dt.date(2014, 6, 6)) is not None
+        assert calendar.session_on(dt.date(2026, 11, 27)) is not None
+        assert calendar.sessions[0].date < dt.date(2014, 5, 1)
+        assert calendar.sessions[-1].date > dt.date(2029, 1, 1)
