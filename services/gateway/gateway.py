@@ -306,6 +306,8 @@ class Gateway:
 
     async def _write_ticks(self, source: str, ticks: Ticks, now_ns: int) -> None:
         self.stats.ticks += len(ticks.partitions)
+        if self._table.unplaced:
+            self.stats.notes["unplaced"] = self._table.unplaced
         await self._outlet.write(Lane.TICKS, source, ticks, now_ns)
 
     async def _write_page(self, page: ChainPage) -> None:

@@ -33,8 +33,10 @@ log = logging.getLogger("strikewire.gateway")
 # SPX lists some 20,000 contracts: 80 chain pages or 20 of the reference. A cursor that leads on for longer is a loop.
 PAGES_MAX = 200
 CONTRACTS_LIMIT = "1000"
+REFERENCE = "/v3/reference/options/contracts"
 Answer = TypeVar("Answer")
 _UNAUTHORIZED = frozenset({401, 403})
+NOT_FOUND = 404
 
 
 class ChainPoller:
@@ -56,6 +58,7 @@ class ChainPoller:
         self.schedule = schedule
         self.disabled = ""
         self.failures = 0
+        self._now_ns = 0
         self._rest = rest
         self._contracts = contracts
         self._concurrency = concurrency
@@ -63,6 +66,7 @@ class ChainPoller:
 
     async def poll(self, now_ns: int) -> AsyncGenerator[ChainPage, None]:
         """Every page that is due at `now_ns`, in order. An answer that does not come is logged and left out."""
+        self._now_ns = now_ns
         unlearned = ((name, self._learn(name, now_ns)) for name in self.schedule.unlearned(now_ns))
         async with aclosing(self._side_by_side(unlearned)) as learned:
             async for _ in learned:
@@ -104,28 +108,33 @@ class ChainPoller:
         """The answer of one job, or none and a line in the log."""
         try:
             return [await task]
-        except RestRefusedError as error:
-            if error.http_status in _UNAUTHORIZED:
+        except (RestRefusedError, RestUnavailableError) as error:
+            status = error.http_status if isinstance(error, RestRefusedError) else 0
+            if status in _UNAUTHORIZED:
                 self.disabled = str(error)
+            elif status == NOT_FOUND:
+                self.schedule.drop(underlying, self._now_ns)
+                log.warning("no chain of %s today: %s", underlying, error)
             else:
-                self.schedule.drop(underlying)
-                log.warning("no chain of %s: %s", underlying, error)
-        except RestUnavailableError as error:
-            self.failures += 1
-            log.warning("chain of %s is late: %s", underlying, error)
+                self.failures += 1
+                log.warning("chain of %s is late: %s", underlying, error)
         return []
 
     async def _learn(self, underlying: str, now_ns: int) -> None:
         parameters = {"underlying_ticker": self._vendor_name(underlying), "limit": CONTRACTS_LIMIT}
         expiries: dict[str, int] = {}
-        body = await self._rest.get("/v3/reference/options/contracts", parameters)
+        body = await self._rest.get(REFERENCE, parameters)
         for _ in range(PAGES_MAX):
             page = contract_page(body)
+            if page.rejects:  # a part of the chain would be taken for the whole until tomorrow
+                raise RestUnavailableError(REFERENCE, 1, page.rejects[0].detail)
             for expiry, count in page.expiries.items():
                 expiries[expiry] = expiries.get(expiry, 0) + count
             if page.next_url is None:
                 break
             body = await self._rest.follow(page.next_url)
+        else:
+            log.warning("contracts of %s: no end after %d pages, the rest is left out", underlying, PAGES_MAX)
         self.schedule.learn(underlying, expiries, now_ns)
 
     async def _fetch(self, piece: ChainSlice, now_ns: int, day_start_ns: int) -> list[ChainPage]:
@@ -136,6 +145,9 @@ class ChainPoller:
         while True:
             page = chain_page(body, self._contracts, now_ns, day_start_ns)
             pages.append(page)
-            if page.next_url is None or len(pages) >= PAGES_MAX:
+            if page.next_url is None:
+                return pages
+            if len(pages) >= PAGES_MAX:
+                log.warning("chain of %s: no end after %d pages, the rest is left out", piece.underlying, PAGES_MAX)
                 return pages
             body = await self._rest.follow(page.next_url)

@@ -127,7 +127,7 @@ class Session:
         # Other closing statuses may come with the same code; what was said counts, the code only where nothing was.
         if code == POLICY_VIOLATION and not self.last_status:
             self.retry = Retry.CONTENDED
-            self.last_status = f"close 1008 {reason}".strip()
+            self.last_status = f"close 1008: {reason}".removesuffix(": ")
         self.state = State.CLOSED
         self.subscriptions.stop()
         return self.retry

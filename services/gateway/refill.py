@@ -133,11 +133,16 @@ class Refiller:
                 course.refused = 0
 
     async def _ask(self, order: RefillOrder, ticker: str) -> None:
-        body = await self._rest.get(trades_path(ticker), trades_query(order.from_ns, order.to_ns))
+        """Raises RestUnavailableError also for an answer of which something made no sense: it is no whole answer."""
+        path = trades_path(ticker)
+        body = await self._rest.get(path, trades_query(order.from_ns, order.to_ns))
         for _ in range(PAGES_MAX):
             page = trade_page(body, ticker)
             if page.trades or page.rejects:
                 await self._enqueue(RefillPage(order.number, page), len(body))
+            if page.rejects:
+                raise RestUnavailableError(path, 1, page.rejects[0].detail)
             if page.next_url is None:
                 return
             body = await self._rest.follow(page.next_url)
+        raise RestUnavailableError(path, 1, f"no end after {PAGES_MAX} pages")

@@ -68,9 +68,13 @@ class RestClient:
         return await self._get(self._base.join(URL(path)).update_query(parameters or {}))
 
     async def follow(self, next_url: str) -> bytes:
-        """The body behind a `next_url`. Raises as `get`, and RestRefusedError when it leads to another host."""
-        url = URL(next_url)
-        if url.origin() != self._base.origin():
+        """The body behind a `next_url`. Raises as `get`, and RestRefusedError when it leads nowhere or elsewhere."""
+        try:
+            url = URL(next_url)
+            elsewhere = url.origin() != self._base.origin()
+        except ValueError:  # relative, empty, or no address at all
+            raise RestRefusedError("next_url", 0, f"{next_url[:80]!r} is no address") from None
+        if elsewhere:
             raise RestRefusedError(url.path, 0, f"next_url leads to another host, {url.host}")
         return await self._get(url)
 

@@ -62,16 +62,16 @@ class Schedule:
                 return
             self._followed.setdefault(underlying, None)
 
-    def drop(self, underlying: str) -> None:
-        """Ask no more for a chain the vendor does not have; the place stays taken, or it would be taken up again."""
-        self._followed[underlying] = _Plan(2**62, [])
+    def drop(self, underlying: str, now_ns: int) -> None:
+        """Ask no more today for a chain the vendor does not have; the place stays taken."""
+        self._followed[underlying] = _Plan(now_ns, [])
 
     def unlearned(self, now_ns: int) -> list[str]:
         """Underlyings whose expiries are not known, or were learned on an earlier day."""
         return [
             underlying
             for underlying, plan in self._followed.items()
-            if plan is None or now_ns - plan.learned_ns >= RELEARN_NS or plan.day < ny_date(min(now_ns, 2**62))
+            if plan is None or now_ns - plan.learned_ns >= RELEARN_NS or plan.day < ny_date(now_ns)
         ]
 
     def learn(self, underlying: str, expiries: Mapping[str, int], now_ns: int) -> None:

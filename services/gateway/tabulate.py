@@ -87,6 +87,8 @@ class Tabulator:
         self._partitioner = partitioner
         self._dotted: dict[str, str] = {}
         self._places: dict[str, tuple[int, int]] = {}
+        self._unplaceable: set[str] = set()
+        self.unplaced = 0  # ticks left out in silence, each after a first one of its ticker that was told
 
     def plain(self, data: bytes) -> Trades | None:
         """The prints of a frame of the options cluster that holds prints and quotes only, and nothing odd.
@@ -195,14 +197,25 @@ class Tabulator:
                     value = event.val
                     table.append((event.t * MS, *found, KIND_INDEX, value, value, value, 0))
                     continue
-                rejects.append(_reject(_what(found), event.ticker, event))
+                if found is not None or self._is_news(event.ticker):
+                    rejects.append(_reject(_what(found), event.ticker, event))
             elif type(event) is StockBar:
                 found = self.place_stock(event.sym)
                 if found is not None and event.e * MS <= self.latest_ns:
                     table.append((event.e * MS, *found, KIND_STOCK, event.c, event.h, event.l, event.v))
                     continue
-                rejects.append(_reject(_what(found), event.sym, event))
+                if found is not None or self._is_news(event.sym):
+                    rejects.append(_reject(_what(found), event.sym, event))
         return Ticks(*tick_columns(table), rejects)
+
+    def _is_news(self, ticker: str) -> bool:
+        """Whether nobody was told yet that this ticker has no place here; `V.*` brings its values all day."""
+        if ticker in self._unplaceable:
+            self.unplaced += 1
+            return False
+        if len(self._unplaceable) < TICK_SYMBOLS_MAX:
+            self._unplaceable.add(ticker)
+        return True
 
     def place_index(self, ticker: str) -> tuple[int, int] | None:
         """An index ticker's (`I:SPX`) symbol code and partition; None when it cannot be one."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.gaps import cause_of
 from services.gateway.massive import Trade
 from services.gateway.protocol import Retry, Session, State
 from services.gateway.subscriptions import ACK_TIMEOUT_NS, PAIRS_PER_REQUEST, Note
@@ -164,6 +165,14 @@ class TestEnds:
 
     def test_a_close_with_1008_and_no_word_is_a_contended_key(self) -> None:
         assert live("T.*").closed(1008, "") is Retry.CONTENDED
+
+    def test_the_cause_of_a_close_is_a_word_whatever_the_vendor_says(self) -> None:
+        """It becomes a label of a metric and a word in the ledger."""
+        for reason in ("", "connection 7f3a of account 12 at 10:31:07"):
+            session = live("T.*")
+            session.closed(1008, reason)
+            assert cause_of(session.last_status, 1008) == "close 1008"
+            assert reason in session.last_status
 
     @pytest.mark.parametrize("status", ["slow_consumer", "force_disconnect"])
     def test_a_close_with_1008_after_another_reason_is_no_contended_key(self, status: str) -> None:

@@ -123,6 +123,23 @@ async def test_pages_are_followed() -> None:
     assert end.refill.failed == 0
 
 
+@pytest.mark.parametrize("answer", [b"<html>", body(row(), row(size="many"))], ids=["html", "row"])
+async def test_an_answer_that_makes_no_sense_is_no_answer(answer: bytes) -> None:
+    """What could be read of it is taken, and the ledger says that not all of the contract was answered."""
+    rest = Rest({f"/v3/trades/{v.SPY_CALL}": answer})
+    *pages, end = await refilled(rest, order(1, v.SPY_CALL, OTHER))
+    assert sum(len(page.page.rejects) for page in pages) == 1
+    assert (end.refill.asked, end.refill.failed) == (2, 1)
+    assert end.refill.note
+
+
+async def test_pages_without_end_are_no_whole_answer() -> None:
+    rest = Rest({f"/v3/trades/{v.SPY_CALL}": body(next_url="more"), "more": body(next_url="more")})
+    *_, end = await refilled(rest, order(1, v.SPY_CALL))
+    assert end.refill.failed == 1
+    assert "no end after" in end.refill.note
+
+
 async def test_an_answer_that_does_not_come_is_counted_and_the_others_are_asked_for() -> None:
     path = f"/v3/trades/{v.SPY_CALL}"
     rest = Rest({path: RestUnavailableError(path, 3, "503"), f"/v3/trades/{OTHER}": body(row())})

@@ -102,6 +102,13 @@ async def test_a_page_on_another_host_is_not_followed(rest: RestClient) -> None:
         await rest.follow("http://elsewhere.example/v3/x?cursor=1")
 
 
+@pytest.mark.parametrize("next_url", ["/v3/x?cursor=a", "", "http://[", "http://host:port/", "x" * 1000])
+async def test_a_next_page_without_an_address_is_refused_in_a_sentence(rest: RestClient, next_url: str) -> None:
+    with pytest.raises(RestRefusedError, match="is no address") as refused:
+        await rest.follow(next_url)
+    assert len(str(refused.value)) < 200
+
+
 async def test_a_body_without_end_is_given_up(vendor: Vendor, rest: RestClient) -> None:
     async def endless(request: web.Request) -> web.Response:
         return web.Response(body=b"x" * (BODY_BYTES_MAX + 1))
@@ -167,6 +174,28 @@ async def test_an_unknown_underlying_is_dropped_and_the_others_go_on(vendor: Ven
     later = NOW + 31 * 10**9
     assert len([page async for page in it.poll(later)]) == 1
     assert vendor.calls["/v3/snapshot/options/NOPE"] == 1
+    tomorrow = NOW + 24 * 3600 * 10**9
+    assert len([page async for page in it.poll(tomorrow)]) == 1
+    assert vendor.calls["/v3/snapshot/options/NOPE"] == 2
+
+
+@pytest.mark.parametrize("status", [400, 408, 413, 301])
+async def test_one_bad_moment_costs_no_chain_its_day(vendor: Vendor, rest: RestClient, status: int) -> None:
+    vendor.says("/v3/reference/options/contracts", (200, contracts("2025-12-19")))
+    vendor.says("/v3/snapshot/options/SPY", (status, {"message": "not now"}), (200, {"results": [chain_row()]}))
+    it = poller(rest, "SPY")
+    assert [page async for page in it.poll(NOW)] == []
+    assert it.failures == 1
+    assert len([page async for page in it.poll(NOW + 31 * 10**9)]) == 1
+
+
+async def test_a_reference_that_makes_no_sense_is_no_empty_chain(vendor: Vendor, rest: RestClient) -> None:
+    vendor.says("/v3/reference/options/contracts", (200, {"results": "soon"}), (200, contracts("2025-12-19")))
+    vendor.says("/v3/snapshot/options/SPY", (200, {"results": [chain_row()]}))
+    it = poller(rest, "SPY")
+    assert [page async for page in it.poll(NOW)] == []
+    assert it.failures == 1
+    assert len([page async for page in it.poll(NOW + 10**9)]) == 1
 
 
 async def test_an_answer_that_does_not_come_is_missing_and_asked_for_again(vendor: Vendor, rest: RestClient) -> None:

@@ -113,3 +113,14 @@ def test_a_time_further_ahead_than_can_be_believed_is_refused() -> None:
     assert [reject.reason for reject in ticks.rejects] == ["time_ahead"]
     bars = table.ticks(decode_frame("stocks", v.frame(v.stock_bar(e=v.T0_MS + 1), v.stock_bar())).events)
     assert [reject.reason for reject in bars.rejects] == ["time_ahead"]
+
+
+def test_a_ticker_without_a_place_is_told_once_and_then_counted() -> None:
+    """`V.*` brings every index there is, all day; some have longer names than the log has room for."""
+    table = Tabulator(Partitioner(4))
+    data = v.frame(v.index_value("I:NYFANGPLUS"), v.index_value("I:NDX"), v.index_value("I:NYFANGPLUS"))
+    for expected in (["bad_ticker"], []):
+        ticks = table.ticks(decode_frame("indices", data).events)
+        assert [reject.reason for reject in ticks.rejects] == expected
+        assert len(ticks.partitions) == 1
+    assert table.unplaced == 3
