@@ -62,8 +62,9 @@ class Warehouse:
         return [Epoch(*row) for row in result]
 
     def partitions(self) -> list[int]:
-        """The log's partitions."""
-        return [row[0] for row in self._rows("SELECT DISTINCT partition FROM frames ORDER BY partition")]
+        """The partitions of which there is a log or a decision: one without the other is a difference to be told."""
+        parts = " UNION DISTINCT ".join(f"SELECT partition FROM {table}" for table in ("frames", "signals", "alerts"))
+        return sorted(row[0] for row in self._rows(f"SELECT DISTINCT partition FROM ({parts})"))
 
     def partitions_of(self, underlying: str) -> list[int]:
         """Where an underlying's options were recorded: by the rule of then, whatever today's configuration says."""

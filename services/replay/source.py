@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.frames import Frame, Header, Lane, Rows, empty_rows, take_rows
+from services.errors import StoreError
 from services.history.warehouse import Frames, Warehouse
 
 __all__ = ["epoch_frames", "joined", "joined_frames"]
@@ -117,7 +118,12 @@ class _Lane:
             return rows
         parts = [take_rows(self._rows, self._at, self._at + have)] if have else []
         while have < count:
-            self._rows, _ = next(self._windows)
+            window = next(self._windows, None)
+            if window is None:
+                raise StoreError(
+                    f"{self._lane.topic}: {count - have} rows that the log's frames speak of are not kept any more"
+                )
+            self._rows, _ = window
             self._at = min(count - have, len(self._rows.received_ns))
             parts.append(take_rows(self._rows, 0, self._at))
             have += self._at

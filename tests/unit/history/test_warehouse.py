@@ -10,8 +10,10 @@ import pytest
 from schemas.decisions import canonical
 from schemas.frames import Frame, Lane
 from schemas.symbols import symbol_code
+from services.errors import StoreError
 from services.history import warehouse as module
 from services.history.warehouse import Place, Warehouse
+from services.replay.source import epoch_frames
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from tests.support.decisions import alert, signal, view
 from tests.support.frames import assert_same_rows
@@ -175,3 +177,21 @@ def module_table(frame: Frame) -> Any:
 
 def count(client: Any, table: str) -> int:
     return int(client.query(f"SELECT count() FROM {table}").result_rows[0][0])
+
+
+def test_a_decision_without_a_log_is_not_overlooked(recorded: Warehouse, warehouse_client: Any):
+    """`verify` goes by these: a partition whose frames are gone must not pass for equal."""
+    WarehouseWriter(warehouse_client).write_decisions(Ordinals().number([alert("a1", partition=3)]))
+    assert recorded.partitions() == [0, 3]
+
+
+def test_underlyings_are_looked_for_where_they_were_recorded(recorded: Warehouse):
+    symbols = {symbol for symbol in ("SPY", "SPX", "AAPL") if recorded.partitions_of(symbol)}
+    assert symbols == {"SPY"}
+    assert recorded.partitions_of("SPY") == [0]
+
+
+def test_rows_that_are_not_kept_any_more_are_told(recorded: Warehouse, warehouse_client: Any):
+    warehouse_client.command("TRUNCATE TABLE option_trades")
+    with pytest.raises(StoreError, match=r"^options\.trades: \d rows that the log's frames speak of are not kept"):
+        list(epoch_frames(recorded, 0, 1))
