@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from schemas.gaps import Gap
 from services.core.calendar import NEW_YORK, NS, Calendar
-from services.gateway.gaps import GapLedger, Refill
+from services.gateway.gaps import CHANNELS, GapLedger, Refill
 from services.gateway.interest import Interest
 from services.gateway.refill import RefillEnd, Refiller, RefillOrder, RefillPage
 from services.gateway.repeats import Repeats
@@ -58,6 +58,10 @@ class GapKeeper:
     async def lost(self, cluster: str, cause: str, now_ns: int) -> None:
         """A connection is gone, or a frame of it was broken."""
         await self._tell(self._ledger.lost(cluster, cause, now_ns))
+
+    def is_open(self, cluster: str) -> bool:
+        """Whether a gap of the cluster's channel has begun and not ended."""
+        return CHANNELS[cluster] in self._ledger.open
 
     async def heard(self, cluster: str, last_ns: int, now_ns: int, events: int = 1) -> None:
         """Events came, so many, the latest of exchange time `last_ns`."""

@@ -228,7 +228,7 @@ class Gateway:
                 await self._refilled(item)
             elif type(item) is RefillEnd:
                 await self._gaps.ended(item)
-            await self._tick()
+            await self._tick(len(inbox))
             if self.settings.clock == "wall" and not len(inbox):
                 # Nothing more is waiting: a row that stayed for company would only grow old. On the feed's clock
                 # nobody is in a hurry, and a frame's cut is part of the recording.
@@ -275,7 +275,8 @@ class Gateway:
         socket.ladder.data(now_ns)
         if len(event_ns):
             if self._silence is not None:
-                self._silence.heard(socket.cluster, self._now_ns(), len(event_ns))
+                came_ns = now_ns if self.settings.clock == "wall" else self._now_ns()
+                self._silence.heard(socket.cluster, came_ns, len(event_ns))
             await self._gaps.heard(socket.cluster, int(event_ns.max()), now_ns, len(event_ns))
 
     async def _say(self, socket: FeedSocket, notes: list[Note]) -> None:
@@ -332,13 +333,16 @@ class Gateway:
             self._silence.lost(cluster)
         cause = cause_of(item.session.last_status, item.code)
         ended = self._until_closed and item.code == NORMAL_CLOSURE
-        if cause != SILENCE and not ended:  # a silence was noted when the connection was given up
+        # A silence was noted when the connection was given up; what came after all has ended it.
+        noted = cause == SILENCE and self._gaps.is_open(cluster)
+        if not noted and not ended:
             await self._gaps.lost(cluster, cause, time.time_ns())
         if not item.decided.done():
             item.decided.set_result(retry)
 
-    async def _tick(self) -> None:
-        """What time alone brings: aged frames, heartbeats, time-outs, the next choice of quoted contracts."""
+    async def _tick(self, waiting: int) -> None:
+        """What time alone brings: aged frames, heartbeats, time-outs, the next choice of quoted contracts; so many
+        items wait in the inbox."""
         wall_ns = time.time_ns()
         await self._outlet.tick(wall_ns)
         if wall_ns < self._next_watch_ns:
@@ -350,7 +354,8 @@ class Gateway:
             if socket.session is not None:
                 await self._say(socket, socket.session.tick(wall_ns))
                 self.stats.subscriptions[socket.cluster] = socket.session.subscriptions.coverage
-        if self._silence is not None:
+        # The wall's clock went on while we were held up, and who spoke meanwhile may stand in the inbox.
+        if self._silence is not None and (self.settings.clock == "feed" or not waiting):
             for silence in self._silence.look(self._now_ns()):
                 await self._judge(silence)
         for kind, code in self._table.codes.take_unknown():

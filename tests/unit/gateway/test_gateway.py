@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from schemas.decisions import DeadLetter
 from schemas.frames import CLOCK_FEED, Frame, GreekRows, Lane, TradeRows
+from schemas.gaps import Gap
 from schemas.symbols import symbol_code
+from services.core.calendar import NS, Calendar, ny_date
+from services.core.calendar import Session as MarketSession
 from services.gateway.errors import FeedRefusedError
 from services.gateway.gateway import Gateway
+from services.gateway.protocol import Session
+from services.gateway.reconnect import Ladder
 from services.gateway.settings import GatewaySettings
+from services.gateway.silence import Silence, Verdict
+from services.gateway.sockets import FeedSocket, Lost
 from services.standin.server import StandIn
 from services.standin.tapes.tape import Tape
 from tests.support import vendor as v
@@ -41,8 +50,8 @@ class Log:
         await asyncio.sleep(self._pause_s)
         self.frames += frames
 
-    def gateway(self, **settings: Any) -> Gateway:
-        return Gateway(GatewaySettings(**settings), self.on_frames, self.letters.append)
+    def gateway(self, calendar: Calendar | None = None, **settings: Any) -> Gateway:
+        return Gateway(GatewaySettings(**settings), self.on_frames, self.letters.append, calendar=calendar)
 
     def rows(self, lane: Lane) -> list[Any]:
         return [frame.rows for frame in self.frames if frame.header.lane is lane and frame.header.rows]
@@ -212,6 +221,63 @@ async def test_a_lost_socket_is_opened_again_and_its_quotes_are_forgotten() -> N
     assert bids[2] != bids[2], "after a gap nobody knows what stands"
     assert scripted.connections == 2
     assert_sequenced(log.frames)
+
+
+class Talkative(Scripted):
+    """Brings something new on every socket, fifty times a second."""
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        await connection.send(v.frame(v.status("connected")).decode())
+        await connection.recv()
+        await connection.send(v.frame(v.status("auth_success")).decode())
+        event = v.trade if connection.request.path == "/options" else v.stock_bar
+        for number in range(10**9):
+            await connection.send(v.frame(event(q=number) if event is v.trade else event()).decode())
+            await asyncio.sleep(0.02)
+
+
+def open_now() -> Calendar:
+    """The exchange is in session, whatever the hour."""
+    now_ns = time.time_ns()
+    return Calendar((MarketSession(ny_date(now_ns), now_ns - 3600 * NS, now_ns + 3600 * NS),))
+
+
+class Held(Log):
+    """Where publishing stands still once, for three seconds."""
+
+    async def on_frames(self, frames: list[Frame]) -> None:
+        held = len(self.frames) < 100 <= len(self.frames) + len(frames)
+        await super().on_frames(frames)
+        await asyncio.sleep(3.0 if held else 0.0)
+
+
+async def test_what_waits_while_publishing_stands_still_is_no_silence() -> None:
+    log = Held()
+    clusters = ("options", "stocks")
+    async with running(Talkative(), log, clusters=clusters, silence_s=2.0, calendar=open_now()) as gateway:
+        await until(lambda: len(log.frames) >= 200)
+    assert (gateway.stats.silences, gateway.stats.reconnects, gateway.stats.gaps) == (0, 0, {})
+
+
+async def test_a_given_up_connection_that_speaks_in_its_last_second_leaves_a_gap_behind_it() -> None:
+    gaps: list[Gap] = []
+    gateway = Gateway(GatewaySettings(), Log().on_frames, print, on_gap=gaps.append)
+    socket = FeedSocket("options", "", "", Ladder(random.Random(1)), lambda item, size: asyncio.sleep(0))
+    session = Session("options", "")
+    gateway._sockets["options"] = socket
+    for last_words in (False, True):
+        gaps.clear()
+        await gateway._judge(Silence("options", 30 * NS, Verdict.DEAD))
+        session.last_status = "silence: 30 s without an event"
+        if last_words:
+            await gateway._heard(socket, np.array([v.T0_NS]), 0)
+        await gateway._lost(Lost(socket, session, None, "", asyncio.get_running_loop().create_future()))
+        told = [(gap.cause, gap.state, gap.losses) for gap in gaps]
+        first, *more = [("silence", "open", 1), ("silence", "restored", 1), ("silence", "open", 1)]
+        assert told == [first, *(more if last_words else [])]
+        assert gateway._gaps.is_open("options")
+        await gateway._heard(socket, np.array([v.T0_NS]), 0)
 
 
 async def test_a_plan_without_indices_goes_on_with_the_options() -> None:
