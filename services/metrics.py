@@ -86,7 +86,7 @@ CATALOGUE: dict[Name, Definition] = {
         "rising: `strikewire tail feed.gaps` shows from when to when, and what was refilled",
     ),
     "strikewire_gateway_open_gaps": Definition(
-        Gauge, "channels that are not heard at present", (), "above 0 for minutes: see what the gateway says of it"
+        Gauge, "channels not heard at present, of a session", (), "above 0 for minutes: see what the gateway says of it"
     ),
     "strikewire_gateway_refilling_gaps": Definition(
         Gauge, "gaps that REST is being asked for", (), "staying above 0: REST is slow or refuses"

@@ -59,6 +59,18 @@ class GapKeeper:
         """A connection is gone, or a frame of it was broken."""
         await self._tell(self._ledger.lost(cluster, cause, now_ns))
 
+    async def connected(self, cluster: str, market_ns: int, now_ns: int) -> None:
+        """A connection is authenticated, at `market_ns` of the market."""
+        await self._tell(self._ledger.connected(cluster, market_ns, now_ns))
+
+    def switched_off(self, cluster: str) -> None:
+        """The plan does not have a cluster."""
+        self._ledger.switched_off(cluster)
+
+    def count(self, market_ns: int) -> None:
+        """Count the gaps that are open and touch a session; call it every second or so."""
+        self._stats.open_gaps = sum(self._ledger.matters(gap, market_ns) for gap in self._ledger.open.values())
+
     def is_open(self, cluster: str) -> bool:
         """Whether a gap of the cluster's channel has begun and not ended."""
         return CHANNELS[cluster] in self._ledger.open
@@ -97,7 +109,6 @@ class GapKeeper:
 
     async def _tell(self, entries: list[Gap]) -> None:
         for gap in entries:
-            self._stats.open_gaps = len(self._ledger.open)
             if (gap.state == "open" and gap.losses == 1) or (gap.state == "restored" and gap.cause == "silence"):
                 self._stats.gaps[gap.channel, gap.cause] += 1
             log.log(logging.INFO if gap.state == "refilled" else logging.WARNING, "%s", _sentence(gap))
@@ -115,7 +126,7 @@ class GapKeeper:
             self._marks[gap.number] = self._repeats.mark(from_ns)
         if gap.state != "restored":
             return
-        if self.refiller is None or gap.to_ns is None:
+        if self.refiller is None or gap.to_ns is None or not self._ledger.matters(gap, gap.to_ns):
             self._marks.pop(gap.number)
             return
         tickers = self._interest.ranked(self._settings.refill_contracts_max, frozenset(), gap.to_ns)

@@ -86,6 +86,25 @@ class GapLedger:
         self.open[channel] = gap
         return [gap]
 
+    def connected(self, cluster: str, market_ns: int, now_ns: int) -> list[Gap]:
+        """A connection is authenticated, at `market_ns` of the market: a gap that no session touched is over."""
+        gap = self.open.get(CHANNELS[cluster])
+        if gap is None or self.matters(gap, market_ns):
+            return []
+        del self.open[gap.channel]
+        return [replace(gap, state="restored", to_ns=max(market_ns, gap.from_ns), restored_ns=now_ns)]
+
+    def switched_off(self, cluster: str) -> None:
+        """The plan does not have a cluster: its gap stays as it is written, and nobody waits for its end."""
+        self.open.pop(CHANNELS[cluster], None)
+
+    def matters(self, gap: Gap, market_ns: int) -> bool:
+        """Whether a gap that has lasted until `market_ns`, or ended, touches a session; without a calendar any may."""
+        if self._calendar is None:
+            return True
+        to_ns = market_ns if gap.to_ns is None else gap.to_ns
+        return any(day.open_ns <= to_ns and gap.from_ns < day.close_ns for day in self._calendar.sessions)
+
     def heard(self, cluster: str, last_ns: int, now_ns: int, events: int = 1) -> list[Gap]:
         """Events of a cluster came, so many; the largest of their exchange times is `last_ns`."""
         channel = CHANNELS[cluster]

@@ -31,6 +31,7 @@ from services.gateway.massive_rest import ChainPage, index_snapshot, server_time
 from services.gateway.outlet import OnDeadLetter, OnFrames, Outlet
 from services.gateway.partition import Partitioner
 from services.gateway.plain_frames import warm_up
+from services.gateway.protocol import Retry
 from services.gateway.quoting import TRADES, Quoting
 from services.gateway.reconnect import Ladder
 from services.gateway.refill import RefillEnd, Refiller, RefillPage, Sleep
@@ -283,8 +284,8 @@ class Gateway:
         """Pass on what a session has to say, and send what it wants to send."""
         for note in notes:
             self.stats.notes[note.kind] += 1
-            if note.kind == "live" and self._silence is not None:
-                self._silence.connected(socket.cluster, self._now_ns())
+            if note.kind == "live":
+                await self._connected(socket.cluster)
             if note.kind not in ("subscribed", "unsubscribed"):
                 pairs = f" ({len(note.pairs)} pairs, {note.pairs[0]} ...)" if note.pairs else ""
                 level = NOTE_LEVELS.get(note.kind, logging.WARNING)
@@ -292,6 +293,13 @@ class Gateway:
                 log.log(level, "/%s %s%s%s", socket.cluster, note.kind, said, pairs)
         if socket.session is not None:
             await socket.send(socket.session.data_to_send())
+
+    async def _connected(self, cluster: str) -> None:
+        """Tell those who listen for silence that events are due."""
+        if self._silence is not None:
+            self._silence.connected(cluster, self._now_ns())
+        if self.settings.clock == "wall":  # the feed's clock stands still while nothing comes
+            await self._gaps.connected(cluster, self._now_ns(), time.time_ns())
 
     async def _write_trades(self, trades: Trades, now_ns: int) -> None:
         rows = trades.rows
@@ -335,7 +343,9 @@ class Gateway:
         ended = self._until_closed and item.code == NORMAL_CLOSURE
         # A silence was noted when the connection was given up; what came after all has ended it.
         noted = cause == SILENCE and self._gaps.is_open(cluster)
-        if not noted and not ended:
+        if retry is Retry.NEVER and cluster != "options":  # switched off by `_feed`
+            self._gaps.switched_off(cluster)
+        elif not noted and not ended:
             await self._gaps.lost(cluster, cause, time.time_ns())
         if not item.decided.done():
             item.decided.set_result(retry)
@@ -358,6 +368,7 @@ class Gateway:
         if self._silence is not None and (self.settings.clock == "feed" or not waiting):
             for silence in self._silence.look(self._now_ns()):
                 await self._judge(silence)
+        self._gaps.count(self._now_ns())
         for kind, code in self._table.codes.take_unknown():
             self.stats.unknown_ids[f"{kind} {code}"] += 1
             log.warning("unknown %s id %d; its prints pass", kind, code)

@@ -106,6 +106,46 @@ def test_without_a_calendar_no_silence_is_noted() -> None:
     assert ledger.heard("options", NOON + 600 * S, NOON) == []
 
 
+EVENING, NIGHT = ny_ns(DAY, 16, 14), ny_ns(DAY, 22)
+MORNING = ny_ns(dt.date(2025, 12, 18), 9, 30)
+
+
+def test_a_loss_at_night_is_over_with_the_next_connection() -> None:
+    ledger = started()
+    ledger.heard("options", EVENING, EVENING)
+    (gap,) = ledger.lost("options", "dropped", NIGHT)
+    assert not ledger.matters(gap, NIGHT)
+    (gap,) = ledger.connected("options", NIGHT + 2 * S, NIGHT + 3 * S)
+    assert (gap.from_ns, gap.to_ns, gap.restored_ns, gap.state) == (EVENING, NIGHT + 2 * S, NIGHT + 3 * S, "restored")
+    assert not ledger.matters(gap, MORNING + S), "it has ended"
+    assert ledger.heard("options", MORNING + S, MORNING + S) == []
+
+
+def test_a_loss_at_night_that_lasts_into_a_session_matters_from_the_open_on_until_events_come() -> None:
+    ledger = started()
+    ledger.heard("options", EVENING, EVENING)
+    (gap,) = ledger.lost("options", "dropped", NIGHT)
+    assert [ledger.matters(gap, at_ns) for at_ns in (MORNING - 1, MORNING)] == [False, True]
+    assert ledger.connected("options", MORNING + S, MORNING + S) == []
+    (gap,) = ledger.heard("options", MORNING + 2 * S, MORNING + 2 * S)
+    assert ledger.matters(gap, gap.to_ns or 0)
+
+
+def test_a_loss_within_a_session_ends_with_events_only_and_matters_at_once() -> None:
+    ledger = started()
+    (gap,) = ledger.lost("options", "dropped", NOON)
+    assert ledger.matters(gap, NOON)
+    assert ledger.connected("options", NOON + S, NOON + S) == []
+
+
+def test_nobody_waits_for_the_end_of_a_gap_that_the_plan_does_not_have() -> None:
+    ledger = GapLedger(2, CALENDAR)
+    ledger.start("indices", NOON, NOON + 30 * S)
+    assert list(ledger.open) == ["indices.V"]
+    ledger.switched_off("indices")
+    assert not ledger.open
+
+
 def test_a_restart_is_a_gap_from_where_the_log_ended() -> None:
     ledger = GapLedger(2, CALENDAR)
     (gap,) = ledger.start("options", NOON, NOON + 30 * S)

@@ -288,6 +288,7 @@ async def test_a_plan_without_indices_goes_on_with_the_options() -> None:
     assert gateway.stats.disabled == {
         "/indices": "the feed refuses this key on /indices: auth_failed: Your plan doesn't include this."
     }
+    assert gateway.stats.gaps == {}, "what the plan does not have is not missed"
 
 
 def test_settings_refuse_what_they_do_not_know_and_never_show_the_key() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from schemas.frames import CONDITION_REFILLED
 from schemas.gaps import Gap
-from services.core.calendar import NS, Calendar
+from services.core.calendar import NS, Calendar, ny_ns
 from services.gateway.errors import RestRefusedError, RestUnavailableError
 from services.gateway.gap_keeper import EDGE_NS, GapKeeper
 from services.gateway.gaps import Refill
@@ -217,7 +217,31 @@ async def test_a_gap_that_is_over_is_ordered_with_a_little_on_either_side() -> N
     assert one == RefillOrder(1, v.T0_NS - EDGE_NS, v.T0_NS + 10 * NS + EDGE_NS, [v.SPY_CALL])
     assert [entry.state for entry in kept.entries] == ["open", "restored"]
     assert kept.stats.gaps == {("options.T", "dropped"): 1}
-    assert (kept.stats.open_gaps, kept.stats.refilling) == (0, 1)
+    assert kept.stats.refilling == 1
+
+
+async def test_a_gap_of_the_night_is_neither_counted_nor_asked_for() -> None:
+    kept = Kept()
+    evening_ns = ny_ns(dt.date(2025, 12, 17), 16, 14)
+    await kept.keeper.heard("options", evening_ns, 0)
+    await kept.keeper.lost("options", "dropped", 1)
+    kept.keeper.count(evening_ns + 3600 * NS)
+    assert kept.stats.open_gaps == 0
+    await kept.keeper.connected("options", evening_ns + 7200 * NS, 2)
+    assert [entry.state for entry in kept.entries] == ["open", "restored"]
+    assert (kept.orders, kept.stats.refilling) == ([], 0)
+
+
+async def test_a_gap_of_a_session_is_counted_until_it_is_over() -> None:
+    kept = Kept()
+    await kept.keeper.heard("options", v.T0_NS, 0)
+    await kept.keeper.lost("options", "dropped", 1)
+    counted = []
+    for second in (1, 2):
+        kept.keeper.count(v.T0_NS + second * NS)
+        counted.append(kept.stats.open_gaps)
+        await kept.keeper.heard("options", v.T0_NS + second * NS, 2)
+    assert counted == [1, 0]
 
 
 async def test_what_is_new_is_marked_and_what_was_heard_is_not_doubled() -> None:
