@@ -31,7 +31,10 @@ FORGOTTEN = "too much was heard since; what REST returns could not be told from 
 
 
 class GapKeeper:
-    """`refiller` may be set later, or never: then gaps are noted and stay as they are."""
+    """`refiller` may be set later, or never: then gaps are noted and stay as they are.
+
+    The market's times that it is told are the clock's; the ledger's are the feed's, which may be behind.
+    """
 
     def __init__(
         self, settings: GatewaySettings, calendar: Calendar | None, table: Tabulator, interest: Interest,
@@ -39,6 +42,7 @@ class GapKeeper:
     ) -> None:  # fmt: skip
         self.refiller: Refiller | None = None
         self._settings = settings
+        self._delay_ns = settings.delay_ns
         self._ledger = GapLedger(settings.epoch, calendar)
         self._table = table
         self._interest = interest
@@ -53,7 +57,8 @@ class GapKeeper:
 
     async def start(self, cluster: str, started_ns: int) -> None:
         """A cluster's first connection is about to be made; the market's time is `started_ns`."""
-        await self._tell(self._ledger.start(cluster, self._settings.start_ns, started_ns))
+        log_end_ns = max(self._settings.start_ns - self._delay_ns, 0)
+        await self._tell(self._ledger.start(cluster, log_end_ns, started_ns - self._delay_ns))
 
     async def lost(self, cluster: str, cause: str, now_ns: int) -> None:
         """A connection is gone, or a frame of it was broken."""
@@ -61,7 +66,7 @@ class GapKeeper:
 
     async def connected(self, cluster: str, market_ns: int, now_ns: int) -> None:
         """A connection is authenticated, at `market_ns` of the market."""
-        await self._tell(self._ledger.connected(cluster, market_ns, now_ns))
+        await self._tell(self._ledger.connected(cluster, market_ns - self._delay_ns, now_ns))
 
     def switched_off(self, cluster: str) -> None:
         """The plan does not have a cluster."""
@@ -69,7 +74,8 @@ class GapKeeper:
 
     def count(self, market_ns: int) -> None:
         """Count the gaps that are open and touch a session; call it every second or so."""
-        self._stats.open_gaps = sum(self._ledger.matters(gap, market_ns) for gap in self._ledger.open.values())
+        feed_ns = market_ns - self._delay_ns
+        self._stats.open_gaps = sum(self._ledger.matters(gap, feed_ns) for gap in self._ledger.open.values())
 
     def is_open(self, cluster: str) -> bool:
         """Whether a gap of the cluster's channel has begun and not ended."""
@@ -84,7 +90,7 @@ class GapKeeper:
     async def end(self, market_ns: int, now_ns: int) -> None:
         """The epoch ends, at `market_ns` of the market."""
         for cluster in self._settings.clusters:
-            await self._tell(self._ledger.ended(cluster, market_ns, now_ns))
+            await self._tell(self._ledger.ended(cluster, market_ns - self._delay_ns, now_ns))
 
     def found(self, item: RefillPage) -> Trades | None:
         """The prints of a page that are new; None when that can no longer be known."""

@@ -310,7 +310,7 @@ class Gateway:
         if len(rows.event_ns):
             self._interest.prints(trades.contracts, rows.price_usd, rows.size_contracts)
             if self._on_metric is not None and self.settings.clock == "wall":
-                self._on_metric("lag_s", (now_ns - int(rows.event_ns[-1])) / NS)
+                self._on_metric("lag_s", (now_ns - self.settings.delay_ns - int(rows.event_ns[-1])) / NS)
         await self._outlet.write(Lane.TRADES, "ws/options", trades, now_ns)
 
     async def _write_ticks(self, source: str, ticks: Ticks, now_ns: int) -> None:

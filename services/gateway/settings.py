@@ -69,8 +69,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     @property
     def delay_ns(self) -> int:
-        """How far the feed is behind the market: a quarter of an hour on the vendor's delayed hosts."""
-        return DELAYED_NS if "://delayed" in self.ws_url else 0
+        """How far the feed is behind the clock: a quarter of an hour on the vendor's delayed hosts, by the wall's."""
+        return DELAYED_NS if self.clock == "wall" and "://delayed" in self.ws_url else 0
 
     @property
     def frame_clock(self) -> int:

@@ -188,13 +188,15 @@ def test_a_print_by_rest_is_the_print_the_socket_would_have_brought() -> None:
 class Kept:
     """A keeper over a table that has heard one print, and the orders it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.table = Tabulator(Partitioner(1))
         self.stats = GatewayStats()
         self.entries: list[Gap] = []
         self.orders: list[RefillOrder] = []
         interest = Interest(self.table.contracts)
-        self.keeper = GapKeeper(GatewaySettings(), CALENDAR, self.table, interest, self.stats, self.entries.append)
+        self.keeper = GapKeeper(
+            GatewaySettings(**settings), CALENDAR, self.table, interest, self.stats, self.entries.append
+        )
         self.keeper.refiller = self  # type: ignore[assignment]
         trades = self.table.trades(decode_frame("options", v.frame(v.trade())))
         interest.prints(trades.contracts, trades.rows.price_usd, trades.rows.size_contracts)
@@ -281,3 +283,34 @@ async def test_a_feed_without_refill_keeps_its_ledger_all_the_same() -> None:
     await kept.keeper.heard("options", v.T0_NS + NS, 2)
     assert [entry.state for entry in kept.entries] == ["open", "restored"]
     assert kept.orders == []
+
+
+DELAYED = "wss://delayed.massive.com"
+NOON = ny_ns(dt.date(2025, 12, 17), 12)
+
+
+async def test_on_a_delayed_host_gaps_begin_and_end_at_the_feeds_times() -> None:
+    kept = Kept(ws_url=DELAYED, start_ns=NOON - 60 * NS)
+    delay_ns = 900 * NS
+    await kept.keeper.start("options", NOON)
+    await kept.keeper.heard("options", NOON - delay_ns + NS, NOON + NS)
+    restart = kept.entries[-1]
+    assert (restart.from_ns, restart.to_ns) == (NOON - delay_ns - 60 * NS, NOON - delay_ns + NS)
+    await kept.keeper.lost("options", "dropped", NOON + 2 * NS)
+    await kept.keeper.heard("options", NOON - delay_ns + 9 * NS, NOON + 9 * NS)
+    gap = kept.entries[-1]
+    assert (gap.from_ns, gap.to_ns) == (NOON - delay_ns + NS, NOON - delay_ns + 9 * NS)
+
+
+async def test_a_delayed_host_that_is_heard_to_the_end_leaves_no_silence() -> None:
+    kept = Kept(ws_url=DELAYED)
+    await kept.keeper.start("options", NOON - 3600 * NS)
+    for step in range(50):
+        await kept.keeper.heard("options", NOON + (step - 900 * 50) * NS // 50, 0)
+    await kept.keeper.end(NOON + NS, 0)
+    assert kept.entries == []
+
+
+def test_the_feeds_own_clock_is_never_behind_it() -> None:
+    assert GatewaySettings(ws_url=DELAYED).delay_ns == 900 * NS
+    assert GatewaySettings(ws_url=DELAYED, clock="feed").delay_ns == 0
