@@ -103,11 +103,11 @@ class _Book:
 class Gamma(Context):
     """Gamma exposure per strike under two conventions, walls, zero-gamma, concentration, max pain, expected move.
 
-    Watches chain rows of expiries within `dte_max` days; spot is the price context's, or the snapshot's where there is
-    no tick. Measures a chain with its first rows and then every `levels_s` while new ones come, raises `gamma.levels`,
-    and marks the walls every `wall_mark_s`: a wall is stable when the last `wall_marks` marks name the same strike,
-    each time with `wall_share_min` of its side's gamma and `wall_lead_min` times the runner-up. Zero-gamma is re-priced
-    every `flip_s`, under the naive convention; there may be none.
+    Watches chain rows of expiries within `dte_max` days; spot is the price context's, or that of a newer snapshot
+    when no tick came for a minute. Measures a chain with its first rows and then every `levels_s` while new ones come,
+    raises `gamma.levels`, and marks the walls every `wall_mark_s`: a wall is stable when the last `wall_marks` marks
+    name the same strike, each time with `wall_share_min` of its side's gamma and `wall_lead_min` times the runner-up.
+    Zero-gamma is re-priced every `flip_s`, under the naive convention; there may be none.
 
     Conventions: *naive*, dealers long calls and short puts; *all short*, dealers short both, the bound. Their signs
     agree only when the naive sum is negative too. The flow-signed convention needs ten sessions of captured flow.
@@ -221,7 +221,8 @@ class Gamma(Context):
         p, owner = self.parameters, self.chain.underlyings[at]
         symbol, chain_ns = self._symbol(at), int(owner["chain_ns"])
         price = views.get(PriceView, symbol)
-        spot = price.price_usd if price is not None else float(owner["spot_usd"])
+        ticking = price is not None and (price.fresh(now_ns) or price.as_of_ns >= chain_ns)
+        spot = price.price_usd if price is not None and ticking else float(owner["spot_usd"])
         chain = self._arrays(at, now_ns)
         fresh = now_ns - chain_ns <= p.stale_s * NS
         book.measured_ns = now_ns

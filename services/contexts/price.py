@@ -22,6 +22,8 @@ __all__ = ["Bar", "Price", "PriceParameters", "PriceView"]
 SYMBOLS_AT_START = 32
 BAR_KINDS = tuple(f"price.bar_{minutes}m" for minutes in MINUTES_OF)
 ATR_BARS_FULL = 14
+# History made in minutes has its ticks a minute apart.
+FRESH_NS = MINUTE_NS
 
 
 class PriceParameters(Parameters, frozen=True, kw_only=True):
@@ -60,6 +62,10 @@ class PriceView(ContextView, frozen=True, kw_only=True):
     bars_1m: int
     bars_5m: int
     bars_15m: int
+
+    def fresh(self, now_ns: int) -> bool:
+        """Whether the price was at most a minute old: an older one tells where the underlying traded, not trades."""
+        return now_ns - self.as_of_ns <= FRESH_NS
 
     @property
     def session_atr_usd(self) -> float | None:

@@ -11,7 +11,7 @@ __all__ = ["NO_BARRIERS", "Barriers", "barriers", "null_probability", "weighted"
 
 
 class Barriers(NamedTuple):
-    """Prices in dollars; all None when the price view is not ready."""
+    """Prices in dollars; all None when the price view is not ready, or its price is old."""
 
     reference_usd: float | None
     stop_usd: float | None
@@ -31,12 +31,14 @@ def null_probability(stop_usd: float, target_usd: float) -> float:
     return stop_usd / (stop_usd + target_usd)
 
 
-def barriers(price: PriceView | None, way: int, stop_atr: float, target_r: float, session: bool = False) -> Barriers:
+def barriers(
+    price: PriceView | None, now_ns: int, way: int, stop_atr: float, target_r: float, session: bool = False
+) -> Barriers:
     """Stop at `stop_atr` ranges of 15 minutes (of a session if `session`) against `way`, target `target_r` times that.
 
-    Without a ready price there are none, and without a way (0) there is only the reference.
+    Without a ready price of the last minute there are none, and without a way (0) there is only the reference.
     """
-    if price is None or not price.ready or price.atr_15m_usd is None:
+    if price is None or not price.ready or not price.fresh(now_ns) or price.atr_15m_usd is None:
         return NO_BARRIERS
     unit = price.session_atr_usd if session else price.atr_15m_usd
     if way == 0 or not unit:

@@ -63,7 +63,8 @@ class SweepConfirmation(Detector):
 
     Emits LONG or SHORT, the side that gains, when `sweeps_min` counted sweeps of that side closed within `window_s`
     and their net delta-notional is at least 70 % of the gross. Stop one 15-minute ATR, target 1.5 times that, horizon
-    the close (one session more beyond seven days to expiry); without a ready price view the signal has no barriers.
+    the close (one session more beyond seven days to expiry); without a price of the last minute the signal has no
+    barriers.
 
     Silent before `prints_min` prints of the underlying were seen today (the specification wants twenty sessions of
     premium history, which a first day does not have: the premium is then judged against the fixed tiers alone, and the
@@ -121,7 +122,7 @@ class SweepConfirmation(Detector):
         if fired_ns is not None and moment.now_ns - fired_ns < p.cooldown_s * NS:
             return ()
         self._fired_ns[trigger.underlying, way] = moment.now_ns
-        return (self._finding(trigger, same, share, views),)
+        return (self._finding(trigger, same, share, moment, views),)
 
     def _counts(self, underlying: str, facts: FlowCluster) -> bool:
         p = self.parameters
@@ -135,7 +136,7 @@ class SweepConfirmation(Detector):
             and p.delta_min <= abs(facts.delta) <= p.delta_max
         )
 
-    def _finding(self, trigger: Trigger, same: list[_Sweep], share: float, views: Views) -> Finding:
+    def _finding(self, trigger: Trigger, same: list[_Sweep], share: float, moment: Moment, views: Views) -> Finding:
         p, facts, underlying = self.parameters, trigger.facts, trigger.underlying
         way = facts.leaning
         premium = sum(sweep.facts.premium_usd for sweep in same)
@@ -152,7 +153,7 @@ class SweepConfirmation(Detector):
             }
         )
         session_more = facts.dte_days > 7
-        bars = barriers(views.get(PriceView, underlying), way, p.stop_atr, p.target_r)
+        bars = barriers(views.get(PriceView, underlying), moment.now_ns, way, p.stop_atr, p.target_r)
         contracts = {sweep.facts.contract for sweep in same}
         words = f"{len(same)} {'call' if lead.facts.contract.right > 0 else 'put'} sweeps"
         bought = "bought" if lead.facts.side > 0 else "sold"

@@ -104,7 +104,7 @@ class UnusualActivity(Detector):
         if flow is None or flow.prints_day < p.prints_min:
             return ()
         self._told_usd[facts.contract] = facts.premium_usd
-        return (self._finding(trigger, factors, base, views),)
+        return (self._finding(trigger, factors, base, moment, views),)
 
     def _passes(self, facts: ContractMinute) -> bool:
         p = self.parameters
@@ -133,11 +133,13 @@ class UnusualActivity(Detector):
             }
         )
 
-    def _finding(self, trigger: Trigger, factors: dict[str, float], base: float, views: Views) -> Finding:
+    def _finding(
+        self, trigger: Trigger, factors: dict[str, float], base: float, moment: Moment, views: Views
+    ) -> Finding:
         p, facts, underlying = self.parameters, trigger.facts, trigger.underlying
         one_sided = abs(facts.imbalance) >= p.imbalance_min
         way = (1 if facts.imbalance > 0 else -1) * facts.contract.right if one_sided else 0
-        bars = barriers(views.get(PriceView, underlying), way, p.stop_atr, p.target_r, session=True)
+        bars = barriers(views.get(PriceView, underlying), moment.now_ns, way, p.stop_atr, p.target_r, session=True)
         ticker = contract_ticker(facts.contract)
         side = ("bought" if facts.imbalance > 0 else "sold") if one_sided else "traded both ways"
         times = facts.volume / facts.open_interest if facts.open_interest > 0 else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from schemas.frames import Lane
 from services.contexts._gamma_levels import ChainArrays, at_the_money, flip, levels
 from tests.support.conformance import machine
-from tests.support.logs import frames, heartbeat
+from tests.support.logs import Row, chain_row, frames, heartbeat, option, stock
 from tests.support.scenarios import WALLED, wall
 
 # The domain's golden toy chain: strike, volatility, right, open interest; spot 100, five of 252 days, no rates.
@@ -69,6 +70,33 @@ def test_an_adjusted_contracts_multiplier_counts() -> None:
 
 def test_at_the_money_is_linear_between_strikes() -> None:
     assert at_the_money(toy(), 101.0) == pytest.approx(0.215)
+
+
+def spot_of(rows: list[Row]) -> float:
+    """What the gamma context takes for spot at the end of a log."""
+    pipeline = machine()
+    for frame in frames(rows):
+        pipeline.step(frame)
+    gamma = next(context for context in pipeline.contexts if context.name == "gamma")
+    view = gamma.view(WALLED)
+    assert view is not None
+    return float(view.spot_usd)
+
+
+@pytest.mark.parametrize(
+    ("tick_s", "chain_s", "spot_usd"),
+    [
+        (2640, 2670, 98.5),
+        (2639, 2670, 97.0),  # more than a minute old at the measurement
+        (2639, 2580, 98.5),  # as old, but what the snapshot says is older
+    ],
+)
+def test_when_no_tick_comes_for_a_minute_a_newer_snapshots_spot_counts(
+    tick_s: int, chain_s: int, spot_usd: float
+) -> None:
+    chain = [row for row in wall(minutes=45) if row.lane is Lane.GREEKS]  # marked, and so measured, at 2700 s
+    last = chain_row(chain_s, option(WALLED, 14, 95, "P"), open_interest=40_000, iv_annual=0.3, spot_usd=97.0)
+    assert spot_of([*chain, last, stock(tick_s, WALLED, 98.5), heartbeat(2700)]) == spot_usd
 
 
 def test_a_wall_is_stable_after_three_marks_a_quarter_of_an_hour_apart() -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 import pytest
 
 from schemas.decisions import Signal
+from schemas.frames import Lane
+from services.core.calendar import NS
 from tests.support.conformance import signals_of
-from tests.support.logs import Row, chain_row, frames, heartbeat, option, trade
+from tests.support.logs import OPEN, Row, chain_row, frames, heartbeat, option, stock, trade
 from tests.support.scenarios import SWEPT, quiet_prints, steady_price, sweep, sweeps, unusual, wall
 
 
@@ -68,6 +70,18 @@ class TestSweepConfirmation:
         rows = [row for row in sweeps() if row.columns is None or "symbol" not in row.columns]
         (signal,) = said(rows, "sweep_confirmation")
         assert (signal.stop_usd, signal.target_usd, signal.null_probability) == (None, None, None)
+
+    @pytest.mark.parametrize(("age_s", "reference_usd"), [(60, 99.0), (61, None)])
+    def test_without_a_price_of_the_last_minute_it_has_no_barriers(
+        self, age_s: int, reference_usd: float | None
+    ) -> None:
+        rows = sweeps(gap_s=299.5)
+        (signal,) = said(rows, "sweep_confirmation")
+        last_ns = signal.emitted_ns - age_s * NS
+        rows = [row for row in rows if row.lane is not Lane.TICKS or row.received_ns < last_ns]
+        (signal,) = said([*rows, stock((last_ns - OPEN) / NS, SWEPT, 99.0)], "sweep_confirmation")
+        assert signal.reference_usd == reference_usd
+        assert (signal.stop_usd is None) == (reference_usd is None)
 
     def test_index_options_walk_the_book_of_their_only_exchange(self) -> None:
         call = option("SPXW", 20, 100, "C")
