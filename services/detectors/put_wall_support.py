@@ -10,10 +10,13 @@ from services.contexts.gamma import GammaView
 from services.contexts.price import Bar, PriceView
 from services.core.calendar import NS, Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, Views
+from services.core.windows import MINUTE_NS
 from services.detectors._barriers import null_probability, weighted
 from services.detectors._words import money
 
 __all__ = ["PutWallSupport", "PutWallSupportParameters"]
+
+BAR_NS = 5 * MINUTE_NS
 
 
 class PutWallSupportParameters(Parameters, frozen=True, kw_only=True):
@@ -40,14 +43,14 @@ class PutWallSupportParameters(Parameters, frozen=True, kw_only=True):
 
 
 class _Level:
-    """One wall's day: the touch that is still open, and what came of earlier ones."""
+    """One wall's day: its last touch, and what came of earlier ones."""
 
-    __slots__ = ("bars_left", "broken", "inputs", "low_usd", "middle_usd", "signals", "touches")
+    __slots__ = ("broken", "inputs", "low_usd", "middle_usd", "signals", "touches", "until_ns")
 
     def __init__(self) -> None:
         self.touches = 0
         self.signals = 0
-        self.bars_left = 0
+        self.until_ns = 0  # start of the last bar that may still turn away from the touch
         self.low_usd = 0.0
         self.middle_usd = 0.0
         self.broken = False
@@ -107,8 +110,7 @@ class PutWallSupport(Detector):
             level.broken = True
         if level.broken or level.signals >= self.parameters.signals_per_level_max:
             return ()
-        if level.bars_left > 0:
-            level.bars_left -= 1
+        if bar.start_ns <= level.until_ns:
             level.low_usd = min(level.low_usd, bar.low_usd)
             back = wall + self.parameters.reject_atr * atr_5m
             if bar.close_usd >= back and bar.close_usd > level.middle_usd:
@@ -121,10 +123,10 @@ class PutWallSupport(Detector):
         near = max(p.touch_share * gamma.spot_usd, p.touch_expected * (gamma.expected_move_usd or 0.0))
         if abs(bar.low_usd - wall) > near:
             return
-        if level.bars_left == 0:
+        if bar.start_ns >= level.until_ns:
             level.touches += 1
             level.low_usd = bar.low_usd
-        level.bars_left = p.reject_bars
+        level.until_ns = bar.start_ns + p.reject_bars * BAR_NS
         level.middle_usd = 0.5 * (bar.high_usd + bar.low_usd)
         level.inputs = trigger.inputs
 
@@ -139,7 +141,7 @@ class PutWallSupport(Detector):
             return ()
         stop = wall - p.stop_atr * atr_15m
         target = self._target(bar.close_usd, stop, gamma, price)
-        level.bars_left = 0
+        level.until_ns = 0
         if target is None:
             return ()
         level.signals += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import pytest
@@ -11,7 +12,7 @@ from schemas.frames import Lane
 from services.core.calendar import NS
 from tests.support.conformance import signals_of
 from tests.support.logs import OPEN, Row, chain_row, frames, heartbeat, option, stock, trade
-from tests.support.scenarios import SWEPT, quiet_prints, steady_price, sweep, sweeps, unusual, wall
+from tests.support.scenarios import SWEPT, WALLED, quiet_prints, steady_price, sweep, sweeps, unusual, wall, wall_path
 
 
 def said(rows: Iterable[Row], detector: str) -> list[Signal]:
@@ -141,3 +142,21 @@ class TestPutWallSupport:
 
     def test_a_touch_before_three_marks_is_silent(self) -> None:
         assert said(wall(minutes=50), "put_wall_support") == []
+
+    @pytest.mark.parametrize("fades", [False, True])
+    def test_a_touch_lapses_after_three_bars_also_while_the_wall_is_not_stable(self, fades: bool) -> None:
+        """A wall that fades at the mark of 10:30 is stable again at 11:15, an hour after price touched it."""
+
+        def level(minute: float) -> float:
+            return wall_path(minute) if minute < 51 else 95.1 if minute < 75 else 97.0
+
+        def faded(row: Row) -> Row:
+            now = fades and OPEN + 54 * 60 * NS < row.received_ns < OPEN + 61 * 60 * NS
+            return row._replace(columns={**(row.columns or {}), "open_interest": 1_500}) if now else row
+
+        chain = [faded(row) for row in wall(minutes=110) if row.lane is Lane.GREEKS]
+        ticks = [
+            stock(second, WALLED, level(second / 60) * (1 + 0.0006 * math.sin(second / 30)), volume=500)
+            for second in range(1, 110 * 60, 5)
+        ]
+        assert bool(said([*chain, *ticks], "put_wall_support")) is not fades
