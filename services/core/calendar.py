@@ -119,6 +119,11 @@ class Calendar:
         """The session of that date, or None on a weekend or holiday."""
         return self._by_date.get(day)
 
+    def session_after(self, day: dt.date) -> Session | None:
+        """The first session of a later date, or None beyond the loaded range."""
+        at = bisect.bisect_right(self.sessions, day, key=lambda session: session.date)
+        return self.sessions[at] if at < len(self.sessions) else None
+
     def next_after(self, time_ns: int) -> Session:
         """The first session that opens after `time_ns`. Raises LookupError beyond the loaded range."""
         at = bisect.bisect_right(self._opens, time_ns)

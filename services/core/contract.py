@@ -40,7 +40,10 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Moment(NamedTuple):
-    """When and where a decision is made: log time, and the rows of (partition, epoch) seen so far."""
+    """When and where a decision is made: log time, and the rows of (partition, epoch) seen so far.
+
+    `session` is the day's own, `next_session` the first of a later day, as the calendar has them.
+    """
 
     now_ns: int
     partition: int
@@ -48,6 +51,7 @@ class Moment(NamedTuple):
     position: int
     day: dt.date
     session: Session | None
+    next_session: Session | None = None
 
     @property
     def minute(self) -> float | None:

@@ -113,9 +113,8 @@ class Pipeline:
     def moment(self) -> Moment:
         """Where the pipeline stands."""
         assert self._day is not None, "no frame was seen yet"
-        return Moment(
-            self._now_ns, self.partition, self._epoch, self._position, self._day, self._calendar.session_on(self._day)
-        )
+        session, following = self._calendar.session_on(self._day), self._calendar.session_after(self._day)
+        return Moment(self._now_ns, self.partition, self._epoch, self._position, self._day, session, following)
 
     def step(self, frame: Frame) -> Outputs:
         """Take the next frame of the log, in the sequencer's order. Pure and synchronous."""

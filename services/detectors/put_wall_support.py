@@ -70,9 +70,10 @@ class PutWallSupport(Detector):
     no signal. Horizon: the close.
 
     Silent until price and gamma are ready, while buyers of puts dominate the flow (put z of 15 minutes above 1.5; an
-    input it can do without), after a five-minute close 0.25 fifteen-minute ATR below the wall (broken for the day), and
-    after two signals of a level in a day. Positive dealer gamma adds 10 points; a third touch loses the 10 of a fresh
-    level. Scheduled macro releases are not known here. Placebo: the same rules at strikes beside the wall.
+    input it can do without), after a five-minute close 0.25 fifteen-minute ATR below the wall (broken for the day),
+    after two signals of a level in a day, and from the close on. Positive dealer gamma adds 10 points; a third touch
+    loses the 10 of a fresh level. Scheduled macro releases are not known here. Placebo: the same rules at strikes
+    beside the wall.
 
     >>> PutWallSupport.triggers, PutWallSupportParameters().reject_bars
     (frozenset({'price.bar_5m'}), 3)
@@ -97,6 +98,8 @@ class PutWallSupport(Detector):
         self._close_ns = 0 if session is None else session.close_ns
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
+        if moment.now_ns >= self._close_ns:  # the last bar's horizon is over
+            return ()
         gamma = views.get(GammaView, trigger.underlying)
         price = views.get(PriceView, trigger.underlying)
         if gamma is None or not gamma.ready or price is None or not price.ready:
@@ -190,7 +193,7 @@ class PutWallSupport(Detector):
                 reference_usd=bar.close_usd,
                 stop_usd=stop,
                 target_usd=target,
-                horizon_s=max(0, self._close_ns - moment.now_ns) // NS,
+                horizon_s=(self._close_ns - moment.now_ns) // NS,
                 null_probability=null_probability(risk, reward),
             ),
         )

@@ -68,7 +68,8 @@ class SweepConfirmation(Detector):
 
     Silent before `prints_min` prints of the underlying were seen today (the specification wants twenty sessions of
     premium history, which a first day does not have: the premium is then judged against the fixed tiers alone, and the
-    confidence carries a factor of 0.8). One signal per direction in `cooldown_s`. Whoever acts on it should drop it
+    confidence carries a factor of 0.8), and when nothing is left of the horizon. One signal per direction in
+    `cooldown_s`. Whoever acts on it should drop it
     when opposite sweeps of half its premium come within 15 minutes: they raise a signal of the other side, which the
     scanner counts as a contradiction.
 
@@ -121,8 +122,11 @@ class SweepConfirmation(Detector):
         fired_ns = self._fired_ns.get((trigger.underlying, way))
         if fired_ns is not None and moment.now_ns - fired_ns < p.cooldown_s * NS:
             return ()
+        horizon_s = _horizon_s(facts, moment)
+        if horizon_s <= 0:
+            return ()
         self._fired_ns[trigger.underlying, way] = moment.now_ns
-        return (self._finding(trigger, same, share, moment, views),)
+        return (self._finding(trigger, same, share, horizon_s, moment, views),)
 
     def _counts(self, underlying: str, facts: FlowCluster) -> bool:
         p = self.parameters
@@ -136,7 +140,9 @@ class SweepConfirmation(Detector):
             and p.delta_min <= abs(facts.delta) <= p.delta_max
         )
 
-    def _finding(self, trigger: Trigger, same: list[_Sweep], share: float, moment: Moment, views: Views) -> Finding:
+    def _finding(
+        self, trigger: Trigger, same: list[_Sweep], share: float, horizon_s: int, moment: Moment, views: Views
+    ) -> Finding:
         p, facts, underlying = self.parameters, trigger.facts, trigger.underlying
         way = facts.leaning
         premium = sum(sweep.facts.premium_usd for sweep in same)
@@ -152,7 +158,6 @@ class SweepConfirmation(Detector):
                 "intermarket": (10, sum(sweep.facts.iso for sweep in same) / len(same)),
             }
         )
-        session_more = facts.dte_days > 7
         bars = barriers(views.get(PriceView, underlying), moment.now_ns, way, p.stop_atr, p.target_r)
         contracts = {sweep.facts.contract for sweep in same}
         words = f"{len(same)} {'call' if lead.facts.contract.right > 0 else 'put'} sweeps"
@@ -188,6 +193,12 @@ class SweepConfirmation(Detector):
             reference_usd=bars.reference_usd,
             stop_usd=bars.stop_usd,
             target_usd=bars.target_usd,
-            horizon_s=23_400 * (2 if session_more else 1),
+            horizon_s=horizon_s,
             null_probability=bars.null_probability,
         )
+
+
+def _horizon_s(facts: FlowCluster, moment: Moment) -> int:
+    """Seconds to the close, or to the next session's beyond seven days to expiry."""
+    last = moment.next_session if facts.dte_days > 7 else moment.session
+    return 0 if last is None else (last.close_ns - moment.now_ns) // NS

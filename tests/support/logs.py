@@ -28,7 +28,20 @@ from schemas.frames import (
 from schemas.symbols import parse_contract, symbol_code
 from services.core.calendar import Calendar, Session, ny_ns
 
-__all__ = ["CALENDAR", "CLOSE", "DAY", "OPEN", "Row", "chain_row", "frames", "heartbeat", "option", "stock", "trade"]
+__all__ = [
+    "CALENDAR",
+    "CLOSE",
+    "DAY",
+    "OPEN",
+    "Row",
+    "chain_row",
+    "frames",
+    "heartbeat",
+    "later",
+    "option",
+    "stock",
+    "trade",
+]
 
 # A Friday in an ordinary week, and the sessions around it.
 DAY = dt.date(2025, 12, 12)
@@ -134,6 +147,18 @@ def stock(
 def heartbeat(at_s: float) -> Row:
     """The log's time moves on and nothing else happens."""
     return Row(OPEN + round(at_s * 1000) * MS, Lane.TRADES, None)
+
+
+def later(rows: Iterable[Row], by_ns: int) -> list[Row]:
+    """The same rows, so much later."""
+    return [
+        Row(
+            row.received_ns + by_ns,
+            row.lane,
+            None if row.columns is None else {**row.columns, "event_ns": row.columns["event_ns"] + by_ns},
+        )
+        for row in rows
+    ]
 
 
 def frames(rows: Iterable[Row], cuts: set[int] | None = None, *, partition: int = 0, epoch: int = 1) -> list[Frame]:

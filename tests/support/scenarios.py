@@ -55,9 +55,9 @@ def sweep(
     ]  # fmt: skip
 
 
-def sweeps(symbol: str = SWEPT, *, gap_s: float = 60.0, warm: int = 60, **how: object) -> list[Row]:
+def sweeps(symbol: str = SWEPT, *, gap_s: float = 60.0, warm: int = 60, days: int = 20, **how: object) -> list[Row]:
     """Two call sweeps within ten minutes, after enough prints: `sweep_confirmation` LONG at the second."""
-    call = option(symbol, 20, 100, "C")
+    call = option(symbol, days, 100, "C")
     rows = [
         chain_row(0.5, call, bid_usd=2.0, ask_usd=2.1, delta=0.5, open_interest=90_000, spot_usd=100.0, iv_annual=0.3)
     ]
@@ -93,8 +93,13 @@ def wall_path(minute: float) -> float:
     return min(97.0, 95.1 + 0.25 * (minute - 51))
 
 
-def wall(symbol: str = WALLED, *, bounce: bool = True, put_interest: int = 40_000, minutes: int = 75) -> list[Row]:
-    """A stable put wall at 95, touched at 10:20 and left upwards: `put_wall_support` LONG."""
+def wall(
+    symbol: str = WALLED, *, bounce: bool = True, put_interest: int = 40_000, minutes: int = 75, lower: float = 0.0
+) -> list[Row]:
+    """A stable put wall at 95, touched at 10:20 and left upwards: `put_wall_support` LONG.
+
+    Ticks are `lower` than the path.
+    """
     rows: list[Row] = []
     chain = [(strike, right) for strike in range(88, 111) for right in "CP"]
     for minute in range(0, minutes, 5):
@@ -114,7 +119,7 @@ def wall(symbol: str = WALLED, *, bounce: bool = True, put_interest: int = 40_00
                 )
             )
     for second in range(1, 60 * minutes, 5):
-        level = wall_path(second / 60)
+        level = wall_path(second / 60) - lower
         if not bounce and second > 51 * 60:
             level = 95.1 - 0.05 * (second / 60 - 51)
         rows.append(stock(second, symbol, level * (1 + 0.0006 * math.sin(second / 30)), volume=500))

@@ -59,6 +59,13 @@ def test_next_after_is_strictly_after(year: Calendar) -> None:
     assert year.next_after(first.open_ns) == second
 
 
+def test_the_session_after_a_day_is_of_a_later_date(year: Calendar) -> None:
+    first, second = year.sessions[:2]
+    assert year.session_after(first.date - dt.timedelta(days=1)) == first
+    assert year.session_after(first.date) == second
+    assert year.session_after(year.sessions[-1].date) is None
+
+
 def test_beyond_its_range_a_calendar_says_where_it_ends(year: Calendar) -> None:
     with pytest.raises(LookupError, match="the calendar ends on 2025-12-31"):
         year.next_after(year.sessions[-1].open_ns)

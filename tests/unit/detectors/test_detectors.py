@@ -11,7 +11,7 @@ from schemas.decisions import Signal
 from schemas.frames import Lane
 from services.core.calendar import NS
 from tests.support.conformance import signals_of
-from tests.support.logs import OPEN, Row, chain_row, frames, heartbeat, option, stock, trade
+from tests.support.logs import CLOSE, OPEN, Row, chain_row, frames, heartbeat, later, option, stock, trade
 from tests.support.scenarios import SWEPT, WALLED, quiet_prints, steady_price, sweep, sweeps, unusual, wall, wall_path
 
 
@@ -50,6 +50,19 @@ class TestSweepConfirmation:
         if why == "the underlying hardly seen":
             rows = [row for row in rows if row.columns is None or row.columns.get("size_contracts") != 1]
         assert said(rows, "sweep_confirmation") == []
+
+    def test_its_horizon_is_the_close(self) -> None:
+        (signal,) = said(sweeps(days=5), "sweep_confirmation")
+        assert signal.horizon_s == (CLOSE - signal.emitted_ns) // NS
+
+    def test_beyond_seven_days_to_expiry_its_horizon_is_the_next_sessions_close(self) -> None:
+        (signal,) = said(sweeps(days=8), "sweep_confirmation")
+        assert signal.horizon_s == (CLOSE + 3 * 86_400 * NS - signal.emitted_ns) // NS  # over a weekend
+
+    @pytest.mark.parametrize(("days", "spoken"), [(7, 0), (8, 1)])
+    def test_after_the_close_it_speaks_of_the_next_session_only(self, days: int, spoken: int) -> None:
+        rows = later(sweeps(days=days), CLOSE - OPEN - 330 * NS)
+        assert len(said(rows, "sweep_confirmation")) == spoken
 
     def test_sold_calls_are_short(self) -> None:
         (signal,) = said(sweeps(price=2.0), "sweep_confirmation")
@@ -139,6 +152,13 @@ class TestPutWallSupport:
 
     def test_without_concentrated_interest_there_is_no_wall(self) -> None:
         assert said(wall(put_interest=1_500), "put_wall_support") == []
+
+    @pytest.mark.parametrize(("left_s", "horizons"), [(300, [300]), (0, [])])
+    def test_its_horizon_is_the_close_and_a_bounce_at_the_bell_is_silent(
+        self, left_s: int, horizons: list[int]
+    ) -> None:
+        rows = later(wall(lower=0.1), CLOSE - OPEN - (left_s + 3600) * NS)  # so late the turn takes until minute 60
+        assert [signal.horizon_s for signal in said(rows, "put_wall_support")] == horizons
 
     def test_a_touch_before_three_marks_is_silent(self) -> None:
         assert said(wall(minutes=50), "put_wall_support") == []
