@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,8 @@ def make_history(options: argparse.Namespace) -> int:
         scenario = scenario_of(options.scenario or PLAIN)
     except LookupError as error:
         raise InputError("--scenario", error.args[0]) from None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Said outright: in the background of a shell the first is ignored, and the second ends without a word.
-        signal.signal(number, signal.default_int_handler)
     try:
-        _make(options, scenario)
+        _make(options, scenario, _when_asked_to_stop())
     except KeyboardInterrupt:
         if not options.json:
             console.print("interrupted; what is recorded stays, and the same command goes on after it")
@@ -102,7 +100,23 @@ def _start_ns(scenario: Scenario, days: int, last_ns: int | None) -> int:
     return before.sessions[-days].open_ns
 
 
-def _make(options: argparse.Namespace, scenario: Scenario) -> None:
+def _when_asked_to_stop() -> threading.Event:
+    """Set by the first signal, so that a minute that was begun is stored with its decisions; a second one interrupts.
+
+    Said outright: in the background of a shell one signal is ignored, and the other ends without a word.
+    """
+    asked = threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        asked.set()
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return asked
+
+
+def _make(options: argparse.Namespace, scenario: Scenario, asked_to_stop: threading.Event) -> None:
     began = time.monotonic()
     config = configuration(options)
     data_dir = options.make_history
@@ -130,7 +144,9 @@ def _make(options: argparse.Namespace, scenario: Scenario) -> None:
         settings = msgspec.structs.replace(config.gateway, epoch=epoch, clock="feed", start_ns=last_ns or 0)
         minutes = Minutes(market, settings, Pace(options.chains_every))
         for _ in range(options.days):
-            _session(options, recorder, minutes, market)
+            _session(options, recorder, minutes, market, asked_to_stop)
+            if asked_to_stop.is_set():
+                raise KeyboardInterrupt
         summary: dict[str, Any] = {
             "sessions": options.days,
             **recorder.counts,
@@ -148,14 +164,17 @@ def _make(options: argparse.Namespace, scenario: Scenario) -> None:
     console.print(f"next: strikewire replay --data-dir {data_dir}", style="dim", soft_wrap=True)
 
 
-def _session(options: argparse.Namespace, recorder: Recorder, minutes: Minutes, market: SeededMarket) -> None:
-    """Record one session; what was recorded stays when somebody interrupts."""
+def _session(
+    options: argparse.Namespace, recorder: Recorder, minutes: Minutes, market: SeededMarket,
+    asked_to_stop: threading.Event,
+) -> None:  # fmt: skip
+    """Record one session, or its minutes until somebody asks to stop."""
     began, before = time.monotonic(), dict(recorder.counts)
-    try:
-        for frames in minutes.session():
-            recorder.take(frames)
-    finally:
-        recorder.flush()
+    for frames in minutes.session():
+        recorder.take(frames)
+        if asked_to_stop.is_set():
+            break
+    recorder.flush()
     if not options.json:
         made = {name: recorder.counts[name] - before[name] for name in ("trades", "alerts")}
         console.print(
