@@ -120,10 +120,14 @@ def _told(asked, cluster, contract):
 
 @inlined
 def joins(scalars, cluster, traded_at, side, event, now):
-    """Whether a print belongs to an open cluster: soon enough after its last, and not too long after its first."""
+    """Whether a print belongs to an open cluster: soon enough after its last, and not too long after its first.
+
+    A negotiated print is a cluster of its own, which may have been made where the open one was.
+    """
     return (
         cluster.traded == traded_at
         and cluster.side == side
+        and not cluster.negotiated
         and now < cluster.close_ns
         and abs(event - cluster.last_ns) <= scalars.sweep_gap_ns
         and max(event, cluster.last_ns) - min(event, cluster.first_ns) <= scalars.sweep_span_ns

@@ -156,6 +156,18 @@ def test_one_big_print_is_a_block_and_a_cross_a_negotiated_one() -> None:
     assert (cross.kind, cross.negotiated, cross.side) == ("BLOCK", True, 0)
 
 
+def test_no_print_joins_a_cross_that_took_its_old_clusters_place() -> None:
+    flow = flow_after(
+        trade(1, CALL, 2.1, 1, **QUOTE),  # type: ignore[arg-type]
+        trade(2, PUT, 2.1, 1, **QUOTE),  # type: ignore[arg-type]
+        trade(10, CALL, 2.1, 300, conditions=(229,), **QUOTE),  # type: ignore[arg-type]
+        trade(10.05, CALL, 2.1, 500, **QUOTE),  # type: ignore[arg-type]
+        clusters_max=2,
+    )
+    told = [(trigger.facts.negotiated, trigger.facts.contracts) for trigger in flow.triggers if "block" in trigger.kind]
+    assert told == [(True, 300), (False, 500)]
+
+
 def test_less_than_the_smallest_tier_is_not_told() -> None:
     assert clusters(*sweep(10, CALL, size=20)) == []
 
