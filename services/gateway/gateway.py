@@ -55,9 +55,10 @@ INBOX_FRAMES_MAX, INBOX_BYTES_MAX = 300, 64 * 1024 * 1024
 # In lockstep every frame held here is market time that has run ahead of us.
 LOCKSTEP_FRAMES_MAX = 1
 WATCH_NS = NS
-# An exchange time further ahead of the market's than this is an error of the feed: a long weekend with room, because a
-# tape leaps from a Thursday's close to a Tuesday's open.
-LEAP_NS_MAX = 7 * 86_400 * NS
+# An exchange time further ahead of the market's than this is an error of the feed. On the wall's clock: two clocks that
+# are set differ by less. On the feed's: a long weekend with room, because a tape leaps from a Thursday's close to a
+# Tuesday's open.
+LEAP_NS_MAX = {"wall": 60 * NS, "feed": 7 * 86_400 * NS}
 SILENCE = "silence"
 # How long an ended feed waits for what is being refilled.
 REFILL_GRACE_S = 5.0
@@ -146,6 +147,7 @@ class Gateway:
             self._started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or self._started_ns
         else:
             await self._outlet.open(self._started_ns)
+        self._believe()
         for cluster in self.settings.clusters:
             await self._gaps.start(cluster, self._started_ns)
         if self.settings.indices:
@@ -153,7 +155,7 @@ class Gateway:
             asked = {"ticker.any_of": tickers, "limit": "250"}
             body = await self._ask(rest, "/v3/snapshot/indices", asked)
             if body:
-                ticks = index_snapshot(body, self._started_ns, self._table.place_index)
+                ticks = index_snapshot(body, self._started_ns, self._table.latest_ns, self._table.place_index)
                 await self._write_ticks("rest/indices", ticks, self._started_ns)
                 # What is known is out before the chains are asked for, which takes seconds.
                 await self._outlet.flush(self._started_ns)
@@ -216,6 +218,7 @@ class Gateway:
             item = await inbox.get(wait_s)
             if item is None and inbox.closed:
                 break
+            self._believe()
             if type(item) is Arrived:
                 await self._arrived(item)
                 if self.settings.lockstep and self.settings.poll and chains.due:
@@ -245,7 +248,6 @@ class Gateway:
         socket, session, data, now_ns = item
         self.stats.socket_frames += 1
         self.stats.socket_bytes += len(data)
-        self._table.latest_ns = self._now_ns() + LEAP_NS_MAX
         trades = self._table.plain(data) if socket.cluster == "options" else None
         if trades is not None:  # nothing in it concerns the session
             await self._write_trades(trades, now_ns)
@@ -320,6 +322,7 @@ class Gateway:
         await self._outlet.write(Lane.TICKS, source, ticks, now_ns)
 
     async def _write_page(self, page: ChainPage) -> None:
+        page = page.until(self._table.latest_ns)
         self.stats.greeks += len(page.partitions)
         if page.generation == self._table.contracts.generation:  # else its ids are of another day
             self._interest.chain(page.contracts, page.rows)
@@ -405,6 +408,10 @@ class Gateway:
                 await self._write_page(page)
                 if self._stopping:
                     break
+
+    def _believe(self) -> None:
+        """Move on what time of an event can be believed."""
+        self._table.latest_ns = self._now_ns() + LEAP_NS_MAX[self.settings.clock]
 
     def _now_ns(self) -> int:
         """The market's time: the wall's, or on the feed's clock the largest exchange time seen."""

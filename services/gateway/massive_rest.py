@@ -131,6 +131,20 @@ class ChainPage(NamedTuple):
     rejects: list[Reject]
     next_url: str | None
 
+    def until(self, latest_ns: int) -> ChainPage:
+        """The page without the rows that are later than `latest_ns` (exchange time); they are refused."""
+        ahead = self.rows.event_ns > latest_ns
+        if not np.count_nonzero(ahead):
+            return self
+        rejects = [Reject("time_ahead", f"chain: {time_ns} ns", b"") for time_ns in self.rows.event_ns[ahead].tolist()]
+        good = np.flatnonzero(~ahead)
+        return self._replace(
+            rows=GreekRows(_NO_STAMP, *(column[good] for column in self.rows[1:])),  # type: ignore[arg-type]
+            contracts=self.contracts[good],
+            partitions=self.partitions[good],
+            rejects=[*self.rejects, *rejects],
+        )
+
 
 class ContractPage(NamedTuple):
     """Expiry dates (`2025-12-19`) with their number of contracts on this page, and the next page."""
@@ -262,15 +276,19 @@ def contract_page(body: bytes) -> ContractPage:
     return ContractPage(expiries, rejects, next_url)
 
 
-def index_snapshot(body: bytes, now_ns: int, place: Callable[[str], tuple[int, int] | None]) -> Ticks:
+def index_snapshot(body: bytes, now_ns: int, latest_ns: int, place: Callable[[str], tuple[int, int] | None]) -> Ticks:
     """The indices snapshot as ticks; `place(ticker)` gives a ticker's (symbol code, partition) or None.
 
-    A ticker the vendor does not know or the plan does not cover has no value and makes no row.
+    `now_ns` stands in where a row carries no time of its own; one later than `latest_ns` is refused. A ticker the
+    vendor does not know or the plan does not cover has no value and makes no row.
     """
     rows, rejects, _ = rows_of(body, _INDICES)
     table = []
     for row in rows:
         found = place(row.ticker)
-        if row.value is not None and found is not None:
-            table.append((row.last_updated or now_ns, *found, KIND_INDEX, row.value, row.value, row.value, 0))
+        event_ns = row.last_updated or now_ns
+        if event_ns > latest_ns:
+            rejects.append(Reject("time_ahead", f"indices: {row.ticker[:40]!r}", b""))
+        elif row.value is not None and found is not None:
+            table.append((event_ns, *found, KIND_INDEX, row.value, row.value, row.value, 0))
     return Ticks(*tick_columns(table), rejects)

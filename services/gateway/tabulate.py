@@ -134,8 +134,9 @@ class Tabulator:
         """Prints that REST returned for a gap: those never heard, marked, without a quote; and how many were known."""
         at = self._contract_ids(trades)
         event_ns = np.array([trade.t for trade in trades], np.int64) * MS
-        rejects = [_strangeness(trades[row], int(at[row])) for row in np.flatnonzero(at < 0)]
-        good = np.flatnonzero(at >= 0)
+        strange = (at < 0) | (event_ns > self.latest_ns)
+        rejects = [_strangeness(trades[row], int(at[row])) for row in np.flatnonzero(strange)]
+        good = np.flatnonzero(~strange)
         at = at[good]
         rows = self._trade_rows([trades[row] for row in good], unknown_quotes(len(at)), at, event_ns[good])
         new = np.flatnonzero(self.repeats.missing(at, rows))

@@ -24,6 +24,7 @@ from services.core.calendar import NS, Calendar, ny_date
 from services.core.calendar import Session as MarketSession
 from services.gateway.errors import FeedRefusedError
 from services.gateway.gateway import Gateway
+from services.gateway.massive_rest import chain_page
 from services.gateway.protocol import Session
 from services.gateway.reconnect import Ladder
 from services.gateway.settings import GatewaySettings
@@ -202,6 +203,29 @@ async def test_malformed_elements_become_dead_letters_with_their_bytes_and_the_r
     assert log.letters[0].data == v.frame(bad)[1:-1]
     assert gateway.stats.dead_letters.total() == 4
     assert gateway.stats.unknown_ids == {"condition 999": 1, "exchange 326": 1}
+
+
+async def test_by_the_walls_clock_a_print_two_minutes_ahead_is_refused() -> None:
+    log = Log()
+    now_ms = time.time_ns() // 1_000_000
+    frames = [v.frame(v.trade(q=1, t=now_ms + 120_000)), v.frame(v.trade(q=2, t=now_ms))]
+    async with running(Scripted(frames), log) as gateway:
+        await until(lambda: gateway.stats.trades == 1)
+    assert [letter.reason for letter in log.letters] == ["time_ahead"]
+
+
+async def test_a_chain_ahead_of_time_does_not_carry_the_feeds_clock_away() -> None:
+    log = Log()
+    gateway = log.gateway(clock="feed", partitions=1)
+    gateway._started_ns = v.T0_NS
+    gateway._believe()
+    far_ns = v.T0_NS + 30 * 86_400 * NS
+    asset = {"ticker": "SPY", "price": 687.4, "last_updated": far_ns}
+    results = [{"details": {"ticker": v.SPY_CALL}, "underlying_asset": asset}]
+    answer = msgspec.json.encode({"status": "OK", "results": results})
+    await gateway._write_page(chain_page(answer, gateway._table.contracts, v.T0_NS, 0))
+    assert gateway._now_ns() == v.T0_NS
+    assert [letter.reason for letter in log.letters] == ["time_ahead"]
 
 
 async def test_what_arrived_before_a_cancel_is_published() -> None:

@@ -150,17 +150,29 @@ def test_the_contracts_reference_counts_expiries() -> None:
     assert answer.expiries == {"2025-12-19": 2, "2026-01-16": 1}
 
 
-def test_the_indices_snapshot_is_ticks_and_unknown_indices_are_left_out() -> None:
+def test_the_indices_snapshot_is_ticks_without_unknown_indices_and_those_ahead_of_time() -> None:
     rows = [
         {"ticker": "I:VIX", "value": 17.04, "last_updated": v.T0_NS},
         {"ticker": "I:NOPE", "error": "NOT_FOUND", "message": "Ticker not found."},
         {"ticker": "I:NDX", "value": 25_000},
+        {"ticker": "I:RUT", "value": 2_500, "last_updated": NOW_NS + 1},
     ]
     table = Tabulator(Partitioner(4))
-    ticks = index_snapshot(msgspec.json.encode({"results": rows}), NOW_NS, table.place_index)
+    ticks = index_snapshot(msgspec.json.encode({"results": rows}), NOW_NS, NOW_NS, table.place_index)
     assert ticks.rows.symbol.tolist() == [symbol_code("VIX"), symbol_code("NDX")]
     assert ticks.rows.event_ns.tolist() == [v.T0_NS, NOW_NS]
     assert ticks.rows.price_usd.tolist() == [17.04, 25_000.0]
+    assert [(reject.reason, reject.detail) for reject in ticks.rejects] == [("time_ahead", "indices: 'I:RUT'")]
+
+
+def test_rows_of_a_chain_that_are_ahead_of_time_are_refused_alone() -> None:
+    ahead = {"underlying_asset": {"ticker": "SPY", "price": 687.4, "last_updated": NOW_NS + 1}}
+    answer = page(chain_row(), chain_row(v.SPX_PUT, **ahead))
+    assert answer.until(NOW_NS + 1) is answer
+    kept = answer.until(NOW_NS)
+    assert only(kept.rows.root) == symbol_code("SPY")
+    assert (kept.contracts.tolist(), len(kept.partitions)) == (answer.contracts.tolist()[:1], 1)
+    assert [reject.reason for reject in kept.rejects] == ["time_ahead"]
 
 
 def test_the_vendors_clock_is_read_with_its_offset() -> None:

@@ -261,6 +261,16 @@ async def test_what_is_new_is_marked_and_what_was_heard_is_not_doubled() -> None
     assert kept.stats.refilled == 1
 
 
+async def test_what_rest_has_ahead_of_time_is_refused() -> None:
+    kept = Kept()
+    one = await kept.gap()
+    kept.table.latest_ns = v.T0_NS + 60 * NS
+    ahead = row(sequence_number=1844730913, sip_timestamp=v.T0_NS + 61 * NS)
+    trades = kept.keeper.found(RefillPage(one.number, trade_page(body(ahead), v.SPY_CALL)))
+    assert trades is not None
+    assert (len(trades.contracts), [reject.reason for reject in trades.rejects]) == (0, ["time_ahead"])
+
+
 async def test_when_too_much_was_heard_since_nothing_is_taken_rather_than_doubled() -> None:
     kept = Kept()
     one = await kept.gap()
