@@ -45,6 +45,6 @@ class Ladder:
         self._rung[retry] = rung + 1
         if retry is Retry.CONTENDED:
             return CONTENDED_S[min(rung, len(CONTENDED_S) - 1)]
-        # Between one and two times the step: the first wait is one to two seconds.
-        step_s = SOON_FIRST_S * float(2 ** min(rung, 6))
-        return min(step_s * (1.0 + self._dice.random()), SOON_MAX_S)
+        # Between one and two times the step: the first wait is one to two seconds, the last half a minute to one.
+        step_s = min(SOON_FIRST_S * float(2 ** min(rung, 6)), SOON_MAX_S / 2)
+        return step_s * (1.0 + self._dice.random())

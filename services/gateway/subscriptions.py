@@ -127,6 +127,7 @@ class Subscriptions:
             self.acknowledged.discard(pair)
             return Note("unsubscribed", pairs=(pair,))
         self.acknowledged.add(pair)
+        self.refused.discard(pair)  # it was given up, and is granted after all
         return Note("subscribed", pairs=(pair,))
 
     def unauthorized(self) -> None:

@@ -119,6 +119,14 @@ def test_an_unanswered_pair_is_asked_for_again_and_at_last_given_up() -> None:
     assert subscriptions.coverage == Coverage(desired=1, acknowledged=0, refused=1, open=0)
 
 
+def test_a_pair_that_was_given_up_and_is_granted_late_is_counted_once() -> None:
+    subscriptions = Subscriptions(["ZZ.*"])
+    subscriptions.start(0)
+    run(subscriptions, Vendor(limit=1000, silent=("ZZ.*",)), 0, 3600)
+    subscriptions.acknowledge("ZZ.*", gone=False)
+    assert subscriptions.coverage == Coverage(desired=1, acknowledged=1, refused=0, open=0)
+
+
 def test_a_late_answer_to_a_pair_that_was_to_be_asked_again_is_enough() -> None:
     subscriptions = Subscriptions(["Q.a"])
     subscriptions.start(0)
