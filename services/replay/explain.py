@@ -60,8 +60,14 @@ def explain(warehouse: Warehouse, calendar: Calendar, alert_id: str) -> dict[str
 
 
 def _up_to(pipeline: Pipeline, warehouse: Warehouse, alert: dict[str, Any]) -> Iterator[Outputs]:
-    """The day's log until a little after the alert; row by row where it must have come out."""
-    day_ns = ny_ns(ny_date(alert["emitted_ns"]), 0)
+    """The day's log until the alert; row by row where it must have come out.
+
+    Before the first row of that time or later comes a step without rows: what time alone brought out comes out there,
+    and not with a row that the alert did not know of.
+    """
+    emitted_ns = alert["emitted_ns"]
+    day_ns = ny_ns(ny_date(emitted_ns), 0)
+    reached = False
     for epoch in warehouse.epochs():
         if epoch.epoch > alert["epoch"]:
             return
@@ -69,6 +75,9 @@ def _up_to(pipeline: Pipeline, warehouse: Warehouse, alert: dict[str, Any]) -> I
             head = frame.header
             here = head.epoch == alert["epoch"] and head.position <= alert["position"] <= head.position + head.rows
             for piece in _rows_of(frame) if here else (frame,):
+                if here and not reached and piece.header.received_ns >= emitted_ns:
+                    reached = True
+                    yield pipeline.step(_moment_before(piece, emitted_ns))
                 yield pipeline.step(piece)
 
 
@@ -80,3 +89,8 @@ def _rows_of(frame: Frame) -> Iterator[Frame]:
         stamp = int(rows.received_ns[0])
         yield Frame(head._replace(position=head.position + row, rows=1, received_ns=stamp), rows)
     yield Frame(head._replace(position=head.position + head.rows, rows=0), take_rows(frame.rows, 0, 0))
+
+
+def _moment_before(frame: Frame, now_ns: int) -> Frame:
+    """A frame without rows at the place where this one begins, stamped `now_ns`."""
+    return Frame(frame.header._replace(rows=0, received_ns=now_ns), take_rows(frame.rows, 0, 0))
