@@ -46,7 +46,8 @@ CONTRACT = line_record(
 UNDERLYING = np.dtype(
     [
         ("mixed", "u8"), ("code", "u8"), ("contracts", "i4"), ("spot_usd", "f8"), ("spot_ns", "i8"),
-        ("seen_ns", "i8"), ("chain_ns", "i8"), ("event_ns", "i8"), ("position", "i8"), ("touched", "i1"),
+        ("seen_ns", "i8"), ("chain_ns", "i8"), ("event_ns", "i8"), ("epoch", "i8"),
+        ("position", "i8"), ("touched", "i1"),
         ("leg_head", "i4"), ("leg_ns", "i8"),
     ],
     align=True,
@@ -107,13 +108,13 @@ def _table(held: Records, count: int) -> npt.NDArray[np.int32]:
     return table
 
 
-def take_rows(chain: Chain, rows: GreekRows, frame_position: int, start: int, stop: int) -> Chain:
+def take_rows(chain: Chain, rows: GreekRows, epoch: int, frame_position: int, start: int, stop: int) -> Chain:
     """Keep rows [start, stop); the chain, grown where it had to be."""
     while True:
         start = take_chain(
             rows.received_ns, rows.event_ns, rows.underlying, rows.root, rows.expiry_day, rows.strike_mills, rows.right,
             rows.multiplier, rows.bid_usd, rows.ask_usd, rows.iv_annual, rows.delta, rows.gamma, rows.open_interest,
-            rows.spot_usd, chain, frame_position, start, stop,
+            rows.spot_usd, chain, epoch, frame_position, start, stop,
         )  # fmt: skip
         if chain.counts["need"][0] == NEED_NOTHING:
             return chain
@@ -212,11 +213,11 @@ def new_contract(
 
 @kernel(
     I64_IN, I64_IN, U64_IN, U64_IN, I32_IN, I32_IN, I8_IN, I32_IN, F64_IN, F64_IN, F64_IN, F64_IN, F64_IN, I64_IN,
-    F64_IN, CHAIN, types.int64, types.int64, types.int64, returns=types.int64, trusting=True,
+    F64_IN, CHAIN, types.int64, types.int64, types.int64, types.int64, returns=types.int64, trusting=True,
 )  # fmt: skip
 def take_chain(
     received_ns, event_ns, underlying, root, expiry_day, strike_mills, right, multiplier, bid_usd, ask_usd, iv_annual,
-    delta, gamma, open_interest, spot_usd, chain, frame_position, start, stop,
+    delta, gamma, open_interest, spot_usd, chain, epoch, frame_position, start, stop,
 ):  # fmt: skip
     """Keep the last chain row of each contract. Returns the row it stopped before for want of room, or stop."""
     counts, contracts, table, single_venue = chain.counts[0], chain.contracts, chain.contract_table, chain.single_venue
@@ -259,6 +260,7 @@ def take_chain(
         held = underlyings[contract.underlying]
         held.chain_ns = now
         held.event_ns = max(held.event_ns, event_ns[row])
+        held.epoch = epoch
         held.position = frame_position + row
         # The snapshot's spot stands in where no tick of the underlying comes, or none came for a minute.
         if 0.0 < spot_usd[row] < np.inf and (held.spot_ns == 0 or now - held.spot_ns > MINUTE_NS):

@@ -37,11 +37,11 @@ def _widen(bar, start_ns, price, high, low, volume):
 
 @kernel(
     I64_IN, I64_IN, U64_IN, F64_IN, F64_IN, F64_IN, I64_IN, STATE, types.int64, types.int64, types.int64, types.int64,
-    types.int64, returns=types.int64, trusting=True,
+    types.int64, types.int64, returns=types.int64, trusting=True,
 )  # fmt: skip
 def take_ticks(
-    received_ns, event_ns, symbol, price_usd, high_usd, low_usd, volume, state, open_ns, close_ns, frame_position,
-    start, stop,
+    received_ns, event_ns, symbol, price_usd, high_usd, low_usd, volume, state, open_ns, close_ns, epoch,
+    frame_position, start, stop,
 ):  # fmt: skip
     """Take ticks [start, stop). Returns the row it needs more room for, or stop. Outside the session only the last
     price is kept.
@@ -78,6 +78,7 @@ def take_ticks(
         held.last_usd = price
         held.seen_ns = received_ns[row]
         held.event_ns = max(held.event_ns, event_ns[row])
+        held.epoch = epoch
         held.position = frame_position + row
         now = received_ns[row]
         if now < open_ns or now >= close_ns:

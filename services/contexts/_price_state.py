@@ -28,7 +28,8 @@ SCALARS = np.dtype(
 )  # fmt: skip
 SYMBOL = np.dtype(
     [
-        ("mixed", "u8"), ("code", "u8"), ("last_usd", "f8"), ("seen_ns", "i8"), ("event_ns", "i8"), ("position", "i8"),
+        ("mixed", "u8"), ("code", "u8"), ("last_usd", "f8"), ("seen_ns", "i8"), ("event_ns", "i8"), ("epoch", "i8"),
+        ("position", "i8"),
         ("open_usd", "f8"), ("high_usd", "f8"), ("low_usd", "f8"), ("volume", "i8"), ("dollars", "f8"),
         ("touched", "i1"),
     ],

@@ -256,7 +256,7 @@ class Flow(Context):
             self._set_due()
             return int(start)
         if isinstance(rows, GreekRows):
-            self.chain = _chain.take_rows(self.chain, rows, frame.header.position, start, stop)
+            self.chain = _chain.take_rows(self.chain, rows, frame.header.epoch, frame.header.position, start, stop)
             self.state = widen(self.state, len(self.chain.underlyings))
             return stop
         assert isinstance(rows, TickRows)

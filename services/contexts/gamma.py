@@ -130,7 +130,6 @@ class Gamma(Context):
 
     def __init__(self, parameters: GammaParameters) -> None:
         super().__init__(parameters)
-        self._epoch = 0
         self.open_session(dt.date(1970, 1, 1), None)
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -156,9 +155,9 @@ class Gamma(Context):
             self._mark_ns = session.open_ns + p.wall_mark_s * NS
 
     def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
-        self._epoch = frame.header.epoch
-        assert isinstance(frame.rows, GreekRows)
-        self.chain = _chain.take_rows(self.chain, frame.rows, frame.header.position, start, stop)
+        head, rows = frame.header, frame.rows
+        assert isinstance(rows, GreekRows)
+        self.chain = _chain.take_rows(self.chain, rows, head.epoch, head.position, start, stop)
         return stop
 
     @property
@@ -241,7 +240,7 @@ class Gamma(Context):
             book.call_walls.append(self._valid(found.call_wall_usd, found.call_wall_share, found.call_wall_lead))
         book.view = self._view(symbol, book, found, chain, spot, now_ns, chain_ns)
         self._touched.append(at)
-        inputs = ((self._epoch, int(owner["position"])),)
+        inputs = ((int(owner["epoch"]), int(owner["position"])),)
         self.triggers.append(Trigger("gamma.levels", symbol, int(owner["event_ns"]), inputs, book.view))
 
     def _valid(self, wall_usd: float | None, share: float, lead: float) -> float | None:

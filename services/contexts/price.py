@@ -94,7 +94,6 @@ class Price(Context):
 
     def __init__(self, parameters: PriceParameters) -> None:
         super().__init__(parameters)
-        self._epoch = 0
         self._open_ns = self._close_ns = 0
         self._due_ns = FAR_FUTURE_NS
         self.state = self._fresh()
@@ -108,13 +107,12 @@ class Price(Context):
         self._due_ns = FAR_FUTURE_NS if session is None else session.open_ns + MINUTE_NS
 
     def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
-        self._epoch = frame.header.epoch
-        rows = frame.rows
+        head, rows = frame.header, frame.rows
         assert isinstance(rows, TickRows)
         while True:
             start = take_ticks(
                 rows.received_ns, rows.event_ns, rows.symbol, rows.price_usd, rows.high_usd, rows.low_usd, rows.volume,
-                self.state, self._open_ns, self._close_ns, frame.header.position, start, stop,
+                self.state, self._open_ns, self._close_ns, head.epoch, head.position, start, stop,
             )  # fmt: skip
             if not self.state.scalars["need"][0]:
                 return stop
@@ -142,7 +140,7 @@ class Price(Context):
                     kind=BAR_KINDS[frame],
                     underlying=symbol_text(int(held["code"])),
                     event_ns=int(held["event_ns"]),
-                    inputs=((self._epoch, int(held["position"])),),
+                    inputs=((int(held["epoch"]), int(held["position"])),),
                     facts=Bar(start_ns, open_usd, high_usd, low_usd, close_usd, volume, number),
                 )
             )
@@ -157,7 +155,7 @@ class Price(Context):
         at = self._at(underlying)
         if at < 0:
             return None
-        _, _, last, seen_ns, _, _, opened, high, low, volume, dollars, _ = self.state.symbols[at].item()
+        _, _, last, seen_ns, _, _, _, opened, high, low, volume, dollars, _ = self.state.symbols[at].item()
         bars, atr = [], []
         for frame in range(FRAMES):
             count, _, value, returns, total, squares = self.state.ranges[at * FRAMES + frame].item()
