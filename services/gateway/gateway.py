@@ -232,7 +232,7 @@ class Gateway:
                 await self._refilled(item)
             elif type(item) is RefillEnd:
                 await self._gaps.ended(item)
-            await self._tick(len(inbox))
+            await self._tick(inbox)
             if self.settings.clock == "wall" and not len(inbox):
                 # Nothing more is waiting: a row that stayed for company would only grow old. On the feed's clock
                 # nobody is in a hurry, and a frame's cut is part of the recording.
@@ -353,9 +353,8 @@ class Gateway:
         if not item.decided.done():
             item.decided.set_result(retry)
 
-    async def _tick(self, waiting: int) -> None:
-        """What time alone brings: aged frames, heartbeats, time-outs, the next choice of quoted contracts; so many
-        items wait in the inbox."""
+    async def _tick(self, inbox: Inbox[Item]) -> None:
+        """What time alone brings: aged frames, heartbeats, time-outs, the next choice of quoted contracts."""
         wall_ns = time.time_ns()
         await self._outlet.tick(wall_ns)
         if wall_ns < self._next_watch_ns:
@@ -368,7 +367,7 @@ class Gateway:
                 await self._say(socket, socket.session.tick(wall_ns))
                 self.stats.subscriptions[socket.cluster] = socket.session.subscriptions.coverage
         # The wall's clock went on while we were held up, and who spoke meanwhile may stand in the inbox.
-        if self._silence is not None and (self.settings.clock == "feed" or not waiting):
+        if self._silence is not None and (self.settings.clock == "feed" or not len(inbox)):
             for silence in self._silence.look(self._now_ns()):
                 await self._judge(silence)
         self._gaps.count(self._now_ns())

@@ -24,6 +24,7 @@ from services.core.calendar import NS, Calendar, ny_date
 from services.core.calendar import Session as MarketSession
 from services.gateway.errors import FeedRefusedError
 from services.gateway.gateway import Gateway
+from services.gateway.inbox import Inbox
 from services.gateway.massive_rest import chain_page
 from services.gateway.protocol import Session
 from services.gateway.reconnect import Ladder
@@ -282,6 +283,24 @@ async def test_what_waits_while_publishing_stands_still_is_no_silence() -> None:
     async with running(Talkative(), log, clusters=clusters, silence_s=2.0, calendar=open_now()) as gateway:
         await until(lambda: len(log.frames) >= 200)
     assert (gateway.stats.silences, gateway.stats.reconnects, gateway.stats.gaps) == (0, 0, {})
+
+
+async def test_what_comes_in_while_a_heartbeat_is_published_is_waited_for() -> None:
+    inbox: Inbox[Any] = Inbox(10, 10)
+
+    class Slow(Log):
+        async def on_frames(self, frames: list[Frame]) -> None:
+            await inbox.put("a frame that came meanwhile")
+            await asyncio.sleep(0.1)
+
+    now_ns = time.time_ns()
+    gateway = Slow().gateway(open_now(), silence_s=0.05)
+    await gateway._outlet.open(now_ns - 2 * NS)
+    while len(inbox):
+        await inbox.get(0)
+    await gateway._connected("options")
+    await gateway._tick(inbox)
+    assert (len(inbox), gateway.stats.silences) == (1, 0)
 
 
 async def test_a_given_up_connection_that_speaks_in_its_last_second_leaves_a_gap_behind_it() -> None:
