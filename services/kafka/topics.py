@@ -93,7 +93,10 @@ def _normal(value: str) -> str:
 
 
 async def present(settings: KafkaSettings) -> dict[str, Present]:
-    """The registry's topics that the cluster has, by the registry's names."""
+    """The registry's topics that the cluster has, by the registry's names.
+
+    Each question may go to another broker, and one that was not told of a topic yet answers with nothing.
+    """
     async with _admin(settings) as admin:
         names = {settings.topic(name): name for name in TOPICS}
         there = [topic for topic in await admin.list_topics() if topic in names]
@@ -104,6 +107,7 @@ async def present(settings: KafkaSettings) -> dict[str, Present]:
     return {
         names[topic]: Present(len(parts), min(len(part["replicas"]) for part in parts), configs[topic])
         for topic, parts in sorted(described.items())
+        if parts and configs.get(topic)
     }
 
 
