@@ -30,7 +30,8 @@ from services.core.sequencer import Sequencer
 from services.errors import ConfigError
 from services.history.warehouse import Warehouse
 from services.metrics import Metrics
-from services.replay.runner import recorded_rules, rules_document, walk
+from services.replay.recovery import recovered
+from services.replay.runner import rules_document
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from services.wiring import PROGRAM, build_pipeline, rules_digest
 
@@ -107,31 +108,13 @@ class Embedded:
                 f"{self._config.gateway.partitions}, but this data directory was recorded with {epochs[-1].partitions};"
                 " use another directory to change it",
             )
-        day_ns = ny_ns(ny_date(last_ns), 0)
-        known = self._warehouse.decision_ids()
-        rules = self._config.rules()
-        digest = rules_digest(rules)
-        digests = {epoch.epoch: rules_digest(recorded_rules()(epoch)) for epoch in epochs}
         rows = 0
-        for partition in self._warehouse.partitions():
-            ordinals = Ordinals()
-            missing: list[tuple[int, Signal | Alert]] = []
-            under = ""  # the rules of the pipeline we end with; the newest epoch may have no frame yet
-            for step in walk(
-                self._warehouse, self._calendar, recorded_rules(), partition, from_ns=day_ns, sampling=True
-            ):
-                rows += step.frame.header.rows
-                if not step.silent:
-                    missing += [pair for pair in ordinals.number(step.outputs.decisions) if pair[1].id not in known]
-                    under = digests[step.frame.header.epoch]
-                self._pipelines[partition] = step.pipeline
-            if under != digest:
-                self._pipelines[partition] = build_pipeline(rules, self._calendar, partition)
-                for step in walk(
-                    self._warehouse, self._calendar, lambda _: rules, partition, from_ns=day_ns, sampling=True
-                ):
-                    self._pipelines[partition] = step.pipeline
-            await self._publish(missing)
+        for one in recovered(
+            self._warehouse, self._calendar, self._config.rules(), ny_ns(ny_date(last_ns), 0), sampling=True
+        ):
+            self._pipelines[one.partition] = one.pipeline
+            rows += one.rows
+            await self._publish(one.missing)
         return rows
 
     def open_epoch(self, source: str, clock: int, now_ns: int) -> int:

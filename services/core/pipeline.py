@@ -16,7 +16,7 @@ import numpy as np
 
 from schemas.decisions import Alert, Signal, View, canonical, rounded
 from schemas.frames import Frame, Header, Lane, well_formed
-from services.core.calendar import NS, Calendar, ny_date, ny_ns
+from services.core.calendar import NS, Calendar, Session, ny_date, ny_ns
 from services.core.contract import FAR_FUTURE_NS, Asked, Context, Detector, Finding, Moment, Trigger, Views
 from services.core.identity import identity, parameters_digest
 
@@ -99,6 +99,7 @@ class Pipeline:
         self._position = 0
         self._now_ns = 0
         self._day: dt.date | None = None
+        self._sessions: tuple[Session | None, Session | None] = (None, None)  # the day's own, and the next
         self._day_ends_ns = 0
         self._sample_ns = FAR_FUTURE_NS
         self._decisions: list[Signal | Alert] = []
@@ -113,8 +114,7 @@ class Pipeline:
     def moment(self) -> Moment:
         """Where the pipeline stands."""
         assert self._day is not None, "no frame was seen yet"
-        session, following = self._calendar.session_on(self._day), self._calendar.session_after(self._day)
-        return Moment(self._now_ns, self.partition, self._epoch, self._position, self._day, session, following)
+        return Moment(self._now_ns, self.partition, self._epoch, self._position, self._day, *self._sessions)
 
     def step(self, frame: Frame) -> Outputs:
         """Take the next frame of the log, in the sequencer's order. Pure and synchronous."""
@@ -196,6 +196,7 @@ class Pipeline:
         self._day_ends_ns = ny_ns(self._day + dt.timedelta(days=1), 0)
         self._sample_ns = (now_ns // SAMPLE_NS + 1) * SAMPLE_NS if self._sampling else FAR_FUTURE_NS
         session = self._calendar.session_on(self._day)
+        self._sessions = session, self._calendar.session_after(self._day)
         for context in self.contexts:
             context.triggers.clear()
             context.open_session(self._day, session)

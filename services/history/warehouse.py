@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.frames import LANE_SCHEMAS, Lane, Rows, rows_from_arrow
 from schemas.gaps import Gap
+from schemas.symbols import SYMBOL_BYTES
 from schemas.topics import TOPICS
 from services.sinks.clickhouse import Epoch
 
@@ -68,7 +69,7 @@ class Warehouse:
 
     def partitions_of(self, underlying: str) -> list[int]:
         """Where an underlying's options were recorded: by the rule of then, whatever today's configuration says."""
-        its = "underlying = toFixedString({symbol:String}, 8)"
+        its = f"underlying = toFixedString({{symbol:String}}, {SYMBOL_BYTES})"
         found = (
             self._rows(f"SELECT DISTINCT partition FROM {table} WHERE {its}", {"symbol": underlying})
             for table in ("option_trades", "option_greeks")

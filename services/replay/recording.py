@@ -11,12 +11,13 @@ from typing import Any
 
 from schemas.decisions import Alert, Signal
 from schemas.frames import Frame, Lane
-from services.config import Config, RulesConfig
+from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
 from services.errors import ConfigError
 from services.history.warehouse import Warehouse
-from services.replay.runner import recorded_rules, rules_document, walk
+from services.replay.recovery import recovered
+from services.replay.runner import rules_document
 from services.replay.source import joined_frames
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from services.wiring import PROGRAM, build_pipeline, rules_digest
@@ -57,30 +58,16 @@ class Recorder:
             self._pipelines[partition] = build_pipeline(rules, self._calendar, partition, sampling=False)
         last_ns = self._warehouse.last_received_ns()
         if last_ns is not None:
-            self._recover(ny_ns(ny_date(last_ns), 0), rules)
+            day_ns = ny_ns(ny_date(last_ns), 0)
+            for one in recovered(self._warehouse, self._calendar, rules, day_ns, sampling=False):
+                self._pipelines[one.partition] = one.pipeline
+                self._decisions += one.missing
+            self.flush()
         number = epochs[-1].epoch + 1 if epochs else 1
         self._writer.open_epoch(
             Epoch(number, now_ns, source, clock, partitions, rules_document(rules), rules_digest(rules), PROGRAM)
         )
         return number
-
-    def _recover(self, day_ns: int, rules: RulesConfig) -> None:
-        """The state of the day that goes on, and what is missing of its decisions, as a restarted live process does."""
-        known, digest = self._warehouse.decision_ids(), rules_digest(rules)
-        digests = {epoch.epoch: rules_digest(recorded_rules()(epoch)) for epoch in self._warehouse.epochs()}
-        for partition in self._warehouse.partitions():
-            ordinals, under = Ordinals(), ""
-            for step in walk(self._warehouse, self._calendar, recorded_rules(), partition, from_ns=day_ns):
-                if not step.silent:
-                    numbered = ordinals.number(step.outputs.decisions)
-                    self._decisions += [pair for pair in numbered if pair[1].id not in known]
-                    under = digests[step.frame.header.epoch]
-                self._pipelines[partition] = step.pipeline
-            if under != digest:
-                self._pipelines[partition] = build_pipeline(rules, self._calendar, partition, sampling=False)
-                for step in walk(self._warehouse, self._calendar, lambda _: rules, partition, from_ns=day_ns):
-                    self._pipelines[partition] = step.pipeline
-        self.flush()
 
     def take(self, frames: Sequence[Frame]) -> None:
         """Decide on frames and keep both for the disk."""

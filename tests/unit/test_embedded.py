@@ -147,7 +147,7 @@ async def test_new_rules_hold_from_the_start_also_when_they_were_recorded_by_a_r
         if rules_digest(rules_of(epochs[0])) == rules_digest(old.rules()):
             yield Step(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], []), False)
 
-    monkeypatch.setattr("services.embedded.walk", walk)
+    monkeypatch.setattr("services.replay.recovery.walk", walk)
     embedded = Embedded(new, SlowDisk(), CALENDAR, lambda _: None, Metrics())
     monkeypatch.setattr(embedded, "_warehouse", Recorded())
     await embedded.recover()

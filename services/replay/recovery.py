@@ -1,0 +1,51 @@
+"""The state at the log's end, and the decisions that a killed process owed to what it had stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from schemas.decisions import Alert, Signal
+from services.config import RulesConfig
+from services.core.calendar import Calendar
+from services.core.pipeline import Pipeline
+from services.history.warehouse import Warehouse
+from services.replay.runner import recorded_rules, walk
+from services.sinks.clickhouse import Ordinals
+from services.wiring import build_pipeline, rules_digest
+
+__all__ = ["Recovered", "recovered"]
+
+
+class Recovered(NamedTuple):
+    """One partition: its pipeline under today's rules, what is missing, numbered, and how many rows that took."""
+
+    partition: int
+    pipeline: Pipeline
+    missing: list[tuple[int, Signal | Alert]]
+    rows: int
+
+
+def recovered(
+    warehouse: Warehouse, calendar: Calendar, rules: RulesConfig, from_ns: int, *, sampling: bool
+) -> Iterator[Recovered]:
+    """Replay the log from `from_ns`, the beginning of its last day: under the rules of then for what they decided, and
+    again under `rules`, saying nothing, where those are others.
+    """
+    known, digest = warehouse.decision_ids(), rules_digest(rules)
+    digests = {epoch.epoch: rules_digest(recorded_rules()(epoch)) for epoch in warehouse.epochs()}
+    for partition in warehouse.partitions():
+        pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)
+        under = digest  # the rules of the pipeline we end with; the newest epoch may have no frame yet
+        ordinals, missing, rows = Ordinals(), list[tuple[int, Signal | Alert]](), 0
+        for step in walk(warehouse, calendar, recorded_rules(), partition, from_ns=from_ns, sampling=sampling):
+            rows += step.frame.header.rows
+            pipeline = step.pipeline
+            under = "" if step.silent else digests[step.frame.header.epoch]
+            if not step.silent:
+                missing += [pair for pair in ordinals.number(step.outputs.decisions) if pair[1].id not in known]
+        if under != digest:
+            pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)
+            for step in walk(warehouse, calendar, lambda _: rules, partition, from_ns=from_ns, sampling=sampling):
+                pipeline = step.pipeline
+        yield Recovered(partition, pipeline, missing, rows)
