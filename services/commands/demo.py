@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from services.commands._arguments import day, duration, speed
+from services.commands._compiling import compile_beside
 from services.commands._faults import add_fault_arguments, asked_faults
 from services.commands._replaying import configuration
 from services.commands._running import Feed, run_embedded
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--tape", "needs --date and --underlying")
     if options.tape is None and (options.date is not None or options.underlying is not None):
         raise InputError("--date and --underlying", "belong to --tape")
+    if options.tape is None:
+        compile_beside(config.rules())
 
     def open_feed(last_ns: int | None) -> contextlib.AbstractAsyncContextManager[Feed]:
         return standin_feed(options, config, last_ns)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -138,14 +139,23 @@ class kernel:  # noqa: N801 - reads as the decorator it is
         """The numba dispatcher, compiled now if it was not yet."""
         if self._compiled is None:
             assert self._function is not None, "a kernel decorates a function"
-            # numba names the cached machine code after the function and looks only at the function's own file; the
-            # digest makes a change in a helper's file a new name, so stale code is never run.
-            room = pathlib.Path(self._function.__code__.co_filename).parent
-            self._function.__qualname__ = f"{self._function.__name__}_{_sources_digest(room)}"
+            self._function.__qualname__ = self._cached_as()
             with _without_blas():
                 decorate: Any = numba.njit(self._signature, error_model="numpy", nogil=True, cache=True)
                 self._compiled = decorate(self._function)
         return self._compiled
+
+    def _cached_as(self) -> str:
+        """numba names the cached machine code after the function and looks only at the function's own file; the digest
+        makes a change in a helper's file a new name, so stale code is never run."""
+        assert self._function is not None, "a kernel decorates a function"
+        room = pathlib.Path(self._function.__code__.co_filename).parent
+        return f"{self._function.__name__}_{_sources_digest(room)}"
+
+    def is_cached(self) -> bool:
+        """Whether machine code of these sources lies in numba's cache, by its index file."""
+        folder = pathlib.Path(FunctionCache(self._function).cache_path)  # type: ignore[no-untyped-call]
+        return any(folder.glob(f"*.{self._cached_as()}-*.nbi"))
 
     def assembly(self) -> str:
         """The machine code, for the test that asserts the loop is vectorised."""
