@@ -14,10 +14,15 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["SYMBOL_BYTES", "Contract", "SymbolError", "contract_ticker", "parse_contract", "symbol_code", "symbol_text"]
+__all__ = [
+    "STRIKE_MILLS_MAX", "SYMBOL_BYTES", "Contract", "SymbolError", "contract_ticker", "parse_contract", "symbol_code",
+    "symbol_text",
+]  # fmt: skip
 
 # Underlying tickers have up to six characters (BRK.B), option roots up to six, Cboe's volatility indices up to five.
 SYMBOL_BYTES = 8
+# A strike has eight digits, three of them behind the point.
+STRIKE_MILLS_MAX = 99_999_999
 
 EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 CALL, PUT = 1, -1

@@ -58,9 +58,9 @@ _AMERICAN = np.array([not member.is_index for member in CAST])
 _PENNY = frozenset({"SPY", "QQQ", "IWM"})
 _TICK_LOW = np.array([5 if m.is_index and m.ticker != "VIX" else 1 for m in CAST])
 _TICK_HIGH = np.array([1 if m.ticker in _PENNY else 10 if m.is_index and m.ticker != "VIX" else 5 for m in CAST])
-# How wide makers quote relative to the middle of the field.
+# How wide makers quote, in units of `kernels.quoting`; index options as recorded, the others by choice.
 _WIDTH = np.array(
-    [0.35 if m.ticker in _PENNY else 2.5 if m.is_index else 1.0 if m.weight >= LIQUID_WEIGHT else 2.0 for m in CAST]
+    [0.2 if m.ticker in _PENNY else 3.2 if m.is_index else 0.5 if m.weight >= LIQUID_WEIGHT else 1.4 for m in CAST]
 )
 _DEPTH = np.array([120.0 if m.ticker in _PENNY else 40.0 if m.weight >= LIQUID_WEIGHT else 15.0 for m in CAST])
 

@@ -55,9 +55,13 @@ class Informed(NamedTuple):
 
 
 def intensity(seconds: int) -> Floats:
-    """Orders of each second relative to the mean: most at the open, fewest at noon, many into the close."""
+    """Orders of each second relative to the mean: most at the open, fewest at noon, many into the close.
+
+    14 % of a session's in its first half hour, 12 in its last and 6 in each around noon, as AAPL's options had on
+    2014-06-06 (13, 12, and 5 to 9) and SPXW's on three days of January 2021 (8 to 12, 9, and 4 to 8).
+    """
     x = (np.arange(seconds + 1) + 0.5) / seconds
-    rate = 0.55 + 1.9 * (1 - x) ** 14 + 0.9 * x**9 + 0.5 * (2 * x - 1) ** 2
+    rate = 0.70 + 1.3 * (1 - x) ** 14 + 0.75 * x**9 + 0.25 * (2 * x - 1) ** 2
     shape: Floats = rate / rate.mean()
     return shape
 

@@ -91,10 +91,10 @@ class Scenario:
     start_s: int = 0
     vol_scale: float = 1.0
     realised_share: float = 0.92
-    long_ratio: float = 1.75
-    vol_of_vol_daily: float = 0.052
+    long_ratio: float = 1.85
+    vol_of_vol_daily: float = 0.078
     alarm_chance: float = 0.12
-    alarm_mean: float = 0.1
+    alarm_mean: float = 0.125
     jump_share: float = 0.1
     level_decay: float = 0.99
     bursts: BurstRules = field(default_factory=BurstRules)

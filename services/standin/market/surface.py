@@ -31,10 +31,10 @@ __all__ = ["KAPPA_LASTING", "KAPPA_PASSING", "Smile", "swap_volatility", "total_
 
 Floats = NDArray[np.float64]
 
-# How fast a year variance is priced to return: half lives of four months and of six weeks. Both are slower than it
-# really comes back (walk.py), which is a premium; with the long-run volatility of index products above today's
-# (scenario.py) VIX over VIX3M is near its usual 0.88, and VIX9D moves 1.2 times as far as VIX, VIX3M two thirds as far.
-KAPPA_LASTING, KAPPA_PASSING = 2.0, 6.0
+# How fast a year variance is priced to return: half lives of four months and of seven sessions. What passes is priced
+# to stay longer than it does (walk.py), which is a premium; with the long-run volatility of index products above
+# today's (scenario.py) VIX over VIX3M is near its usual 0.88, and VIX9D moves 1.4 times as far as VIX, VIX3M 0.6 times.
+KAPPA_LASTING, KAPPA_PASSING = 2.0, 25.0
 
 
 class Smile(NamedTuple):

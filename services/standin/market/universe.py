@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.symbols import EPOCH_ORDINAL, Contract
+from schemas.symbols import EPOCH_ORDINAL, STRIKE_MILLS_MAX, Contract
 from services.core.calendar import Calendar
 from services.standin.listing import Kind, Listed, Listing, Underlying, settlement_ns
 
@@ -231,7 +231,7 @@ def _strikes(member: Member, level: float, days: int, density: int) -> NDArray[n
     ladder = np.arange(low, high + 1) * step
     coarse = np.round(level * np.array(WINGS) / (10 * terms.step_usd)) * 10 * terms.step_usd
     both = np.unique(np.round(np.concatenate((ladder, coarse)) * 1000).astype(np.int64))
-    return both[both > 0]
+    return both[(both > 0) & (both <= STRIKE_MILLS_MAX)]
 
 
 def _open_interest(

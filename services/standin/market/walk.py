@@ -47,19 +47,19 @@ Floats = NDArray[np.float64]
 
 MEMBERS = len(CAST)
 MARKET, VIX = position_of["SPX"], position_of["VIX"]
-# Relative change of at-the-money volatility for a change of the level, at typical volatility: -7.4 times for SPX, of
+# Relative change of at-the-money volatility for a change of the level, at typical volatility: -10 times for SPX, of
 # which VIX, whose month reverts on the way, shows -5 (Whaley 2009 has -4.5 on falls). What is more volatile moves its
 # volatility less for the same return, and single names a third as much.
 BROAD = np.array([member.is_index or bool(member.follows) for member in CAST])
-LEVERAGE = np.where(BROAD, 1.04, 0.34) / np.maximum(VOLS, 0.14)
+LEVERAGE = np.where(BROAD, 1.4, 0.46) / np.maximum(VOLS, 0.14)
 # It goes with the inverse root of volatility, so that returns twice as large move volatility 1.4 times as far: VIX's
 # daily log move is 0.06 below 13 and 0.11 above 30 (2010 to 2026).
 LEVERAGE_DAMPING = 0.5
-# Of a move of volatility this share has a half life of 77 sessions and the rest one of five and a half. VIX's
-# logarithm, 2010 to 2026, has autocorrelations of 0.97, 0.88 and 0.66 over 1, 5 and 22 sessions: one scale alone that
-# moves as far in a day wanders too far in a year, or comes back before the month is out.
-LASTING = 0.42
-LASTING_DECAY, PASSING_DECAY = 0.991, 0.88
+# Of a move of volatility this share has a half life of 69 sessions and the rest one of four. VIX's logarithm, 2010
+# to 2026, has autocorrelations of 0.97, 0.88, 0.66 over 1, 5 and 22 sessions: one scale alone that moves so far in a
+# day wanders too far in a year, or comes back before the month is out.
+LASTING = 0.38
+LASTING_DECAY, PASSING_DECAY = 0.99, 0.85
 VOL_LOG_RANGE = (-0.6, 1.5)
 # A jump every fifty sessions in the market and in each name; its size then follows from the share of variance.
 JUMP_CHANCE = 0.02

@@ -13,10 +13,10 @@ import numpy as np
 from numba import types
 
 from services.quant.jit import inlined
-from services.quant.special import exp, log_ratio
+from services.quant.special import exp
 from services.quant.splitmix import GOLDEN, mixed
 
-__all__ = ["DICE", "bits", "chance", "exponent_of", "hashed", "lower", "poisson", "upper", "word"]
+__all__ = ["DICE", "bits", "chance", "hashed", "lower", "poisson", "upper", "word"]
 
 DICE = types.Array(types.uint64, 1, "C")
 _S11, _S32 = np.uint64(11), np.uint64(32)
@@ -83,9 +83,3 @@ def poisson(dice, mean):
             below += term
         count += k
     return count
-
-
-@inlined
-def exponent_of(power, base):
-    """base**power for a positive base."""
-    return exp(power * log_ratio(base, 1.0))

@@ -15,10 +15,12 @@ from services.quant.jit import inner, kernel
 from services.quant.special import SQRT_HALF, erfcx_scaled, exp, log_ratio
 from services.standin.market.kernels.tables import F64_IN, F64_OUT, I32_IN, SHEET, TABLE
 
-__all__ = ["VALUE", "lay_out", "value_rows", "value_sheet"]
+__all__ = ["DEEP", "FORWARD", "TIME_VALUE", "VALUE", "lay_out", "value_rows", "value_sheet"]
 
 # Where a sheet's columns begin; those of quotes (`quoting.py`) follow.
-FORWARD, STRIKE, THETA, PHI, RHO, DISCOUNT, RIGHT, LEAST, VALUE, DEVIATION = range(0, 10 * SHEET, SHEET)
+(
+    FORWARD, STRIKE, THETA, PHI, RHO, DISCOUNT, RIGHT, LEAST, VALUE, DEVIATION, TIME_VALUE, DEEP,
+) = range(0, 12 * SHEET, SHEET)  # fmt: skip
 
 
 @inner
@@ -62,7 +64,8 @@ def _time_value(forward, strike, x_abs, s):
 
 @inner
 def value_sheet(sheet, count):
-    """Model value in USD and square root of total variance of the first `count` rows."""
+    """Of the first `count` rows: model value in USD, square root of total variance, time value in USD (undiscounted, of
+    the European option) and how deep in the money they are, in deviations, negative out of it."""
     for j in range(count):
         forward, strike, rho, theta = sheet[FORWARD + j], sheet[STRIKE + j], sheet[RHO + j], sheet[THETA + j]
         k = log_ratio(strike, forward)
@@ -74,6 +77,8 @@ def value_sheet(sheet, count):
         intrinsic = max(sheet[RIGHT + j] * (forward - strike), 0.0)
         time_value = _time_value(forward, strike, abs(k), deviation)
         sheet[DEVIATION + j] = deviation
+        sheet[TIME_VALUE + j] = time_value
+        sheet[DEEP + j] = -sheet[RIGHT + j] * k / deviation
         sheet[VALUE + j] = max(sheet[DISCOUNT + j] * (intrinsic + time_value), sheet[LEAST + j])
 
 

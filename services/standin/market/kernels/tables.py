@@ -44,7 +44,7 @@ I32_IN = types.Array(types.int32, 1, "C", readonly=True)
 VENUE_BITS = 12
 PLACES = 1 << VENUE_BITS
 # A sheet's columns of so many rows stay in the processor's first cache.
-SHEET, SHEET_COLUMNS = 128, 18
+SHEET, SHEET_COLUMNS = 128, 20
 
 # Records so far ahead are asked of memory: one contract's is far from the next one's.
 AHEAD = 8

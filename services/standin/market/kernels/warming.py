@@ -1,4 +1,5 @@
-"""Every loop of this room compiled, or loaded: before a market opens, not while it talks."""
+"""Every loop of this room compiled, or loaded: before a market opens, not while it talks. As a program it does only
+that, and leaves what it compiled in the cache."""
 
 from __future__ import annotations
 
@@ -26,3 +27,7 @@ def warm_up() -> None:
     """A market's first second otherwise takes ten of them on a fresh machine, in which nobody is answered."""
     for one in kernels().values():
         one.compile()
+
+
+if __name__ == "__main__":
+    warm_up()

@@ -66,4 +66,5 @@ def test_volatility_answers_to_the_level_at_once(day: Day) -> None:
     log_vol = np.array([np.log(day.vols(second).now[spx]) for second in seconds])
     level = day.log_return[::60, spx][: len(log_vol)].astype(float)
     slope = np.polyfit(np.diff(level), np.diff(log_vol), 1)[0]
-    assert -7 < slope < -3
+    # Ten times at typical volatility, with its inverse root elsewhere; its own moves blur the slope.
+    assert -14 < slope < -5

@@ -151,3 +151,11 @@ def test_four_times_the_density_is_nearly_four_times_the_contracts(calendar: Cal
 def test_a_wrong_wish_is_refused_by_name(asked: dict[str, object], named: str) -> None:
     with pytest.raises(StandInError, match=named):
         open_source(**asked)  # type: ignore[arg-type]
+
+
+def test_no_strike_has_more_digits_than_a_ticker(calendar: Calendar) -> None:
+    """An index that has tripled: a strike half as high again would need nine."""
+    far = list_contracts(7, MONDAY, 3.0 * LEVELS, calendar)
+    assert far.strike_mills.max() <= 99_999_999
+    assert far.strike_mills.max() > 90_000_000
+    assert all(parse_contract(ticker).strike_mills > 0 for ticker in far.tickers[:: len(far) // 500])

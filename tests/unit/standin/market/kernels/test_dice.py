@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.kernels.dice import bits, chance, exponent_of, hashed, lower, poisson, upper, word
+from services.standin.market.kernels.dice import bits, chance, hashed, lower, poisson, upper, word
 from services.standin.market.noise import ORDERS, dice, dice_from, key_of, stem, uniform
 
 NUMBERS = 40_000
@@ -64,7 +64,3 @@ def test_poisson_numbers_have_their_mean_for_variance_too(mean: float) -> None:
 def test_nobody_comes_where_nobody_is_expected() -> None:
     words = dice(1, ORDERS)
     assert [poisson(words, mean) for mean in (0.0, -1.0)] == [0, 0]
-
-
-def test_powers_are_powers() -> None:
-    assert exponent_of(0.7, 12.5) == pytest.approx(12.5**0.7, rel=1e-14)
