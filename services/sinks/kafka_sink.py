@@ -51,6 +51,7 @@ FETCH_WAIT_MS = 50
 # Inserts beside each other; the served engine has four handles and others want some.
 INSERTS = 2
 RETRY_MS_MIN = 100
+OFFSETS_RETRY_S = 1.0
 # The group's patience with a sink that says nothing: the least that Kafka grants.
 SESSION_MS = 6_000
 # For what is on its way when partitions go or the sink ends.
@@ -167,20 +168,29 @@ class KafkaSink:
         wanted = list(places)
         committed = await self._committed(wanted) if wanted else {}
         for place in wanted:
-            offset, text = committed.get(place, (-1, ""))
+            offset, text = committed[place]
             start = offset if offset >= 0 else None
             self._partitions[place] = Partition(self, place, self._topics[place.topic], start, Commit.read(text))
         self.assigned.set()
 
     async def _committed(self, places: list[TopicPartition]) -> dict[TopicPartition, tuple[int, str]]:
-        """Offset and metadata of each; for as long as it takes, because a listener that fails is only logged."""
+        """Offset and metadata of each; for as long as it takes, because a listener that fails is only logged.
+
+        A place where nothing was committed is in the answer, with -1. One that is not in it was not answered for: a
+        coordinator that moves or loads says so in a field that the client does not look at, beside an empty list. Taken
+        for "nothing committed", the intent would be forgotten, and its rows inserted again under other tokens.
+        """
         while True:
             try:
                 found = await self._admin.list_consumer_group_offsets(self._group, partitions=places)
-                return {place: (one.offset, one.metadata) for place, one in found.items()}
+                lacking = [place for place in places if place not in found]
+                if not lacking:
+                    return {place: (one.offset, one.metadata) for place, one in found.items()}
+                why = f"nothing was said of {len(lacking)} of {len(places)} places"
             except KafkaError as error:
-                log.warning("the group's offsets cannot be read and are asked for again: %s", _short(error))
-                await asyncio.sleep(1)
+                why = _short(error)
+            log.warning("the group's offsets cannot be read and are asked for again: %s", why)
+            await asyncio.sleep(OFFSETS_RETRY_S)
 
     async def revoke(self, places: Iterable[TopicPartition]) -> None:
         """Let partitions go. What is on its way into the warehouse arrives there under its token, or is sent again."""

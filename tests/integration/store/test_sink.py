@@ -232,6 +232,18 @@ async def _commit(kafka: KafkaSettings, place: TopicPartition, offset: int, said
     await consumer.stop()
 
 
+async def test_a_group_that_committed_nothing_says_so_of_every_place(kafka: KafkaSettings):
+    """A place that is lacking in the answer was not answered for: see `KafkaSink._committed`."""
+    places = [TopicPartition(kafka.topic(name), partition) for name in TOPICS for partition in range(2)]
+    admin = AIOKafkaAdminClient(**client_arguments(kafka))
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(f"{kafka.prefix}nobody", partitions=places)
+    finally:
+        await admin.close()
+    assert {place: one.offset for place, one in found.items()} == dict.fromkeys(places, -1)
+
+
 def test_when_all_is_written_the_group_says_so(
     kafka: KafkaSettings, warehouse: WarehouseConfig, counted: Counted, tmp_path: Path
 ):
