@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from schemas.decisions import canonical
 from services.kafka.settings import KafkaSettings
 from tests.support.decisions import alert
 from tests.support.services import ROOT
@@ -24,6 +26,20 @@ def test_every_example_is_python_and_short():
     for block in BLOCKS:
         ast.parse(block)
         assert len(block.splitlines()) <= 15
+
+
+def test_the_plain_example_prints_each_alert_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its client stands in for a broker: the same record is delivered again, and another record says the same."""
+    made = [alert("a1", underlying="AAA"), alert("a2", underlying="BBB"), alert("a3", underlying="CCC")]
+    read = [(0, made[0]), (1, made[1]), (0, made[0]), (2, made[0]), (1, made[1]), (3, made[2])]
+    records = [SimpleNamespace(offset=offset, value=canonical(one)) for offset, one in read]
+    client = ModuleType("kafka")
+    client.KafkaConsumer = lambda *_, **__: records  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "kafka", client)
+    exec(compile(BLOCKS[0], "docs/consuming-alerts.md", "exec"), {})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["AAA", "BBB", "CCC"]
 
 
 @pytest.mark.services
