@@ -36,6 +36,7 @@ __all__ = [
 
 HERE = Path(__file__).parent
 PORT = 9092
+FOLDER = Path("var/kafka")
 # A start takes 5 s on an idle machine; ten times that is a broker that will not come.
 START_S_MAX = 60.0
 STOP_S_MAX = 20.0
@@ -263,18 +264,25 @@ def _until_signal() -> Iterator[list[int]]:
 def main() -> int:
     """`make kafka`: one broker in the foreground until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="make kafka", description="a Kafka broker on loopback, in the foreground")
-    parser.add_argument("--port", type=int, default=PORT)
-    parser.add_argument("--folder", type=Path, default=Path("var/kafka"), help="its data (default var/kafka)")
+    parser.add_argument("--port", type=int, help=f"default {PORT}")
+    parser.add_argument("--folder", type=Path, help=f"its data (default {FOLDER})")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-docker", action="store_true", help="Java from this machine even where Docker runs")
     options = parser.parse_args()
     if not options.no_docker and engine_answers():
+        given = [name for name in ("port", "folder", "json") if getattr(options, name) not in (None, False)]
+        if given and (given != ["port"] or options.port != PORT):
+            parser.error(
+                f"--{given[-1]} is of the broker without Docker (add --no-docker); with Docker it listens on {PORT},"
+                " and its data are in a volume"
+            )
         os.execvp("docker", ["docker", "compose", "up", "kafka"])
-    if listens(options.port):
-        print(f"port {options.port} of 127.0.0.1 is in use", file=sys.stderr)
+    port = PORT if options.port is None else options.port
+    if listens(port):
+        print(f"port {port} of 127.0.0.1 is in use", file=sys.stderr)
         return 2
     try:
-        with _until_signal() as seen, Broker(options.folder, options.port) as broker:
+        with _until_signal() as seen, Broker(options.folder or FOLDER, port) as broker:
             told = json.dumps({"ready": True, "address": broker.address, "pid": broker.pid, "log": str(broker.log)})
             print(told if options.json else f"Kafka on {broker.address}, its log in {broker.log}", flush=True)
             while not seen:
