@@ -5,19 +5,24 @@
 Everything stands under one folder (`var/local`): data, logs, the configuration with the addresses chosen, and a table
 of processes that `down` works through backwards. A process is known by its number and the moment it started, so that
 `down` never ends a stranger that got an old number.
+
+What the gateway listens to comes from the options, or else from GATEWAY_ARGUMENTS, in the environment or in the file
+`.env` beside docker-compose.yml; both together are refused. With Docker and without, the same wish means the same feed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,10 +33,14 @@ from deploy.kafka.broker import Broker, BrokerError, engine_answers, reason_not_
 from deploy.ports import free_port, listens  # noqa: E402
 
 FOLDER = Path("var/local")
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 TABLE, CONFIG = "processes.json", "strikewire.toml"
+VARIABLE = "GATEWAY_ARGUMENTS"
 # Compiling kernels for the first time, on two cores that start everything else as well.
 READY_S_MAX = 120.0
 STOP_S_MAX = 15.0
+KILL_S_MAX = 5.0
+SPEED = "10"
 WANTED_PORTS = {"kafka": 9092, "warehouse": 8123, "redis": 6379}
 # In which order a chain is cut so that nothing waits for what is gone.
 STOP_ORDER = ("sink", "agents", "gateway", "redis", "warehouse", "kafka")
@@ -57,32 +66,70 @@ def main() -> int:
     parser.add_argument("action", choices=("up", "down", "status"))
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--agents", type=int, default=2, help="workers that share the partitions (default 2)")
-    parser.add_argument("--speed", default="10", help="of the stand-in's market (default 10)")
+    parser.add_argument("--speed", help=f"of the stand-in's market (default {SPEED})")
     parser.add_argument("--feed-url", help="a feed instead of the stand-in; its key from MASSIVE_API_KEY")
     parser.add_argument("--rest-url", help="the feed's REST")
     parser.add_argument("--no-feed", action="store_true", help="start no gateway")
     parser.add_argument("--no-docker", action="store_true", help="processes even where a Docker engine runs")
     options = parser.parse_args()
+    told = gateway_arguments_told()
+    reason = refusal(options, told) if options.action == "up" else None
+    if reason is not None:
+        parser.error(reason)
     if not options.no_docker and engine_answers():
         if options.folder != FOLDER:
             parser.error(
                 "--folder is of processes without Docker; with Docker the data are in its volumes (--no-docker)"
             )
-        environment = {**os.environ, "GATEWAY_ARGUMENTS": " ".join(feed_arguments(options))}
+        environment = {**os.environ, **docker_environment(options)}
         return subprocess.run(compose_command(options), cwd=ROOT, check=False, env=environment).returncode
     local = Local(options.folder)
     if options.action == "down":
         return local.down()
     if options.action == "status":
         return local.show()
-    return local.up(options)
+    return local.up(options, told)
 
 
-def feed_arguments(options: argparse.Namespace) -> list[str]:
+def gateway_arguments_told(environment: Mapping[str, str] = os.environ, folder: Path = ROOT) -> str | None:
+    """GATEWAY_ARGUMENTS where they were set, as Docker looks for them; None where nobody set them, "" is a wish."""
+    if VARIABLE in environment:
+        return environment[VARIABLE]
+    path = folder / ".env"
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = [match for line in lines if (match := re.fullmatch(rf"\s*(?:export\s+)?{VARIABLE}\s*[=:](.*)", line))]
+    if not found:
+        return None
+    value = re.sub(r"(^|\s)#.*", "", found[-1][1]).strip()
+    return value[1:-1] if re.fullmatch(r"\"[^\"]*\"|'[^']*'", value) else value
+
+
+def refusal(options: argparse.Namespace, told: str | None) -> str | None:
+    """Why these wishes do not go together, or None when they do."""
+    given = [name for name in ("--feed-url", "--rest-url", "--speed") if getattr(options, name[2:].replace("-", "_"))]
+    if options.rest_url and not options.feed_url:
+        return "--rest-url belongs to a feed: give --feed-url too"
+    if options.speed and options.feed_url:
+        return "--speed is of the stand-in's market; the feed of --feed-url has its own"
+    if options.no_feed and given:
+        return f"--no-feed starts no gateway, and {given[0]} speaks to one"
+    if given and told is not None:
+        return f"{given[0]} and {VARIABLE}={told!r} (environment or .env) both say what the gateway listens to"
+    return None
+
+
+def feed_arguments(options: argparse.Namespace, told: str | None = None) -> list[str]:
     """What the gateway is told of its feed."""
     if options.feed_url:
         return ["--feed-url", options.feed_url, *(["--rest-url", options.rest_url] if options.rest_url else [])]
-    return ["--standin", "--speed", options.speed]
+    if told is not None:
+        return told.split()  # as the shell in the container does
+    return ["--standin", "--speed", options.speed or SPEED]
+
+
+def docker_environment(options: argparse.Namespace) -> dict[str, str]:
+    """What Docker is told besides; nothing where no option speaks of the feed: the environment and .env then do."""
+    return {VARIABLE: " ".join(feed_arguments(options))} if options.feed_url or options.speed else {}
 
 
 def compose_command(options: argparse.Namespace) -> list[str]:
@@ -102,12 +149,20 @@ class Local:
         if table.exists():
             self.processes = [Process(*row) for row in json.loads(table.read_text())]
 
-    def up(self, options: argparse.Namespace) -> int:
-        """Start what is not there and print where it is."""
-        alive = [process for process in self.processes if _is_alive(process)]
-        if alive:
-            print("it runs already:")
-            return self.show()
+    def up(self, options: argparse.Namespace, told: str | None = None) -> int:
+        """Start the chain where none of it runs, and print where it is. Half a chain is refused.
+
+        Parts are not started one by one: what is left of a chain was started with options nobody knows any more, and a
+        gateway on the stand-in must not write into the log of a feed.
+        """
+        if any(map(_is_alive, self.processes)):
+            missing = self._missing(options)
+            if not missing:
+                print("it runs already:")
+                return self.show()
+            self.show()
+            print(f"make up: not running: {', '.join(missing)}; `make down` first (data are kept)", file=sys.stderr)
+            return 2
         self.processes = []
         self.folder.mkdir(parents=True, exist_ok=True)
         reason = reason_not_here()
@@ -116,7 +171,7 @@ class Local:
             return 2
         began = time.monotonic()
         try:
-            self._start(options)
+            self._start(options, told)
         except (UpError, BrokerError, KeyboardInterrupt) as error:
             print(f"make up: {error or 'interrupted'}", file=sys.stderr)
             self.down(quiet=True)
@@ -125,24 +180,27 @@ class Local:
         return self.show()
 
     def down(self, quiet: bool = False) -> int:
-        """End everything, the last first."""
+        """End everything, the last first. What cannot be ended stays in the table, and the status says so."""
+        left: list[Process] = []
         for name in STOP_ORDER:
             batch = [process for process in self.processes if process.name.partition(".")[0] == name]
-            for process in batch:
-                if _is_alive(process):
-                    os.kill(process.pid, signal.SIGTERM)
+            here = [process for process in batch if _is_alive(process)]
+            for process in here:
+                _signal(process, signal.SIGTERM)
             deadline = time.monotonic() + STOP_S_MAX
             for process in batch:
-                while _is_alive(process) and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                if _is_alive(process):
-                    os.kill(process.pid, signal.SIGKILL)
-                if not quiet:
-                    print(f"{process.name} ended")
-        (self.folder / TABLE).unlink(missing_ok=True)
+                if process in here and not _end(process, deadline):
+                    left.append(process)
+                    print(f"{process.name} (pid {process.pid}) could not be ended", file=sys.stderr)
+                elif not quiet:
+                    print(f"{process.name} {'ended' if process in here else 'had ended before'}")
         if not self.processes and not quiet:
             print("nothing ran")
-        self.processes = []
+        self.processes = left
+        if left:
+            self._save()
+            return 1
+        (self.folder / TABLE).unlink(missing_ok=True)
         return 0
 
     def show(self) -> int:
@@ -155,7 +213,15 @@ class Local:
             print(f"  read it: .venv/bin/strikewire tail alerts --config {config}")
         return 0
 
-    def _start(self, options: argparse.Namespace) -> None:
+    def _missing(self, options: argparse.Namespace) -> list[str]:
+        """The parts that should run and do not: they died, or an interrupted start never came to them."""
+        alive = {process.name.partition(".")[0] for process in self.processes if _is_alive(process)}
+        wanted = ["kafka", "warehouse", "agents", "sink", *([] if options.no_feed else ["gateway"])]
+        dead = [process.name for process in self.processes if not _is_alive(process)]
+        named = {name.partition(".")[0] for name in dead}
+        return dead + [name for name in wanted if name not in alive and name not in named]
+
+    def _start(self, options: argparse.Namespace, told: str | None) -> None:
         ports = {name: wanted if not listens(wanted) else free_port() for name, wanted in WANTED_PORTS.items()}
         broker = Broker(self.folder / "kafka", ports["kafka"], die_with_parent=False).start(wait=False)
         self._note("kafka", broker.pid, broker.address, str(broker.log))
@@ -169,7 +235,7 @@ class Local:
             self._service(f"agents.{number}", "agents", "--instance", f"local-{number}")
         self._service("sink", "sink")
         if not options.no_feed:
-            self._service("gateway", "gateway", *feed_arguments(options))
+            self._service("gateway", "gateway", *feed_arguments(options, told))
         for process in self.processes[:]:
             if process.name not in ("kafka", "redis", "warehouse"):
                 self._await(process.name)
@@ -265,8 +331,20 @@ def _redis_binary() -> str | None:
 
 
 def _started(pid: int) -> str:
-    """When a process began, as `ps` tells it everywhere; empty when there is none, or only its remains."""
-    told = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    """When a process began, in words that no clock and no time zone changes; empty when only its remains are there.
+
+    The kernel's own count of ticks since its start where there is /proc; elsewhere as `ps` tells it, in UTC.
+    """
+    if BOOT.exists():
+        try:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+        return "" if state in "ZXx" else f"tick {fields[18]} of boot {BOOT.read_text().strip()}"
+    told = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False,
+        env={**os.environ, "TZ": "UTC0", "LC_ALL": "C"},
+    )  # fmt: skip
     state, _, began = told.stdout.strip().partition(" ")
     return "" if state.startswith("Z") else began.strip()
 
@@ -274,6 +352,28 @@ def _started(pid: int) -> str:
 def _is_alive(process: Process) -> bool:
     began = _started(process.pid)
     return bool(began) and began == process.started
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    """Send it; what is gone, or is another's, is seen by who looks whether it ended."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process.pid, number)
+
+
+def _end(process: Process, deadline: float) -> bool:
+    """Wait for a process that was asked to end, and kill it when it does not; whether it is gone."""
+    if not _is_gone(process, deadline):
+        _signal(process, signal.SIGKILL)
+        return _is_gone(process, time.monotonic() + KILL_S_MAX)
+    return True
+
+
+def _is_gone(process: Process, deadline: float) -> bool:
+    while _is_alive(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _short(path: str) -> str:
