@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, LeaderNotAvailableError, NotLeaderForPartitionError
 from aiokafka.protocol.produce import ProduceRequest
 
 from schemas.decisions import DeadLetter, canonical
@@ -33,8 +33,9 @@ UNDER_WAY_MAX = 2_000
 # From a record in the client's hands to its bytes on the wire: its sender is woken, takes the batch, begins a request,
 # writes. Each is one turn of the loop.
 CLIENT_TURNS = 4
-# A request is asked again after this long. A broker may be away for longer (idempotent records do not expire): the
-# writer then waits, full, and so does whoever writes.
+# A request is asked again after this long. A broker may be away for longer, and so may a partition's leader: the writer
+# then waits, full, and so does whoever writes. (What was sent once does not expire in an idempotent client; that what
+# was never sent does not either is our doing: `_TimeToLive`.)
 PATIENCE_MS = 120_000
 # Whoever ends waits this long for what is under way; with no broker there it is given up, and said.
 ENDING_S_MAX = 20.0
@@ -48,6 +49,10 @@ class UnconfirmedError(KafkaError):  # type: ignore[misc]
 
 class StaleWriteError(UnconfirmedError):
     """Records were still here when our partitions went to another, who writes them in our place."""
+
+
+# What the client says of records that found no leader until their time was over.
+_LEADERLESS = (LeaderNotAvailableError, NotLeaderForPartitionError)
 
 
 class KafkaWriter:
@@ -84,7 +89,8 @@ class KafkaWriter:
         self._refusing = StaleWriteError if self._under_way else None
 
     def _guard(self) -> None:
-        """Put ourselves between the client's batches and its sockets."""
+        """Put ourselves between the client's batches and its sockets, and its batches and its clock."""
+        self._client._message_accumulator._batch_ttl = _TimeToLive(self)
         send = self._client.client.send
 
         async def guarded(node_id: int, request: Any, **more: Any) -> Any:
@@ -99,10 +105,18 @@ class KafkaWriter:
         member = self._membership
         while member is not None and not member.sure and not self._refusing:
             await member.news()
-        if self._refusing is StaleWriteError:
-            raise StaleWriteError(f"{self._under_way} records were under way when our partitions went to another")
         if self._refusing is not None:
-            raise self._refusing(f"{self._under_way} records were under way when this ended, and no broker took them")
+            raise self._refusal(self._refusing)
+
+    def _refusal(self, kind: type[UnconfirmedError]) -> UnconfirmedError:
+        if kind is StaleWriteError:
+            return kind(f"{self._under_way} records were under way when our partitions went to another")
+        return kind(f"{self._under_way} records were under way when this ended, and no broker took them")
+
+    @property
+    def refuses(self) -> bool:
+        """Whether what is under way is not to be sent any more."""
+        return self._refusing is not None
 
     @property
     def under_way(self) -> int:
@@ -112,14 +126,23 @@ class KafkaWriter:
     async def write(self, record: Record) -> None:
         """Hand one record over; waits while too many are under way. Raises what an earlier one failed with."""
         await self._wait_for_room()
-        future = await self._client.send(
-            self._settings.topic(record.topic), record.value, record.key, record.partition, headers=record.headers
-        )
+        future = await self._taken(record)
         self._under_way += 1
         self._idle.clear()
         if self._under_way >= self._under_way_max:
             self._room.clear()
         future.add_done_callback(self._confirmed)
+
+    async def _taken(self, record: Record) -> asyncio.Future[object]:
+        """What will be done when a broker has the record, which the client has taken."""
+        topic = self._settings.topic(record.topic)
+        while True:
+            try:
+                return await self._client.send(  # type: ignore[no-any-return]
+                    topic, record.value, record.key, record.partition, headers=record.headers
+                )
+            except KafkaTimeoutError:  # it had no room for so long, and did not take it
+                self._check()
 
     async def write_frames(self, frames: Sequence[Frame], opening_headers: list[tuple[str, bytes]]) -> None:
         """Hand frames over, each to its lane and partition; opening frames with `opening_headers`."""
@@ -184,8 +207,10 @@ class KafkaWriter:
             raise self.failed
 
     def _confirmed(self, future: asyncio.Future[object]) -> None:
-        self._under_way -= 1
         error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if self._refusing is not None and isinstance(error, _LEADERLESS):
+            error = self._refusal(self._refusing)
+        self._under_way -= 1
         if error is not None and self.failed is None:
             self.failed = error
         self.written += error is None
@@ -195,6 +220,20 @@ class KafkaWriter:
             self._refusing = None
         if not self._under_way or self.failed is not None:
             self._idle.set()
+
+
+class _TimeToLive:
+    """Of the client's batches, in the place of a number of seconds. A partition may be without a leader for as long as
+    its broker is away; the client would give up what it was never able to send after a request's patience, and with it
+    rows of a feed that nobody sends again. So a batch's time is over when its writer refuses what is under way, and
+    not before.
+    """
+
+    def __init__(self, writer: KafkaWriter) -> None:
+        self._writer = writer
+
+    def __lt__(self, age_s: float) -> bool:
+        return self._writer.refuses
 
 
 @contextlib.asynccontextmanager

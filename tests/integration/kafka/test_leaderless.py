@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from deploy.kafka.broker import Broker, reason_not_here
 from deploy.ports import free_port
 from schemas.frames import Lane
+from services.kafka import writer
 from services.kafka.client import client_arguments
 from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
@@ -26,6 +27,8 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
 NOTICED_S_MAX = 60.0
 NO_LEADER = -1
+# The client's patience with what has no leader, two minutes in production: here it is over while the leader is away.
+PATIENCE_MS = 3_000
 
 
 @pytest.fixture
@@ -73,8 +76,9 @@ async def wait_for_leaderless(settings: KafkaSettings) -> None:
 
 
 def test_a_partition_without_a_leader_is_waited_for_and_nothing_is_lost(
-    settings: KafkaSettings, brokers: list[Broker], start: Start
+    settings: KafkaSettings, brokers: list[Broker], start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(writer, "PATIENCE_MS", PATIENCE_MS)
     log = small_log(seed=11, frames=240)
     digest, wanted = expected_digest(log)
     worker = start()
@@ -84,6 +88,7 @@ def test_a_partition_without_a_leader_is_waited_for_and_nothing_is_lost(
     writing = threading.Thread(target=write, args=(settings, log[len(log) // 2 :]), daemon=True)
     writing.start()
     asyncio.run(wait_for_leaderless(settings))
+    time.sleep(2 * PATIENCE_MS / 1000)
     assert writing.is_alive(), "the writer waits for the leader"
     brokers[2].start()
     writing.join(90.0)
