@@ -9,9 +9,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from services.errors import ConfigError
 from services.gateway.settings import GatewaySettings
@@ -28,7 +30,14 @@ __all__ = [
     "convert",
     "load",
     "read_toml",
+    "refuse_missing_file",
+    "split_address",
 ]
+
+# 0 takes any free one.
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+# None at all would hold everything back for ever; a hundred million, at 150 bytes each, are 15 GB.
+PendingRows = Annotated[int, Meta(ge=1, le=100_000_000)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,14 +47,15 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class EmbeddedConfig(_Section, frozen=True):
     """[embedded]: the single-process host."""
 
-    # What was recorded reaches the disk this often when nothing was decided; at once when something was.
-    commit_ms_max: int = 1000
-    # Two decisions within this time share one commit.
-    commit_ms_min: int = 50
+    # What was recorded reaches the disk this often when nothing was decided; at once when something was. At 0 the disk
+    # would be written for each frame; beyond a minute a crash loses more than a person would expect.
+    commit_ms_max: Annotated[int, Meta(ge=1, le=60_000)] = 1000
+    # Two decisions within this time share one commit. An alert waits for it, so no longer than a second.
+    commit_ms_min: Annotated[int, Meta(ge=0, le=1000)] = 50
     # Rows that wait for the disk before the sockets are held back: ten commits' worth at 20,000 events a second.
-    pending_rows_max: int = 200_000
+    pending_rows_max: PendingRows = 200_000
     # Loopback port of /metrics, /live and /ready; 0 takes any free one.
-    metrics_port: int = 0
+    metrics_port: Port = 0
 
 
 class WarehouseConfig(_Section, frozen=True):
@@ -67,23 +77,25 @@ class RedisConfig(_Section, frozen=True):
     # In front of every key and channel, so that two stacks can share a server.
     prefix: str = "strikewire:"
     ca_file: str = ""
-    # A day's alerts and more: some 300 bytes to 2 kB each.
-    alerts_max: int = 10_000
+    # A day's alerts and more: some 300 bytes to 2 kB each, so a million are up to 2 GB of the server's memory.
+    alerts_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
 
 
 class SinkConfig(_Section, frozen=True):
     """[sink]: Kafka into the warehouse."""
 
     group: str = "sink"
-    # ClickHouse takes 841 k rows/s in inserts of 100,000 against 262 k in inserts of 10,000.
-    rows_max: int = 100_000
-    # How far history may lag behind the market when little comes.
-    age_ms_max: int = 1_000
+    # ClickHouse takes 841 k rows/s in inserts of 100,000 against 262 k in inserts of 10,000. A million rows are 150 MB
+    # in one request.
+    rows_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
+    # How far history may lag behind the market when little comes. Ten minutes are already not what a reader expects.
+    age_ms_max: Annotated[int, Meta(ge=1, le=600_000)] = 1_000
     # Rows in memory over all partitions before fetching pauses: a row takes about 150 bytes, so 150 MB.
-    pending_rows_max: int = 1_000_000
-    # Between two tries of an insert the warehouse did not take.
-    retry_ms_max: int = 5_000
-    metrics_port: int = 0
+    pending_rows_max: PendingRows = 1_000_000
+    # Between two tries of an insert the warehouse did not take, which begin with 100 ms: less would be a loop without
+    # rest, and more than ten minutes a sink that sleeps through the warehouse's return.
+    retry_ms_max: Annotated[int, Meta(ge=100, le=600_000)] = 5_000
+    metrics_port: Port = 0
 
 
 class RulesConfig(_Section, frozen=True):
@@ -134,6 +146,27 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), error.strerror or "cannot be read") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"not TOML: {error}") from None
+
+
+def refuse_missing_file(key: str, path: str) -> None:
+    """Raises ConfigError naming the key and the file when it cannot be read; an empty path asks for no file."""
+    try:
+        if path:
+            open(path, "rb").close()
+    except OSError as error:
+        raise ConfigError(key, f"{path}: {error.strerror}") from None
+
+
+def split_address(key: str, url: str) -> SplitResult:
+    """A URL in its parts. Raises ConfigError for one that has none; it is not repeated, for a password may be in it."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ConfigError(key, "is no address, or its port is not a number from 1 to 65535")
+    return parts
 
 
 def convert(where: str, data: dict[str, Any], kind: type[Any]) -> Any:

@@ -20,6 +20,7 @@ from services.secrets import secret
 __all__ = ["serve_health"]
 
 LOOPBACK = "127.0.0.1"
+PORT_MAX = 65_535
 BIND, TOKEN = "STRIKEWIRE_HEALTH_BIND", "STRIKEWIRE_HEALTH_TOKEN"
 
 
@@ -29,9 +30,11 @@ async def serve_health(
 ) -> AsyncIterator[int]:
     """Serve while the context is open; gives the port. `not_ready` returns the reason, or None when ready.
 
-    Raises ConfigError for a port that is taken and for an interface beyond loopback without a token.
+    Raises ConfigError for a port that is none or is taken and for an interface beyond loopback without a token.
     """
     host = host or os.environ.get(BIND) or LOOPBACK
+    if not 0 <= port <= PORT_MAX:
+        raise ConfigError(f"port {port}", f"is not between 0 and {PORT_MAX}")
     token = secret(TOKEN)
     if host != LOOPBACK and not token:
         raise ConfigError(BIND, f"{host} is not loopback, so {TOKEN} must be set")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.config import WarehouseConfig
+from services.config import WarehouseConfig, refuse_missing_file, split_address
 from services.errors import ConfigError, InputError, StoreBusyError, StoreError, StoreUnreachableError
 from services.history.migrations import migrate
 from services.locks import owned
@@ -77,19 +77,20 @@ def open_remote(config: WarehouseConfig, *, apply_schema: bool = True) -> Any:
 
     Raises ConfigError, StoreUnreachableError, and StoreError for what another try will not change.
     """
-    from urllib.parse import urlsplit
-
     import clickhouse_connect
     from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
     for noisy in ("urllib3.connectionpool", "clickhouse_connect"):
         # Each failed try as a page of URL; whoever asked says what failed, in a sentence.
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    url = urlsplit(config.url)
+    url = split_address("warehouse.url", config.url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ConfigError("warehouse.url", f"{_without_password(config.url)!r} is not http://HOST:PORT or https://")
     if url.password:
         raise ConfigError("warehouse.url", f"a password belongs in {PASSWORD_VARIABLE}, not in an address")
+    if config.ca_file and url.scheme != "https":
+        raise ConfigError("warehouse.ca_file", "is for TLS, and warehouse.url begins with http://, not https://")
+    refuse_missing_file("warehouse.ca_file", config.ca_file)
     address = f"{url.scheme}://{url.hostname}:{url.port or (8443 if url.scheme == 'https' else 8123)}"
     settings: dict[str, Any] = {
         "host": url.hostname,

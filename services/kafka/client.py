@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.conn import get_ip_port_afi
 from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 
+from services.config import refuse_missing_file
 from services.errors import ConfigError, StrikewireError
 from services.kafka.settings import KafkaSettings
 from services.secrets import secret
@@ -37,6 +39,8 @@ REQUEST_BYTES_MAX = 16 * 1024 * 1024
 # aiokafka keeps one fetch a broker in flight; a long one for empty lanes delays the data of the others.
 FETCH_WAIT_MS = 20
 
+_DEFAULTS = KafkaSettings()
+
 
 class KafkaUnreachableError(StrikewireError):
     """No broker answers, or none that we may speak to."""
@@ -53,7 +57,9 @@ class KafkaUnreachableError(StrikewireError):
 
 
 def client_arguments(settings: KafkaSettings) -> dict[str, Any]:
-    """The arguments any aiokafka client takes to connect. Raises ConfigError naming the file or variable."""
+    """The arguments any aiokafka client takes to connect. Raises ConfigError naming the key, file or variable."""
+    _refuse_bad_address(settings.brokers)
+    _refuse_what_would_be_ignored(settings)
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
         "client_id": "strikewire",
@@ -73,6 +79,35 @@ def client_arguments(settings: KafkaSettings) -> dict[str, Any]:
             "sasl_plain_password": password,
         }
     return arguments
+
+
+def _refuse_bad_address(brokers: str) -> None:
+    for one in brokers.split(","):
+        try:
+            host, port, _ = get_ip_port_afi(one)  # as the client will read it
+        except ValueError:
+            host, port = "", 0
+        if not host or not 1 <= port <= 65_535:
+            raise ConfigError("kafka.brokers", f"{one.strip()!r} is not HOST:PORT with a port from 1 to 65535")
+
+
+def _refuse_what_would_be_ignored(settings: KafkaSettings) -> None:
+    """Whoever names an authority or a user wants a connection that uses them, and not one in clear."""
+    files = {name: getattr(settings, name) for name in ("ca_file", "cert_file", "key_file")}
+    named = next((name for name, path in files.items() if path), None)
+    if named and "SSL" not in settings.security.split("_"):
+        raise ConfigError(
+            f"kafka.{named}", f"is for TLS, and kafka.security is {settings.security}, not SSL or SASL_SSL"
+        )
+    users = {"sasl_username": settings.sasl_username, "sasl_mechanism": settings.sasl_mechanism}
+    wished = next((name for name, value in users.items() if value != getattr(_DEFAULTS, name)), None)
+    if wished and not settings.security.startswith("SASL"):
+        said = f"is for a password, and kafka.security is {settings.security}, not SASL_SSL or SASL_PLAINTEXT"
+        raise ConfigError(f"kafka.{wished}", said)
+    if settings.key_file and not settings.cert_file:
+        raise ConfigError("kafka.key_file", "is the key of a certificate, and kafka.cert_file is empty")
+    for name, path in files.items():
+        refuse_missing_file(f"kafka.{name}", path)
 
 
 def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from services.config import RedisConfig
+from services.config import RedisConfig, refuse_missing_file, split_address
 from services.errors import ConfigError
 from services.secrets import secret
 
@@ -19,7 +18,8 @@ ANSWER_S = 2.0
 def open_redis(config: RedisConfig) -> Any | None:
     """An asyncio client (which connects at its first command), or None where no URL is configured.
 
-    Raises ConfigError for a URL that is none, or that carries a password, and for an authority without TLS.
+    Raises ConfigError for a URL that is none, or that carries a password, and for an authority without TLS or
+    that is not there.
     """
     if not config.url:
         return None
@@ -27,7 +27,7 @@ def open_redis(config: RedisConfig) -> Any | None:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    url = urlsplit(config.url)
+    url = split_address("redis.url", config.url)
     if url.scheme not in ("redis", "rediss", "unix"):
         raise ConfigError("redis.url", "is not redis://HOST:PORT/0, rediss:// or unix://")
     if url.password:
@@ -36,12 +36,17 @@ def open_redis(config: RedisConfig) -> Any | None:
     if config.ca_file:
         if url.scheme != "rediss":
             raise ConfigError("redis.ca_file", f"is for TLS, and redis.url begins with {url.scheme}://, not rediss://")
+        refuse_missing_file("redis.ca_file", config.ca_file)
         more["ssl_ca_certs"] = config.ca_file
-    return redis.asyncio.from_url(
-        config.url,
-        password=secret(PASSWORD_VARIABLE) or None,
-        socket_timeout=ANSWER_S,
-        socket_connect_timeout=ANSWER_S,
-        retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed meanwhile; patience is the caller's
-        **more,
-    )
+    password = secret(PASSWORD_VARIABLE) or None
+    try:
+        return redis.asyncio.from_url(
+            config.url,
+            password=password,
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+            retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed meanwhile; patience is the caller's
+            **more,
+        )
+    except ValueError as error:  # an option behind the `?`, named without its value
+        raise ConfigError("redis.url", str(error)) from None

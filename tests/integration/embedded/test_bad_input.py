@@ -90,3 +90,15 @@ def test_a_date_that_is_none(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "yesterday" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("tail", "alerts", "--warehouse", "http://127.0.0.1:abc"), "warehouse.url"),
+        (("topics", "list", "--brokers", "localhost:abc"), "kafka.brokers"),
+        (("gateway", "--standin", "--set", "redis.url=redis://127.0.0.1:99999/0"), "redis.url"),
+    ],
+)
+def test_an_address_that_cannot_be(tmp_path: Path, words: tuple[str, ...], named: str) -> None:
+    refused(*words, "--data-dir", tmp_path, named=named)

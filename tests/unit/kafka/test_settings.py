@@ -69,3 +69,50 @@ def test_each_difference_is_named_with_both_values() -> None:
         "p.alerts has retention.ms 1000, the registry says 2592000000",
     ]
     assert "nothing was made" in str(TopicDifferenceError(found))
+
+
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SASL_PLAINTEXT"])
+@pytest.mark.parametrize("wish", ["ca_file", "cert_file", "key_file"])
+def test_a_file_for_tls_is_no_wish_to_go_without_it(tmp_path: Path, security: str, wish: str) -> None:
+    pem = tmp_path / "one.pem"
+    pem.write_text("")
+    with pytest.raises(ConfigError) as told:
+        client_arguments(msgspec.convert({"security": security, wish: str(pem)}, KafkaSettings))
+    assert str(told.value) == f"kafka.{wish}: is for TLS, and kafka.security is {security}, not SSL or SASL_SSL"
+
+
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SSL"])
+@pytest.mark.parametrize(("wish", "value"), [("sasl_username", "strikewire"), ("sasl_mechanism", "PLAIN")])
+def test_a_user_is_no_wish_to_go_without_a_password(security: str, wish: str, value: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        client_arguments(msgspec.convert({"security": security, wish: value}, KafkaSettings))
+    says = f"is for a password, and kafka.security is {security}, not SASL_SSL or SASL_PLAINTEXT"
+    assert str(told.value) == f"kafka.{wish}: {says}"
+
+
+def test_a_key_belongs_to_a_certificate(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("")
+    with pytest.raises(ConfigError, match=r"^kafka\.key_file: .*kafka\.cert_file is empty"):
+        client_arguments(KafkaSettings(security="SSL", key_file=str(key)))
+
+
+def test_of_a_certificate_and_its_key_the_one_that_is_not_there_is_named(tmp_path: Path) -> None:
+    certificate = tmp_path / "own.pem"
+    certificate.write_text("")
+    with pytest.raises(ConfigError, match=r"^kafka\.key_file: .*key\.pem: No such file"):
+        client_arguments(KafkaSettings(security="SSL", cert_file=str(certificate), key_file=str(tmp_path / "key.pem")))
+
+
+@pytest.mark.parametrize("brokers", [
+    "localhost:abc", "localhost:99999", "localhost:0", "localhost:-1", "k1:9092,k2:", "k1:9092,", "", ":9092",
+    "[::1:9092",
+])  # fmt: skip
+def test_a_broker_without_an_address_is_named(brokers: str) -> None:
+    with pytest.raises(ConfigError, match=r"^kafka\.brokers: .* is not HOST:PORT"):
+        client_arguments(KafkaSettings(brokers=brokers))
+
+
+@pytest.mark.parametrize("brokers", ["k1", "k1:9092, k2:9093", "[::1]:9092", "::1", "10.0.0.7:19092"])
+def test_an_address_as_the_client_reads_it_is_left_alone(brokers: str) -> None:
+    assert client_arguments(KafkaSettings(brokers=brokers))["bootstrap_servers"] == brokers
