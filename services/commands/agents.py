@@ -73,6 +73,7 @@ def serve_agents(config: Config, build: Build, metrics_port: int, json: bool) ->
 async def _serve(config: Config, build: Build, metrics_port: int, json: bool) -> int:
     from services.agents import run_agents
     from services.kafka.partitions import Partitions
+    from services.kafka.topics import check_judged
     from services.kafka.writer import open_writer
 
     seen: list[int] = []
@@ -86,6 +87,7 @@ async def _serve(config: Config, build: Build, metrics_port: int, json: bool) ->
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
     metrics = Metrics()
     spare_what_stays()
+    await check_judged(config.kafka)
     async with open_writer(config.kafka) as writer:
         held = Partitions(config.kafka, build, writer, metrics)
         async with (

@@ -10,18 +10,20 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from schemas.frames import Lane
 from schemas.topics import TOPICS, Topic
 from services.errors import StrikewireError
 from services.kafka.client import REQUEST_BYTES_MAX, client_arguments, reaching
+from services.kafka.published import OUTPUTS
 from services.kafka.settings import KafkaSettings
 
-__all__ = ["Present", "TopicDifferenceError", "Wanted", "create", "differences", "present", "wanted"]
+__all__ = ["Present", "TopicDifferenceError", "Wanted", "check_judged", "create", "differences", "present", "wanted"]
 
 CREATE_MS_MAX = 30_000
 
@@ -98,17 +100,36 @@ async def present(settings: KafkaSettings) -> dict[str, Present]:
     Each question may go to another broker, and one that was not told of a topic yet answers with nothing.
     """
     async with _admin(settings) as admin:
-        names = {settings.topic(name): name for name in TOPICS}
-        there = [topic for topic in await admin.list_topics() if topic in names]
-        if not there:
-            return {}
-        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(there)}
-        configs = await _configs(admin, there)
+        described = await _described(admin, settings)
+        configs = await _configs(admin, [settings.topic(name) for name in described]) if described else {}
     return {
-        names[topic]: Present(len(parts), min(len(part["replicas"]) for part in parts), configs[topic])
-        for topic, parts in sorted(described.items())
-        if parts and configs.get(topic)
+        name: Present(len(parts), min(len(part["replicas"]) for part in parts), config)
+        for name, parts in described.items()
+        if (config := configs.get(settings.topic(name)))
     }
+
+
+async def check_judged(settings: KafkaSettings) -> None:
+    """Ask whether the agents have what they read and write, before they join a group that would give them nothing.
+
+    Raises StrikewireError when a topic is missing, or has another number of partitions than the rest: a partition is
+    judged where all of them have it, and an underlying on any other would be left out in silence.
+    """
+    async with _admin(settings) as admin:
+        counts = {name: len(parts) for name, parts in (await _described(admin, settings)).items()}
+    judged = [lane.topic for lane in Lane] + list(OUTPUTS)
+    first = judged[0]
+    for name in judged:
+        if name not in counts:
+            raise StrikewireError(
+                f"{settings.topic(name)} is not there on {settings.brokers}; `strikewire topics create` makes what is"
+                " missing"
+            )
+        if counts[name] != counts[first]:
+            raise StrikewireError(
+                f"{settings.topic(name)} has {counts[name]} partitions on {settings.brokers}, {settings.topic(first)}"
+                f" has {counts[first]}; what the agents read and write must have as many"
+            )
 
 
 async def create(settings: KafkaSettings, partitions: int) -> list[str]:
@@ -144,6 +165,15 @@ async def _make(settings: KafkaSettings, missing: Mapping[str, Wanted]) -> None:
                 raise StrikewireError(
                     f"{topic}: Kafka refused to make it: {error.__name__} {' '.join(map(str, message))}"
                 )
+
+
+async def _described(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[str, list[dict[str, Any]]]:
+    """The partitions of the registry's topics that are there, by the registry's names."""
+    names = {settings.topic(name): name for name in TOPICS}
+    there = [topic for topic in await admin.list_topics() if topic in names]
+    described = await admin.describe_topics(there) if there else []
+    found = {names[topic["topic"]]: topic["partitions"] for topic in described}
+    return {name: found[name] for name in sorted(found) if found[name]}
 
 
 async def _configs(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, dict[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from typing import Any
@@ -43,6 +45,16 @@ def test_live_equals_replay(settings: KafkaSettings, start: Start, count: int) -
     for worker in workers[1:]:
         worker.wait_until_ready()
     assert_exact(audited(settings, wanted), digest, wanted)
+
+
+def test_agents_without_topics_say_what_to_do(broker: str) -> None:
+    """They were ready, and idle for ever."""
+    command = [sys.executable, "-m", "services.cli", "agents", "--brokers", broker, "--set", "kafka.prefix=nowhere-"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    (sentence,) = done.stderr.strip().splitlines()
+    assert "nowhere-options.trades is not there" in sentence
+    assert sentence.endswith("`strikewire topics create` makes what is missing")
 
 
 def test_a_worker_more_than_there_are_partitions_is_ready_and_idle(settings: KafkaSettings, start: Start) -> None:

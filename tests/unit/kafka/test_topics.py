@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.errors import StrikewireError
 from services.kafka import topics
 from services.kafka.settings import KafkaSettings
 
@@ -48,3 +49,49 @@ async def test_a_topic_that_a_broker_was_not_told_of_yet_is_not_there_yet(
     found = await topics.present(KafkaSettings())
     assert set(found) == ({"alerts"} if unknown_to else {"alerts", "signals"})
     assert (found["alerts"].partitions, found["alerts"].replication) == (2, 2)
+
+
+class Cluster:
+    """Topics with so many partitions each, behind a prefix."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.counts = {f"p-{name}": count for name, count in counts.items()}
+
+    async def list_topics(self) -> list[str]:
+        return [*self.counts, "somebody-elses"]
+
+    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        return [{"topic": name, "partitions": [{"replicas": [1]}] * self.counts[name]} for name in names]
+
+
+JUDGED = ("options.trades", "options.greeks", "index.ticks", "signals", "alerts", "contexts")
+
+
+async def check_with(monkeypatch: pytest.MonkeyPatch, counts: dict[str, int], prefix: str = "p-") -> None:
+    @contextlib.asynccontextmanager
+    async def admin(_: KafkaSettings) -> AsyncIterator[Cluster]:
+        yield Cluster(counts)
+
+    monkeypatch.setattr(topics, "_admin", admin)
+    await topics.check_judged(KafkaSettings(brokers="here", prefix=prefix))
+
+
+async def test_agents_want_what_they_read_and_write_with_one_number_of_partitions_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await check_with(monkeypatch, dict.fromkeys(JUDGED, 3) | {"dead.letters": 1})
+
+
+@pytest.mark.parametrize("name", JUDGED)
+async def test_what_agents_would_miss_is_named_before_they_join(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    there = dict.fromkeys(JUDGED, 3)
+    for counts in (there | {name: 0}, {one: count for one, count in there.items() if one != name}):
+        with pytest.raises(StrikewireError, match=rf"^p-{name} is not there on here; `strikewire topics create`"):
+            await check_with(monkeypatch, counts)
+    with pytest.raises(StrikewireError, match=r"has \d partitions on here, p-\S+ has \d; what the agents read"):
+        await check_with(monkeypatch, there | {name: 4})
+
+
+async def test_a_wrong_prefix_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StrikewireError, match=r"^nowhere-.* is not there"):
+        await check_with(monkeypatch, dict.fromkeys(JUDGED, 3), "nowhere-")
