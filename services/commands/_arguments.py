@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import re
+from urllib.parse import urlsplit
 
 from schemas.symbols import SymbolError, symbol_code
 from services.core.calendar import NEW_YORK, NS
+from services.errors import InputError
+from services.gateway.settings import GatewaySettings
 
-__all__ = ["day", "duration", "moment", "speed", "symbol"]
+__all__ = ["check_feed", "day", "duration", "moment", "speed", "symbol"]
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -70,3 +73,17 @@ def symbol(text: str) -> str:
     except SymbolError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return name
+
+
+def check_feed(settings: GatewaySettings) -> None:
+    """Raises InputError for an address of the feed that no try will ever reach."""
+    for url, schemes in ((settings.ws_url, ("ws://", "wss://")), (settings.rest_url, ("http://", "https://"))):
+        if not url.startswith(schemes):
+            raise InputError(url, f"is no address of that kind; it starts with {' or '.join(schemes)}")
+        try:
+            parts = urlsplit(url)
+            reachable = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            reachable = False
+        if not reachable:
+            raise InputError(url, "has no host, or its port is not a number from 1 to 65535")

@@ -20,7 +20,7 @@ import msgspec
 
 from schemas.decisions import DeadLetter
 from schemas.frames import Frame
-from services.commands._arguments import day, duration, speed
+from services.commands._arguments import check_feed, day, duration, speed
 from services.commands._faults import add_fault_arguments
 from services.commands._gateway_metrics import count_forever
 from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
@@ -32,6 +32,7 @@ from services.core.calendar import Calendar
 from services.errors import InputError
 from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
+from services.gateway.settings import GatewaySettings
 from services.health import serve_health
 from services.kafka.client import refusals_in_a_sentence
 from services.kafka.epochs import epoch_header
@@ -50,6 +51,8 @@ log = logging.getLogger("strikewire.gateway")
 DEMO_KEY = "demo-key"
 # Nothing written for so long: the feed or Kafka is gone, and somebody should look.
 SILENT_S = 30.0
+# What a feed that is not ours would not heed.
+STANDIN_ONLY = ("duration", "scenario", "date", "underlying", "fault", "fault_seed", "switch")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_broker_arguments(parser)
     add_metrics_argument(parser)
     parser.add_argument("--feed-url", metavar="URL", help="WebSocket of the feed (default: the vendor's, real time)")
-    parser.add_argument("--rest-url", metavar="URL", help="REST of the feed")
+    parser.add_argument("--rest-url", metavar="URL", help="REST of the feed at --feed-url")
     parser.add_argument("--standin", action="store_true", help="a market of our own on loopback instead of a feed")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the stand-in's market (default 1)")
     parser.add_argument("--speed", type=speed, default=1.0, metavar="X|max", help="of the stand-in (default 1)")
@@ -74,11 +77,42 @@ def run(options: argparse.Namespace) -> int:
     import uvloop
 
     config = kafka_configuration(options)
+    remote = _remote(options, config)
     with refusals_in_a_sentence():
-        return int(uvloop.run(_serve(options, config)))
+        return int(uvloop.run(_serve(options, config, remote)))
 
 
-async def _serve(options: argparse.Namespace, config: Config) -> int:
+def _remote(options: argparse.Namespace, config: Config) -> GatewaySettings | None:
+    """How the feed is reached; None for a market of our own. Raises InputError, also for what would be ignored."""
+    if options.standin or options.tape is not None:
+        _refuse_given(
+            options, ("feed_url", "rest_url"), f"and {'--standin' if options.standin else '--tape'} exclude each other"
+        )
+        return None
+    _refuse_given(options, STANDIN_ONLY, "is of the stand-in's market, and a feed would not heed it")
+    settings = config.gateway
+    key = os.environ.get("MASSIVE_API_KEY", "")
+    if options.feed_url is not None:
+        if not options.rest_url:
+            raise InputError("--rest-url", "is missing; the feed's REST belongs to its WebSocket")
+        # A stand-in of our own asks for a key that is no secret; anybody else's feed wants the user's.
+        settings = msgspec.structs.replace(settings, ws_url=options.feed_url, rest_url=options.rest_url)
+        key = key or (DEMO_KEY if options.feed_url.startswith(("ws://127.0.0.1", "ws://localhost")) else "")
+    else:
+        _refuse_given(options, ("rest_url",), "is read with --feed-url only; a feed's REST belongs to its WebSocket")
+    check_feed(settings)
+    if not key:
+        raise InputError("MASSIVE_API_KEY", "is not set; the feed wants a key (--standin needs none)")
+    return msgspec.structs.replace(settings, api_key=key)
+
+
+def _refuse_given(options: argparse.Namespace, names: tuple[str, ...], problem: str) -> None:
+    for name in names:
+        if getattr(options, name) not in (None, []):
+            raise InputError(f"--{name.replace('_', '-')}", problem)
+
+
+async def _serve(options: argparse.Namespace, config: Config, remote: GatewaySettings | None) -> int:
     seen: list[int] = []
     stop = asyncio.Event()
 
@@ -90,7 +124,7 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
     async with hold_lease(config, "gateway") as lease:
         tail = await log_tail(config.kafka, config.gateway.partitions)
-        async with _open_feed(options, config, tail.received_ns) as feed, open_writer(config.kafka) as writer:
+        async with _open_feed(options, config, remote, tail.received_ns) as feed, open_writer(config.kafka) as writer:
             epoch = max(tail.epoch + 1, lease.number, time.time_ns())
             service = _Service(config, feed, writer, epoch, tail.received_ns or 0)
             async with serve_health(service.metrics.registry, service.not_ready, options.metrics_port) as port:
@@ -123,27 +157,16 @@ async def _first_of(tasks: list[asyncio.Task[Any]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _open_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
-    if options.standin or options.tape is not None:
-        if options.feed_url is not None:
-            raise InputError("--feed-url", "and --standin exclude each other")
+async def _open_feed(
+    options: argparse.Namespace, config: Config, remote: GatewaySettings | None, last_ns: int | None
+) -> AsyncIterator[Feed]:
+    if remote is None:
         async with standin_feed(options, config, last_ns) as feed:
             yield feed
         return
-    settings = config.gateway
-    key = os.environ.get("MASSIVE_API_KEY", "")
-    if options.feed_url is not None:
-        # A stand-in of our own asks for a key that is no secret; anybody else's feed wants the user's.
-        settings = msgspec.structs.replace(settings, ws_url=options.feed_url, rest_url=options.rest_url or "")
-        key = key or (DEMO_KEY if options.feed_url.startswith(("ws://127.0.0.1", "ws://localhost")) else "")
-        if not options.rest_url:
-            raise InputError("--rest-url", "is missing; the feed's REST belongs to its WebSocket")
-    if not key:
-        raise InputError("MASSIVE_API_KEY", "is not set; the feed wants a key (--standin needs none)")
-    settings = msgspec.structs.replace(settings, api_key=key)
-    now_ns = time.time_ns() if settings.clock == "wall" else last_ns or time.time_ns()
-    with own_account(settings.ws_url, key):
-        yield Feed(settings.ws_url, settings, now_ns, until_closed=False)
+    now_ns = time.time_ns() if remote.clock == "wall" else last_ns or time.time_ns()
+    with own_account(remote.ws_url, remote.api_key):
+        yield Feed(remote.ws_url, remote, now_ns, until_closed=False)
 
 
 class _Service:

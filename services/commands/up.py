@@ -10,6 +10,7 @@ import os
 
 import msgspec
 
+from services.commands._arguments import check_feed
 from services.commands._replaying import configuration
 from services.commands._running import Feed, remote_feed, run_embedded
 from services.errors import InputError
@@ -30,11 +31,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("MASSIVE_API_KEY", "is not set; the feed wants a key (`strikewire demo` needs none)")
     urls = {"ws_url": options.feed_url, "rest_url": options.rest_url}
     given = {name: url for name, url in urls.items() if url is not None}
-    for name, url in given.items():
-        wanted = ("ws://", "wss://") if name == "ws_url" else ("http://", "https://")
-        if not url.startswith(wanted):
-            raise InputError(url, f"is no address of that kind; it starts with {' or '.join(wanted)}")
     config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, **given))
+    check_feed(config.gateway)
 
     def open_feed(_: int | None) -> contextlib.AbstractAsyncContextManager[Feed]:
         return remote_feed(config)

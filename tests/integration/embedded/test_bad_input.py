@@ -102,3 +102,31 @@ def test_a_date_that_is_none(tmp_path: Path) -> None:
 )
 def test_an_address_that_cannot_be(tmp_path: Path, words: tuple[str, ...], named: str) -> None:
     refused(*words, "--data-dir", tmp_path, named=named)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("gateway", "--rest-url", "https://there"), "--rest-url"),
+        (("gateway", "--standin", "--rest-url", "https://there"), "--rest-url"),
+        (("gateway", "--standin", "--feed-url", "wss://there", "--rest-url", "https://there"), "--feed-url"),
+        (("gateway", "--feed-url", "wss://there"), "--rest-url"),
+        (("gateway", "--feed-url", "socket.massive.com", "--rest-url", "https://there"), "ws:// or wss://"),
+        (("gateway", "--feed-url", "wss://there", "--rest-url", "there"), "http:// or https://"),
+        (("gateway", "--feed-url", "wss://there:abc", "--rest-url", "https://there"), "wss://there:abc"),
+        (("gateway", "--set", "gateway.ws_url=socket.massive.com"), "ws:// or wss://"),
+        (("gateway", "--set", "gateway.rest_url=api.massive.com"), "http:// or https://"),
+        (("gateway", "--feed-url", "wss://there", "--rest-url", "https://there", "--duration", "5s"), "--duration"),
+        (("gateway", "--scenario", "quiet"), "--scenario"),
+        (("gateway", "--fault-seed", "0"), "--fault-seed"),
+        (("up", "--feed-url", "socket.massive.com"), "ws:// or wss://"),
+        (("up", "--feed-url", "wss://there:abc"), "wss://there:abc"),
+        (("up", "--set", "gateway.ws_url=socket.massive.com"), "ws:// or wss://"),
+    ],
+)
+def test_a_feed_that_cannot_be(
+    tmp_path: Path, words: tuple[str, ...], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASSIVE_API_KEY", "a-key")
+    brokers = ("--brokers", "127.0.0.1:9") if words[0] == "gateway" else ()
+    refused(*words, *brokers, "--data-dir", tmp_path, named=named)
