@@ -25,11 +25,11 @@ from schemas.frames import CLOCK_WALL, Frame, Lane
 from schemas.gaps import Gap
 from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
-from services.core.pipeline import Pipeline
+from services.core.pipeline import Pipeline, Silence
 from services.core.sequencer import Sequencer
 from services.errors import ConfigError
 from services.history.warehouse import Warehouse
-from services.metrics import Metrics
+from services.metrics import Metrics, count_decision
 from services.replay.recovery import recovered
 from services.replay.runner import rules_document
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
@@ -71,7 +71,7 @@ class Embedded:
         self._ordinals = Ordinals()
         self._pipelines: dict[int, Pipeline] = {}
         self._sequencers: dict[int, Sequencer[Frame]] = {}
-        self._batch = _Batch([], [], [], [], [])
+        self._batch = _Batch([], [], {}, [], [], [])
         self._pending_rows = 0
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -114,7 +114,7 @@ class Embedded:
         ):
             self._pipelines[one.partition] = one.pipeline
             rows += one.rows
-            await self._publish(one.missing)
+            await self._publish(one.missing, one.silences)
         return rows
 
     def open_epoch(self, source: str, clock: int, now_ns: int) -> int:
@@ -208,6 +208,7 @@ class Embedded:
         self._metrics.observe("strikewire_pipeline_step_seconds", time.perf_counter() - began)
         self._batch.frames.append(frame)
         self._batch.decisions.extend(self._ordinals.number(outputs.decisions))
+        self._batch.silences.update(outputs.silences)
         self._batch.views.extend(outputs.views)
         self._pending_rows += head.rows
         self._counts["frames"] += 1
@@ -222,7 +223,7 @@ class Embedded:
             self._urgent.set()
 
     async def _commit(self) -> None:
-        batch, self._batch = self._batch, _Batch([], [], [], [], [])
+        batch, self._batch = self._batch, _Batch([], [], {}, [], [], [])
         rows, self._pending_rows = self._pending_rows, 0
         self._wake.clear()
         self._urgent.clear()
@@ -230,7 +231,7 @@ class Embedded:
         # The engine releases the interpreter lock while it writes, so reading and deciding go on meanwhile.
         await asyncio.to_thread(self._writer.write_frames, batch.frames)
         self._metrics.observe("strikewire_log_commit_seconds", time.perf_counter() - began)
-        await self._publish(batch.decisions)
+        await self._publish(batch.decisions, batch.silences)
         if batch.views or batch.dead_letters or batch.gaps:
             await asyncio.to_thread(self._write_rest, batch)
         if rows and not self._room.is_set():
@@ -241,15 +242,14 @@ class Embedded:
         self._writer.write_dead_letters(batch.dead_letters)
         self._writer.write_gaps(batch.gaps)
 
-    async def _publish(self, numbered: list[tuple[int, Signal | Alert]]) -> None:
+    async def _publish(self, numbered: list[tuple[int, Signal | Alert]], silences: dict[str, Silence]) -> None:
         """Deliver, then note as delivered: a crash between the two delivers again, under the same id."""
         for _, decision in numbered:
+            count_decision(self._metrics, decision, silences)
             if isinstance(decision, Signal):
                 self._counts["signals"] += 1
-                self._metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
                 continue
             self._counts["alerts"] += 1
-            self._metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector)
             self._observe_latency(decision)
             delivered = self._deliver(decision)
             if delivered is not None:
@@ -272,6 +272,7 @@ class _Batch(NamedTuple):
 
     frames: list[Frame]
     decisions: list[tuple[int, Signal | Alert]]
+    silences: dict[str, Silence]
     views: list[View]
     dead_letters: list[DeadLetter]
     gaps: list[Gap]

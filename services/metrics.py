@@ -6,11 +6,14 @@ reason; never a contract. `python -m services.metrics > docs/metrics.md` writes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-__all__ = ["CATALOGUE", "Metrics", "Name"]
+from schemas.decisions import Alert, Signal
+
+__all__ = ["CATALOGUE", "Metrics", "Name", "count_decision"]
 
 Name: TypeAlias = Literal[
     "strikewire_gateway_events_total",
@@ -132,7 +135,8 @@ CATALOGUE: dict[Name, Definition] = {
         Counter, "signals", ("detector",), "none for a day: see `strikewire contexts` for what is not ready"
     ),
     "strikewire_pipeline_alerts_total": Definition(
-        Counter, "alerts", ("detector",), "far more than usual: the threshold or the market moved"
+        Counter, "judged signals: `sent` as alerts, or held back for their `score`, a `cooldown`, the `hourly_limit`",
+        ("detector", "outcome"), "`sent` far more than usual: the threshold or the market moved",
     ),
     "strikewire_alert_latency_seconds": Definition(
         Histogram, "exchange time of the deciding event to delivery", (), "rising: see log and pipeline", _LATENCY
@@ -195,6 +199,17 @@ class Metrics:
         """Set a gauge."""
         metric = self._by_name[name]
         (metric.labels(**labels) if labels else metric).set(value)  # type: ignore[union-attr]
+
+
+def count_decision(metrics: Metrics, decision: Signal | Alert, silences: Mapping[str, str]) -> None:
+    """Count what was decided, when it goes out; with a signal that became no alert, why (`silences`, by its id)."""
+    if isinstance(decision, Alert):
+        metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector, outcome="sent")
+        return
+    metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
+    if decision.id in silences:
+        outcome = silences[decision.id]
+        metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector, outcome=outcome)
 
 
 def document() -> str:

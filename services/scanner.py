@@ -19,11 +19,9 @@ from schemas.decisions import Alert, Contribution, Direction, Record, Signal, ro
 from services.core.calendar import NS
 from services.core.contract import Context, Moment
 from services.core.identity import identity
+from services.core.pipeline import Silence
 
-__all__ = ["REASONS", "Scanner", "ScannerParameters"]
-
-# Why a signal did not become an alert; `Scanner.suppressed` counts by these.
-REASONS = ("score", "cooldown", "hourly_limit")
+__all__ = ["Scanner", "ScannerParameters"]
 
 # Signals remembered an underlying for agreement; ten minutes of a hundred detectors would hold fewer.
 RECENT_MAX = 256
@@ -57,11 +55,10 @@ class _Seen(NamedTuple):
 
 
 class Scanner:
-    """Judges one partition's signals, in log time. `suppressed` counts silences by reason since it was made."""
+    """Judges one partition's signals, in log time."""
 
     def __init__(self, parameters: ScannerParameters | None = None) -> None:
         self.parameters = parameters if parameters is not None else ScannerParameters()
-        self.suppressed = dict.fromkeys(REASONS, 0)
         self._recent: dict[str, deque[_Seen]] = {}
         self._alerted_ns: dict[tuple[str, str, Direction, str], int] = {}
         self._hour: dict[str, deque[int]] = {}
@@ -72,8 +69,8 @@ class Scanner:
         self._alerted_ns.clear()
         self._hour.clear()
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | None:
-        """An alert, or None and a count in `suppressed`."""
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | Silence:
+        """An alert, or why there is none."""
         said, coverage = self._contributions(signal, contexts, moment.now_ns)
         said += self._agreement(signal, moment.now_ns)
         limit = self.parameters.adjustment_max
@@ -82,8 +79,7 @@ class Scanner:
         score = rounded(max(0.0, min(100.0, signal.base + adjustment)))
         reason = self._silence(signal, score, moment.now_ns)
         if reason is not None:
-            self.suppressed[reason] += 1
-            return None
+            return reason
         self._alerted_ns[_key(signal)] = moment.now_ns
         self._hour.setdefault(signal.underlying, deque(maxlen=self.parameters.alerts_per_hour_max)).append(
             moment.now_ns
@@ -134,7 +130,7 @@ class Scanner:
             )
         return said
 
-    def _silence(self, signal: Signal, score: float, now_ns: int) -> str | None:
+    def _silence(self, signal: Signal, score: float, now_ns: int) -> Silence | None:
         p = self.parameters
         if score < p.score_min:
             return "score"

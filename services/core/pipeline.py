@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from services.core.calendar import NS, Calendar, Session, ny_date, ny_ns
 from services.core.contract import FAR_FUTURE_NS, Asked, Context, Detector, Finding, Moment, Trigger, Views
 from services.core.identity import identity, parameters_digest
 
-__all__ = ["Judge", "Outputs", "Pipeline"]
+__all__ = ["Judge", "Outputs", "Pipeline", "Silence"]
+
+# Why a signal did not become an alert.
+Silence: TypeAlias = Literal["score", "cooldown", "hourly_limit"]
 
 # Views are published once a minute of market time for every underlying that moved: enough for a chart of the day.
 SAMPLE_NS = 60 * NS
@@ -32,15 +35,19 @@ class Judge(Protocol):
     def open_session(self) -> None:
         """Start a trading day afresh."""
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | None:
-        """An alert, or silence."""
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | Silence:
+        """An alert, or why there is none."""
 
 
 class Outputs(NamedTuple):
-    """What one frame led to. `decisions` holds signals and alerts in the order they were made."""
+    """What one frame led to. `decisions` holds signals and alerts in the order they were made.
+
+    `silences` says of each signal that became no alert, by its id, why; it is counted, and published nowhere.
+    """
 
     decisions: list[Signal | Alert]
     views: list[View]
+    silences: dict[str, Silence]
 
     @property
     def signals(self) -> list[Signal]:
@@ -104,6 +111,7 @@ class Pipeline:
         self._sample_ns = FAR_FUTURE_NS
         self._decisions: list[Signal | Alert] = []
         self._sampled: list[View] = []
+        self._silences: dict[str, Silence] = {}
 
     @property
     def started(self) -> bool:
@@ -118,7 +126,7 @@ class Pipeline:
 
     def step(self, frame: Frame) -> Outputs:
         """Take the next frame of the log, in the sequencer's order. Pure and synchronous."""
-        self._decisions, self._sampled = [], []
+        self._decisions, self._sampled, self._silences = [], [], {}
         head = frame.header
         assert head.partition == self.partition, f"a frame of partition {head.partition} in pipeline {self.partition}"
         if head.epoch != self._epoch:
@@ -130,7 +138,7 @@ class Pipeline:
                 raise TypeError(f"{frame}: columns of other types, or not contiguous")
             self._walk(frame)
         self._pass(head.received_ns)
-        return Outputs(self._decisions, self._sampled)
+        return Outputs(self._decisions, self._sampled, self._silences)
 
     def _open_epoch(self, head: Header) -> None:
         self._epoch, self._position = head.epoch, head.position
@@ -228,9 +236,11 @@ class Pipeline:
         moment = self.moment
         signal = _signal(detector, self._parameters[detector.name], finding, moment)
         self._decisions.append(signal)
-        alert = self._scanner.judge(signal, self.contexts, moment)
-        if alert is not None:
-            self._decisions.append(alert)
+        judged = self._scanner.judge(signal, self.contexts, moment)
+        if isinstance(judged, Alert):
+            self._decisions.append(judged)
+        else:
+            self._silences[signal.id] = judged
 
 
 def _signal(detector: Detector, parameters: str, finding: Finding, moment: Moment) -> Signal:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from schemas.decisions import Alert, Signal, View
 from schemas.frames import Frame, FrameError, Header, Lane
 from schemas.sealed import SealedFrame, join_frames, seal
-from services.core.pipeline import SAMPLE_NS, Pipeline
+from services.core.pipeline import SAMPLE_NS, Pipeline, Silence
 from services.core.sequencer import Sequencer
 from services.sinks.clickhouse import Ordinals
 
@@ -23,11 +23,12 @@ __all__ = ["Build", "Decided", "LaneSequencer", "Machine", "Stepped"]
 
 
 class Decided(NamedTuple):
-    """What one frame led to: decisions with their ordinals, and sampled views."""
+    """What one frame led to: decisions with their ordinals, sampled views, and why signals became no alerts."""
 
     header: Header
     decisions: list[tuple[int, Signal | Alert]]
     views: list[View]
+    silences: dict[str, Silence]
 
 
 # Frames that are stepped as one have no more rows than this, unless it is one: some 3 ms of work.
@@ -139,4 +140,4 @@ class Machine:
         self._stepped(frame.header, len(run), time.perf_counter() - began)
         if not outputs.decisions and not outputs.views:
             return None
-        return Decided(run[0].header, self._ordinals.number(outputs.decisions), outputs.views)
+        return Decided(run[0].header, self._ordinals.number(outputs.decisions), outputs.views, outputs.silences)

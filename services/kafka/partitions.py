@@ -35,7 +35,7 @@ from services.kafka.opening import find_opening
 from services.kafka.published import read_published
 from services.kafka.settings import KafkaSettings
 from services.kafka.writer import KafkaWriter
-from services.metrics import Metrics
+from services.metrics import Metrics, count_decision
 
 __all__ = ["Partitions"]
 
@@ -321,10 +321,9 @@ class Partitions:
         for _, decision in decided.decisions:
             if held.published is not None and not held.published.lacks_decision(decision):
                 continue  # it was out, and counted by whoever wrote it
+            count_decision(self._metrics, decision, decided.silences)
             if not isinstance(decision, Alert):
-                self._metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
                 continue
-            self._metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector)
             if live and decided.header.clock == CLOCK_WALL:
                 latency_s = (time.time_ns() - decision.event_ns) / 1e9
                 if latency_s < 0:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from schemas.decisions import Alert, Signal
 from services.config import RulesConfig
 from services.core.calendar import Calendar
-from services.core.pipeline import Pipeline
+from services.core.pipeline import Pipeline, Silence
 from services.history.warehouse import Warehouse
 from services.replay.runner import recorded_rules, walk
 from services.sinks.clickhouse import Ordinals
@@ -18,12 +18,16 @@ __all__ = ["Recovered", "recovered"]
 
 
 class Recovered(NamedTuple):
-    """One partition: its pipeline under today's rules, what is missing, numbered, and how many rows that took."""
+    """One partition: its pipeline under today's rules, what is missing, numbered, and how many rows that took.
+
+    `silences` says why signals, the missing ones among them, became no alerts.
+    """
 
     partition: int
     pipeline: Pipeline
     missing: list[tuple[int, Signal | Alert]]
     rows: int
+    silences: dict[str, Silence]
 
 
 def recovered(
@@ -38,14 +42,16 @@ def recovered(
         pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)
         under = digest  # the rules of the pipeline we end with; the newest epoch may have no frame yet
         ordinals, missing, rows = Ordinals(), list[tuple[int, Signal | Alert]](), 0
+        silences: dict[str, Silence] = {}
         for step in walk(warehouse, calendar, recorded_rules(), partition, from_ns=from_ns, sampling=sampling):
             rows += step.frame.header.rows
             pipeline = step.pipeline
             under = "" if step.silent else digests[step.frame.header.epoch]
             if not step.silent:
                 missing += [pair for pair in ordinals.number(step.outputs.decisions) if pair[1].id not in known]
+                silences |= step.outputs.silences
         if under != digest:
             pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)
             for step in walk(warehouse, calendar, lambda _: rules, partition, from_ns=from_ns, sampling=sampling):
                 pipeline = step.pipeline
-        yield Recovered(partition, pipeline, missing, rows)
+        yield Recovered(partition, pipeline, missing, rows, silences)

@@ -21,6 +21,7 @@ from services.core.contract import (
     Views,
 )
 from services.core.identity import identity
+from services.core.pipeline import Silence
 
 FRIDAY = dt.date(2014, 6, 6)
 MONDAY = dt.date(2014, 6, 9)
@@ -234,10 +235,10 @@ class EveryOther:
         self.sessions += 1
         self.judged = 0
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | None:
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | Silence:
         self.judged += 1
         if self.judged % 2:
-            return None
+            return "score"
         return Alert(
             id=identity("alert", signal.id), signal_id=signal.id, detector=signal.detector, version=signal.version,
             underlying=signal.underlying, contract=None, direction=signal.direction, score=signal.base,

@@ -22,7 +22,7 @@ from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, rules_digest
 from tests.support.conformance import decisions
 from tests.support.logs import CALENDAR, OPEN, frames
-from tests.support.scenarios import sweeps
+from tests.support.scenarios import everything, sweeps
 
 DAY_NS = 86_400 * 10**9
 
@@ -43,6 +43,16 @@ class SlowDisk:
     def rows(self, table: str) -> int:
         """How many rows a table has got."""
         return sum(count for name, count in self.tables if name == table)
+
+
+def outcomes(embedded: Embedded) -> dict[tuple[str, str], float]:
+    """How often each outcome of each detector was counted."""
+    samples = (sample for family in embedded._metrics.registry.collect() for sample in family.samples)
+    return {
+        (one.labels["detector"], one.labels["outcome"]): one.value
+        for one in samples
+        if one.name == "strikewire_pipeline_alerts_total"
+    }
 
 
 def host(disk: SlowDisk, delivered: list[Alert]) -> Embedded:
@@ -67,6 +77,43 @@ async def test_a_stop_in_the_middle_of_a_commit_loses_no_decision() -> None:
     assert wanted > 0
     assert disk.rows("signals") + disk.rows("alerts") == wanted
     assert disk.rows("frames") == len(LOG)
+
+
+# Two of three detectors' signals are below it.
+STRICT = msgspec.convert({"gateway": {"partitions": 1}, "scanner": {"score_min": 80.0}}, Config)
+RICH_LOG = frames(everything())
+
+
+async def test_every_signal_is_counted_with_what_became_of_it() -> None:
+    embedded = Embedded(STRICT, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    embedded.open_epoch("test", CLOCK_FEED, OPEN)
+    await embedded.on_frames(RICH_LOG)
+    await embedded.drain()
+    assert outcomes(embedded) == {
+        ("unusual_activity", "score"): 1,
+        ("sweep_confirmation", "score"): 1,
+        ("put_wall_support", "sent"): 1,
+    }
+
+
+async def test_what_a_killed_run_had_said_is_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = STRICT.rules()
+    pipeline = build_pipeline(rules, CALENDAR, 0)
+    steps = [Step(pipeline, frame, pipeline.step(frame), False) for frame in RICH_LOG]
+    said = next(one.id for step in steps for one in step.outputs.decisions if one.detector == "unusual_activity")
+
+    class Recorded:
+        cut_torn_rows = staticmethod(lambda: None)
+        epochs = staticmethod(lambda: [Epoch(1, OPEN, "test", CLOCK_FEED, 1, rules_document(rules), "", "")])
+        last_received_ns = staticmethod(lambda: RICH_LOG[-1].header.received_ns)
+        decision_ids = staticmethod(lambda: {said})
+        partitions = staticmethod(lambda: [0])
+
+    monkeypatch.setattr("services.replay.recovery.walk", lambda *_, **__: iter(steps))
+    embedded = Embedded(STRICT, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    monkeypatch.setattr(embedded, "_warehouse", Recorded())
+    await embedded.recover()
+    assert outcomes(embedded) == {("sweep_confirmation", "score"): 1, ("put_wall_support", "sent"): 1}
 
 
 async def test_an_alert_is_delivered_after_its_frames_are_written() -> None:
@@ -145,7 +192,7 @@ async def test_new_rules_hold_from_the_start_also_when_they_were_recorded_by_a_r
 
     def walk(_: Any, __: Any, rules_of: Any, partition: int, **___: Any) -> Iterator[Step]:
         if rules_digest(rules_of(epochs[0])) == rules_digest(old.rules()):
-            yield Step(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], []), False)
+            yield Step(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], [], {}), False)
 
     monkeypatch.setattr("services.replay.recovery.walk", walk)
     embedded = Embedded(new, SlowDisk(), CALENDAR, lambda _: None, Metrics())

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+import typing
 from pathlib import Path
 
 import pytest
 from prometheus_client import Counter, Histogram, generate_latest
 
+from services.core.pipeline import Silence
 from services.metrics import CATALOGUE, Metrics, document
 
 ROOT = Path(__file__).resolve().parents[2]
 # Few values each, so that a busy day does not become a million series.
-LABELS = {"topic", "lane", "table", "detector", "reason", "event", "cluster", "state"}
+LABELS = {"topic", "lane", "table", "detector", "reason", "event", "cluster", "state", "outcome"}
 
 
 def test_the_page_is_the_catalogue():
     assert (ROOT / "docs" / "metrics.md").read_text() == document(), "run python -m services.metrics > docs/metrics.md"
+
+
+def test_the_catalogue_names_every_outcome():
+    about = CATALOGUE["strikewire_pipeline_alerts_total"].about
+    assert re.findall(r"`(\w+)`", about) == ["sent", *typing.get_args(Silence)]
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -92,17 +92,25 @@ def seconds(time_ns: int) -> float:
 def run(log: Log | Sequence[Frame], pipeline: Pipeline | None = None) -> Outputs:
     """All that a log leads to."""
     pipeline = machine() if pipeline is None else pipeline
-    outputs = Outputs([], [])
+    outputs = Outputs([], [], {})
     for frame in log.frames if isinstance(log, Log) else log:
         step = pipeline.step(frame)
         outputs.decisions.extend(step.decisions)
         outputs.views.extend(step.views)
+        outputs.silences.update(step.silences)
     return outputs
 
 
 def told(outputs: Outputs) -> list[tuple[str, float, int]]:
     """(what, when it was emitted, rows seen before) of each signal."""
     return [(s.headline, seconds(s.emitted_ns), s.position) for s in outputs.signals]
+
+
+def test_a_signal_is_followed_by_its_alert_or_there_is_a_reason() -> None:
+    outputs = run(Log().prints((1, 200), (1.1, 300)).prints((2, 400)))
+    assert len(outputs.signals) >= 3
+    assert outputs.silences == {one.id: "score" for one in outputs.signals[::2]}
+    assert [one.signal_id for one in outputs.alerts] == [one.id for one in outputs.signals[1::2]]
 
 
 class TestSlices:
