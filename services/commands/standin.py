@@ -73,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         raise FeedError(str(error)) from None
     try:
         return asyncio.run(_serve(options, source, asked))
+    except StandInError as error:
+        raise FeedError(str(error)) from error
     finally:
         if files is not None:
             files.close()

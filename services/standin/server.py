@@ -27,6 +27,7 @@ from aiohttp import web
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from services.standin.errors import StandInError
 from services.standin.faults.delay import DELAY_NS, Delay
 from services.standin.faults.manners import Manners
 from services.standin.faults.mishaps import Mishaps
@@ -69,7 +70,8 @@ class _Step(NamedTuple):
 
 
 class StandIn:
-    """Serves `source` while the context is open.
+    """Serves `source` while the context is open. `finished` is set when the market has ended; when an error ended it,
+    leaving the context raises StandInError.
 
     keys: who may connect (default: `demo-key` only). start_when: cluster.channel names, such as `options.T`; the
     market stands still until each is subscribed. at_end: after the last event close every socket with 1000, or hold.
@@ -173,13 +175,15 @@ class StandIn:
         assert self._runner is not None
         assert self._pump is not None
         self._pump.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._pump
-        for server in self._servers.values():
-            server.close()
-        for server in self._servers.values():
-            await server.wait_closed()
-        await self._runner.cleanup()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump
+        finally:
+            for server in self._servers.values():
+                server.close()
+            for server in self._servers.values():
+                await server.wait_closed()
+            await self._runner.cleanup()
 
     async def _listen(self, client: Callable[[ServerConnection], Awaitable[None]], port: int) -> Server:
         manners = self._manners
@@ -197,6 +201,15 @@ class StandIn:
     # The market's clock
 
     async def _run(self) -> None:
+        """Let the market run. When an error ends it, that is its end too: nobody shall wait for another one."""
+        try:
+            await self._run_to_the_end()
+        except Exception as error:
+            raise StandInError(f"an error ended the market: {type(error).__name__}: {error}") from error
+        finally:
+            self.finished.set()
+
+    async def _run_to_the_end(self) -> None:
         """Wait for the subscribers asked for, let the market run, then end as asked."""
         await self._until(self._all_subscribed)
         deadline = None if self._duration_s is None else time.monotonic() + self._duration_s
@@ -207,7 +220,6 @@ class StandIn:
         if self._at_end == "close":
             self._door.over = True
             await asyncio.gather(*(connection.finish() for connection in self._door.connections))
-        self.finished.set()
 
     async def _run_lockstep(self, deadline: float | None) -> None:
         while not self.source.ended and not _past(deadline):
@@ -275,11 +287,16 @@ class StandIn:
         return [self._archive.on(listing)]
 
     def _deliver(self, step: _Step, connection: Connection) -> bool:
-        """Let strike what is due, then queue what the client subscribed to; True when there was anything."""
+        """Let strike what is due, then queue what the client subscribed to; True when there was anything. Who cannot
+        be reached is spared: a fault would be spent on nobody."""
         now_ns = self.source.clock_ns
-        if connection.session.subscribed:
+        if connection.session.subscribed and connection.reachable():
             for fault in self._timeline.due(connection.session.cluster, now_ns):
                 connection.strike(fault, now_ns)
+                if not connection.reachable():
+                    break
+        if not connection.reachable():
+            return False
         tellings = step.old if connection.delayed else (step.now,)
         sent = [connection.deliver(self.source, told, now_ns) for told in tellings]
         return any(sent)
@@ -296,8 +313,8 @@ class StandIn:
         return self._quoted
 
     def _subscribers(self) -> bool:
-        """Whether there is anybody who would notice time passing; a half-open socket notices nothing."""
-        return any(client.session.subscribed and not client.half_open for client in self._door.connections)
+        """Whether there is anybody who would notice time passing; who leaves or is half-open notices nothing."""
+        return any(client.session.subscribed and client.reachable() for client in self._door.connections)
 
     def _all_subscribed(self) -> bool:
         held = {

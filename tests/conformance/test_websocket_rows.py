@@ -18,6 +18,7 @@ from services.standin.faults.named import (
     Unentitled,
 )
 from services.standin.websocket import session as session_module
+from services.standin.websocket.connection import Connection
 from services.standin.websocket.session import Reply, Session
 from services.standin.websocket.wire import status_frame
 from tests.support.rows import (
@@ -130,6 +131,12 @@ async def shuffled_acks(feed: Feed) -> None:
 async def unknown_ticker(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", "T.O:NOPE") as socket:
         assert messages(await quiet(socket)) == ["subscribed to: T.O:NOPE"]
+
+
+@ROWS.row("6", "unknown ticker: then silent", off=settings(Connection, "_chosen", lambda *batch: batch[-1]))
+async def unknown_ticker_stays_silent(feed: Feed) -> None:
+    assert {event["sym"] for event in await feed.day(f"T.{CALL}")} == {CALL}
+    assert await feed.day("T.O:NOPE") == []
 
 
 @ROWS.row(
@@ -251,6 +258,14 @@ async def overflow_reset(feed: Feed) -> None:
     told, closed = await feed.cut_off()
     assert "slow_consumer" not in told
     assert closed.rcvd is None
+
+
+RESET = Manners(buffer_bytes=100, slow_consumer="abort")
+
+
+@ROWS.row("10", "a switch: reset", manners=RESET, off=settings(manners=Manners(buffer_bytes=100)))
+async def overflow_reset_by_switch(feed: Feed) -> None:
+    await overflow_reset(feed)
 
 
 # How a check fails: what it asserts, or what it waits for, does not hold. Any other error would be the check's own.

@@ -16,7 +16,7 @@ import numpy as np
 
 from services.standin.errors import StandInError
 from services.standin.faults.manners import Manners
-from services.standin.faults.named import FAULTS, Fault, Rule, Stain, Strike
+from services.standin.faults.named import FAULTS, Codes, Fault, Rule, Stain, Strike
 
 __all__ = ["Key", "draw_faults", "keys_of", "manners_of", "read_fault", "summary", "written"]
 
@@ -151,6 +151,11 @@ def _converted(field: str, annotation: Any, text: str) -> Any:
     if field.endswith("_bytes"):
         return int(_scaled(text, BYTES))
     number = bare(text)
+    codes = _codes(annotation)
+    if codes is not None:
+        if number not in codes:
+            raise ValueError(text)
+        return number
     # Of everything that is counted there is at least one; no count needs more than an exact double holds.
     low, high = (0, 1) if field == "share" else (1, 2**53)
     if not low <= number <= high:
@@ -183,6 +188,9 @@ def _takes(field: str, annotation: Any) -> str:
         return "a duration such as 30s"
     if field.endswith("_bytes"):
         return "a size such as 1MB"
+    codes = _codes(annotation)
+    if codes is not None:
+        return str(codes)
     return "a number from 0 to 1" if field == "share" else "a whole number from 1"
 
 
@@ -199,6 +207,11 @@ def _shown(field: str, default: Any) -> str:
 def _bare(annotation: Any) -> Any:
     """The type inside Annotated."""
     return annotation.__origin__
+
+
+def _codes(annotation: Any) -> Codes | None:
+    """Which numbers are taken, where not every one means something."""
+    return next((each for each in annotation.__metadata__ if isinstance(each, Codes)), None)
 
 
 @lru_cache(maxsize=128)  # the faults and the switches

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from services.standin.faults.named import Channel
+from services.standin.faults.named import CLOSE_CODES, Channel
 
 __all__ = ["FRAME_EVENTS_MAX", "QUOTED_CONTRACTS_MAX", "Manners"]
 
@@ -44,8 +44,8 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     victim: Annotated[Literal["older", "newer", "random"], "which connection a new one costs (2.7)"] = "older"
     buffer_bytes: Annotated[int, "what may wait for a client before it is a slow consumer (2.8)"] = BUFFER_BYTES_MAX
     slow_consumer: Annotated[Literal["frame", "abort"], "status and close frame, or a reset (2.8)"] = "frame"
-    slow_consumer_code: Annotated[int, "the close code of slow_consumer (2.4)"] = 1008
-    force_disconnect_code: Annotated[int, "the close code of force_disconnect (2.4)"] = 1008
+    slow_consumer_code: Annotated[int, "the close code of slow_consumer (2.4)", CLOSE_CODES] = 1008
+    force_disconnect_code: Annotated[int, "the close code of force_disconnect (2.4)", CLOSE_CODES] = 1008
     compression: Annotated[bool, "whether permessage-deflate is offered (2.1)"] = False
     ping_s: Annotated[float, "wall time between the server's own pings; 0: none (2.9)"] = 0.0
     flush_s: Annotated[float, "wall time over which events are batched (11.1/11)"] = 0.025

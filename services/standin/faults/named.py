@@ -12,11 +12,12 @@ text, `timeline.py` and `outlet.py` make connections suffer them, `mishaps.py` R
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 
 __all__ = [
+    "CLOSE_CODES",
     "FAULTS",
     "AbsentIndices",
     "AuthFailed",
@@ -25,6 +26,7 @@ __all__ = [
     "BigFrames",
     "Channel",
     "Cluster",
+    "Codes",
     "Disconnect",
     "Drop",
     "EmptyDay",
@@ -67,6 +69,25 @@ Where = Literal["options", "indices", "stocks", "all"]
 BIG_FRAME_BYTES = 1_200_000
 
 
+class Codes(NamedTuple):
+    """Numbers that mean something: what they are, and from where to where, both ends included."""
+
+    what: str
+    ranges: tuple[tuple[int, int], ...]
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and any(first <= number <= last for first, last in self.ranges)
+
+    def __str__(self) -> str:
+        spans = [f"{first} to {last}" for first, last in self.ranges]
+        return f"{self.what}, {' or '.join(spans)}"
+
+
+# What a close frame may carry (RFC 6455 7.4): 1004 to 1006 and 1015 are names for closing without one.
+CLOSE_CODES = Codes("a close code", ((1000, 1003), (1007, 1014), (3000, 4999)))
+HTTP_ERRORS = Codes("an HTTP status", ((400, 599),))
+
+
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """What all have: where the protocol describes it, and whether a seed may draw it."""
 
@@ -107,7 +128,7 @@ class Disconnect(Strike, frozen=True, kw_only=True):
     """The server closes cleanly, without a status."""
 
     row = "10.1"
-    code: Annotated[int, "of the close frame"] = 1000
+    code: Annotated[int, "of the close frame", CLOSE_CODES] = 1000
 
 
 class ForceDisconnect(Strike, frozen=True, kw_only=True):
@@ -284,7 +305,7 @@ class HttpError(Stain, frozen=True, kw_only=True):
 
     row = "7.1, 11.2"
     share: Annotated[float, "of the requests"] = 0.05
-    code: Annotated[int, "the HTTP status"] = 503
+    code: Annotated[int, "the HTTP status", HTTP_ERRORS] = 503
     body: Annotated[Literal["json", "html", "empty"], "what comes with it"] = "html"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -48,23 +48,19 @@ class Timeline:
         """Market time moved on by `step_ns`; nights between sessions do not count."""
         self._elapsed_ns += step_ns
 
-    def due(self, cluster: Cluster, clock_ns: int) -> list[Strike]:
-        """What strikes a connection of `cluster` now; each is given out once."""
-        if not self._entries:
-            return []
-        now = [
-            entry
-            for entry in self._entries
-            if entry.due_ns <= self._elapsed_ns and entry.fault.cluster in (cluster, "all")
-        ]
-        for entry in now:
+    def due(self, cluster: Cluster, clock_ns: int) -> Iterator[Strike]:
+        """What strikes a connection of `cluster` now, each once; what nobody takes goes on waiting."""
+        for entry in tuple(self._entries):
+            if entry.due_ns > self._elapsed_ns or entry.fault.cluster not in (cluster, "all"):
+                continue
             entry.left -= 1
             # From now and not from its plan: one that waited for a connection does not strike twice in a row.
             entry.due_ns = self._elapsed_ns + int(entry.fault.every_s * NS)
-        self._entries = [entry for entry in self._entries if entry.left > 0]
-        strikes = [entry.fault for entry in now]
-        self.struck += [Struck(clock_ns, fault, cluster) for fault in strikes][: STRUCK_MAX - len(self.struck)]
-        return strikes
+            if not entry.left:
+                self._entries.remove(entry)
+            if len(self.struck) < STRUCK_MAX:
+                self.struck.append(Struck(clock_ns, entry.fault, cluster))
+            yield entry.fault
 
 
 class Receptions:

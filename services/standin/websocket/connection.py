@@ -79,6 +79,7 @@ class Connection:
     ) -> None:
         self.session = session
         self.delayed = delayed
+        # Nothing comes through any more, though the socket stays.
         self.half_open = False
         # Let in, acknowledged, and to be dismissed all the same.
         self.unwelcome = False
@@ -97,6 +98,10 @@ class Connection:
         self._rows_for: tuple[int, int] | None = None
         self._rows: dict[str, NDArray[np.int32]] = {}
         self._closing: asyncio.Task[None] | None = None
+
+    def reachable(self) -> bool:
+        """Whether what is queued from now on can still arrive: not when it is leaving, half-open or already gone."""
+        return not (self._leaving or self.half_open or self._socket.transport.is_closing())
 
     def put(self, frame: bytes) -> None:
         """Queue a frame; past the buffer's limit the client is cut off as a slow consumer."""
@@ -129,7 +134,7 @@ class Connection:
         for frame in self._outlet.frames(self._events(source, step), clock_ns, self._statuses):
             self.put(frame)
             sent = True
-        return sent and not self.half_open
+        return sent and self.reachable()
 
     def strike(self, fault: Strike, clock_ns: int) -> None:
         """Suffer a fault."""
@@ -160,7 +165,11 @@ class Connection:
         if self.half_open:
             self._abort()
             return
-        self._send_statuses()
+        # First of all: past the limit of its buffer, every further frame would evict it once more.
+        self._leaving = True
+        if self._statuses:
+            self._queue.append(encode(self._statuses))
+            self._statuses = []
         self._queue.append(frame)
         self._leave(code, reason)
 
@@ -275,6 +284,10 @@ class Connection:
         if self.half_open:
             self._abort()
             return
+        if self._closing is not None:
+            # It was told why it goes, and that stays the last word.
+            await asyncio.wait({self._closing})
+            return
         self._send_statuses()
         for frame in self._outlet.rest():
             self.put(frame)
@@ -295,11 +308,15 @@ class Connection:
         self._socket.transport.pause_reading()
 
     def _abort(self) -> None:
-        """Reset the TCP connection; what the kernel has not sent is lost."""
+        """Reset the TCP connection; what the kernel has not sent is lost. One that is gone already stays gone."""
         self._leaving = True
         self._queue.clear()
-        self._socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
-        self._socket.transport.abort()
+        transport = self._socket.transport
+        if transport.is_closing():
+            return
+        with contextlib.suppress(OSError):  # the client was faster
+            transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        transport.abort()
 
     def _leave(self, code: int, reason: str) -> None:
         """Close after what is queued; nothing is queued any more."""
@@ -309,9 +326,11 @@ class Connection:
         self._closing = asyncio.create_task(self._hang_up(code, reason))
 
     async def _hang_up(self, code: int, reason: str) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._empty.wait()
-                await self._socket.close(code, reason)
-                return
-        self._socket.transport.abort()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._empty.wait()
+                    await self._socket.close(code, reason)
+        finally:
+            # Whatever kept it from leaving in good order, it leaves.
+            self._socket.transport.abort()

@@ -10,6 +10,8 @@ import pytest
 from services.cli import main
 from services.commands._faults import faults_markdown
 from services.standin.faults.named import FAULTS
+from services.standin.tapes.tape import Tape
+from tests.unit.standin.conftest import DAY, write_tape
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "standin.md"
 
@@ -58,3 +60,15 @@ def test_drawn_faults_are_told_at_the_start(capsys: pytest.CaptureFixture[str]) 
     ready = json.loads(capsys.readouterr().out.splitlines()[0])
     assert len(ready["faults"]) >= 3
     assert ready["delayed_ws"].startswith("ws://127.0.0.1:")
+
+
+def test_a_market_that_an_error_ends_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ValueError("no such second")
+
+    monkeypatch.setattr(Tape, "advance", breaks)
+    tape = ("--tape", str(write_tape(tmp_path)), "--date", DAY.isoformat(), "--underlying", "XYZ")
+    assert main(["standin", *tape, "--speed", "60"]) == 2
+    assert "an error ended the market: ValueError: no such second" in " ".join(capsys.readouterr().err.split())

@@ -15,8 +15,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
+from services.standin.errors import StandInError
 from services.standin.faults.asked import manners_of, read_fault
 from services.standin.faults.manners import Manners
+from services.standin.faults.named import Disconnect
 from services.standin.server import StandIn
 from services.standin.tapes.tape import Tape
 from tests.unit.standin.conftest import CALL, DAY, write_tape
@@ -246,3 +248,63 @@ async def test_faults_that_struck_are_listed(tape: Tape) -> None:
         struck = [(each.clock_ns - tape.session.open_ns) // 1_000_000_000 for each in standin.struck]
     assert struck == [60, 120, 180]
     assert socket.close_code == 1001
+
+
+@pytest.mark.parametrize("first", ["drop", "slow_consumer:close=abort", "disconnect", "half_open"])
+async def test_who_is_going_or_gone_is_not_struck_again_and_the_market_goes_on(tape: Tape, first: str) -> None:
+    text = f"{first}{',' if ':' in first else ':'}after=60s"
+    faults = [read_fault(text), read_fault("drop:after=60s,times=3,every=60s")]
+    async with (
+        # Many quanta a flush: the next one comes long before a reset is noticed.
+        StandIn(tape, speed=24_000, faults=faults, start_when=frozenset({"options.T"})) as standin,
+        client(standin, "/options", "T.*"),
+    ):
+        await asyncio.wait_for(standin.finished.wait(), 20)
+        assert standin.clock_ns == tape.session.close_ns
+        assert [each.fault for each in standin.struck] == faults[:1]
+
+
+async def test_every_reset_waits_for_a_connection(tape: Tape) -> None:
+    faults = [read_fault("drop:after=60s,times=3,every=60s")]
+    async with StandIn(tape, speed=None, faults=faults, start_when=frozenset({"options.T"})) as standin:
+        for _ in range(3):
+            async with client(standin, "/options", "T.*") as socket:
+                _, closed = await asyncio.wait_for(to_the_end(socket), 5)
+                assert closed.rcvd is None
+        async with client(standin, "/options", "T.*"):
+            await asyncio.wait_for(standin.finished.wait(), 20)
+        assert len(standin.struck) == 3
+
+
+async def test_an_error_that_ends_the_market_is_told(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise ValueError("no such second")
+
+    monkeypatch.setattr(tape, "advance", breaks)
+    with pytest.raises(StandInError, match="an error ended the market: ValueError: no such second"):
+        async with StandIn(tape, speed=60) as standin:
+            await asyncio.wait_for(standin.finished.wait(), 5)
+
+
+async def test_a_code_no_close_frame_can_carry_is_a_cut(tape: Tape) -> None:
+    async with (
+        StandIn(tape, speed=None, faults=[Disconnect(code=1006)]) as standin,
+        client(standin, "/options", "T.*") as socket,
+    ):
+        _, closed = await asyncio.wait_for(to_the_end(socket), 5)
+    assert closed.rcvd is None
+
+
+async def test_answers_that_wait_come_before_the_one_word_about_slowness(tape: Tape) -> None:
+    manners = Manners(flush_s=60.0, buffer_bytes=1000)
+    async with (
+        StandIn(tape, speed=1e-9, manners=manners, start_when=frozenset({"options.T"})) as standin,
+        client(standin, "/options", "T.*,AM.*") as socket,
+    ):
+        await standin._until(standin._all_subscribed)
+        (waiting,) = standin._door.connections
+        waiting.put(b" " * 1001)
+        events, closed = await asyncio.wait_for(to_the_end(socket), 5)
+    assert [event["status"] for event in events] == ["success", "success", "slow_consumer"]
+    assert closed.rcvd is not None
+    assert closed.rcvd.code == 1008

@@ -34,6 +34,11 @@ def test_a_fault_is_a_name_and_keys_with_units() -> None:
             "unentitled:channels=Q+X",
             "channels of the fault unentitled is any of T, Q, A, AM, V, joined by +, not 'Q+X'",
         ),
+        (
+            "disconnect:code=1006",
+            "code of the fault disconnect is a close code, 1000 to 1003 or 1007 to 1014 or 3000 to 4999, not '1006'",
+        ),
+        ("http_error:code=200", "code of the fault http_error is an HTTP status, 400 to 599, not '200'"),
         ("slow_consumer:close=politely", "close of the fault slow_consumer is frame|abort, not 'politely'"),
     ],
 )
@@ -57,6 +62,8 @@ def test_switches_turn_one_manner_each() -> None:
         ("victim", "a switch is name=value, not 'victim'; there is early_subscribe, "),
         ("colour=red", "the stand-in has no switch 'colour'; it has early_subscribe, "),
         ("compression=maybe", "compression of the stand-in is yes|no, not 'maybe'"),
+        ("slow_consumer_code=1005", "slow_consumer_code of the stand-in is a close code, 1000 to 1003 or"),
+        ("force_disconnect_code=7", "force_disconnect_code of the stand-in is a close code, 1000 to 1003 or"),
         ("buffer=huge", "buffer of the stand-in is a size such as 1MB, not 'huge'"),
     ],
 )

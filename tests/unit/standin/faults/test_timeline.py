@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from services.standin.faults.manners import Manners
-from services.standin.faults.named import AuthFailed, AuthTimeout, Drop, FloatIntegers, Lag, NoPlan, Unentitled
+from services.standin.faults.named import (
+    AuthFailed,
+    AuthTimeout,
+    Cluster,
+    Drop,
+    FloatIntegers,
+    Lag,
+    NoPlan,
+    Strike,
+    Unentitled,
+)
 from services.standin.faults.timeline import Receptions, Timeline, found, under
 
 S = 1_000_000_000
+
+
+def due(timeline: Timeline, cluster: Cluster, second: int = 0) -> list[Strike]:
+    return list(timeline.due(cluster, second * S))
 
 
 def test_a_fault_strikes_when_its_market_time_has_come_and_as_often_as_asked() -> None:
@@ -14,7 +28,7 @@ def test_a_fault_strikes_when_its_market_time_has_come_and_as_often_as_asked() -
     timeline = Timeline([drop])
     struck = []
     for second in range(40):
-        struck += [second for _ in timeline.due("options", second * S)]
+        struck += [second for _ in due(timeline, "options", second)]
         timeline.passed(S)
     assert struck == [5, 15]
     assert [(each.clock_ns, each.fault, each.cluster) for each in timeline.struck] == [
@@ -25,22 +39,30 @@ def test_a_fault_strikes_when_its_market_time_has_come_and_as_often_as_asked() -
 def test_it_waits_for_a_connection_of_its_cluster() -> None:
     timeline = Timeline([Drop(after_s=1.0, cluster="stocks")])
     timeline.passed(60 * S)
-    assert timeline.due("options", 0) == []
-    assert len(timeline.due("stocks", 0)) == 1
-    assert timeline.due("stocks", 0) == []
+    assert due(timeline, "options") == []
+    assert len(due(timeline, "stocks")) == 1
+    assert due(timeline, "stocks") == []
 
 
 def test_one_that_waited_does_not_strike_twice_in_a_row() -> None:
     timeline = Timeline([Lag(times=5, every_s=10.0)])
     timeline.passed(100 * S)
-    assert len(timeline.due("options", 0)) == 1
-    assert timeline.due("options", 0) == []
+    assert len(due(timeline, "options")) == 1
+    assert due(timeline, "options") == []
+
+
+def test_what_nobody_takes_waits_and_did_not_strike() -> None:
+    drop, lag = Drop(), Lag()
+    timeline = Timeline([drop, lag])
+    assert next(timeline.due("options", 0)) == drop
+    assert [each.fault for each in timeline.struck] == [drop]
+    assert due(timeline, "options", 1) == [lag]
 
 
 def test_faults_of_the_stream_alone_never_strike() -> None:
     timeline = Timeline([FloatIntegers()])
     timeline.passed(S)
-    assert timeline.due("options", 0) == []
+    assert due(timeline, "options") == []
 
 
 def test_connections_are_refused_or_not_heard_as_often_as_asked_and_then_received() -> None:
