@@ -45,7 +45,8 @@ PULSE_S = 0.25
 # What waits for a predecessor so long is not late by a scheduler's whim; it is read again by another way.
 STUCK_S = 3.0
 LAG_S = 2.0
-# A consumer that stands still while records wait has died in silence (it happens to the framework's): not ready.
+# A partition that takes nothing while records wait was lost in silence (it happens to the framework's consumer): it is
+# read by another way, this often at most, and not ready until something is delivered again.
 SILENT_S = 15.0
 # Bisection reads single records: fetching more around each would only cost time.
 PROBE_BYTES = 256 * 1024
@@ -68,10 +69,18 @@ class _Held:
         self.task: asyncio.Task[None] | None = None
         self.moved_at = time.monotonic()  # when a record came
         self.released_at = self.moved_at  # when none was held, or one that was held had its turn
+        self.ends: dict[Lane, int] = {}  # of its lanes, as they were told last
+        self.mute = False  # nothing was delivered since it had to be read by another way
         self.damaged = 0
         self.recovered_s = 0.0
         # Rises whenever somebody else takes over the publishing: what an older turn still wants to say is not said.
         self.turn = 0
+
+    @property
+    def behind(self) -> int:
+        """Records that wait on its lanes. Ends that are old make it too few, never too many."""
+        taken = self.machine.next_offset if self.machine is not None else {}
+        return sum(max(0, self.ends.get(lane, 0) - offset) for lane, offset in taken.items())
 
 
 class Partitions:
@@ -90,7 +99,6 @@ class Partitions:
         self._here: dict[int, _Held] = {}
         self._left: dict[int, _Held] = {}
         self._pace = Pace()
-        self._lag = 0
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.assigned_once = False
         self.frames = 0
@@ -114,6 +122,7 @@ class Partitions:
         self.assigned_once = True
         for partition in sorted(partitions):
             held = self._left.pop(partition, None) or _Held(partition)
+            held.mute = False
             self._here[partition] = held
             self._start_catching(held, "assigned")
         self._metrics.set("strikewire_agents_partitions", len(partitions))
@@ -137,6 +146,7 @@ class Partitions:
         held = self._here.get(partition)
         if held is None:
             return
+        held.mute = False
         if held.state == "closing":
             await held.live.wait()
             if self._here.get(partition) is not held:
@@ -164,7 +174,7 @@ class Partitions:
             await self._pace.breathe()
 
     async def watch(self) -> None:
-        """Run for ever: feel the pulse, and lead a partition that is stuck around the obstacle."""
+        """Run for ever: feel the pulse, and lead a partition that is stuck or silent around the obstacle."""
         while True:
             await asyncio.sleep(PULSE_S)
             waiting = 0
@@ -174,6 +184,9 @@ class Partitions:
                 waiting += held.machine.held
                 if held.state == "live" and _is_stuck(held):
                     self._start_catching(held, "stuck")
+                elif _is_silent(held) and self.membership.sure:
+                    held.mute = True
+                    self._start_catching(held, "silent")
                 if held.machine.damaged > held.damaged:
                     held.damaged = held.machine.damaged
                     log.warning("a record that is no frame was left out: %s", held.machine.damage)
@@ -187,18 +200,19 @@ class Partitions:
         async with plain_consumer(self._settings, max_partition_fetch_bytes=PROBE_BYTES) as probe:
             while True:
                 await asyncio.sleep(LAG_S)
-                wanted = {
-                    place: held.machine.next_offset[lane]
+                asked = {
+                    place: (held, lane)
                     for held in self._here.values()
                     if held.machine is not None
                     for lane, place in lane_places(self._settings, held.partition).items()
                 }
                 try:
-                    ends = await probe.end_offsets(list(wanted)) if wanted else {}
+                    ends = await probe.end_offsets(list(asked)) if asked else {}
                 except KafkaError:
                     continue  # a broker is away; what was known last still holds
-                self._lag = sum(max(0, ends[place] - offset) for place, offset in wanted.items())
-                self._metrics.set("strikewire_agents_lag_records", self._lag)
+                for place, (held, lane) in asked.items():
+                    held.ends[lane] = ends[place]
+                self._metrics.set("strikewire_agents_lag_records", sum(held.behind for held in self._here.values()))
 
     def not_ready(self) -> str | None:
         """Why this worker is not doing its work, or None when it is."""
@@ -211,9 +225,10 @@ class Partitions:
                 return f"partition {partition} is catching up"
             if held.machine is not None and _is_stuck(held):
                 return f"partition {partition}: {held.machine.held} frames wait for one that does not come"
-        newest = max((held.moved_at for held in self._here.values()), default=0.0)
-        if self._here and self._lag and time.monotonic() - newest > SILENT_S:
-            return f"{self._lag} records wait on the lanes, and none was taken for {SILENT_S:g} s"
+            if _is_silent(held):
+                return f"partition {partition}: {held.behind} records wait, and none was taken for {SILENT_S:g} s"
+            if held.mute:
+                return f"partition {partition} had to be read by another way, and nothing was delivered since"
         return None
 
     def next_offsets(self) -> dict[tuple[Lane, int], int]:
@@ -358,6 +373,12 @@ class Partitions:
 def _is_stuck(held: _Held) -> bool:
     """Whether frames wait for one that does not come, however many others do."""
     return held.machine is not None and held.machine.held > 0 and time.monotonic() - held.released_at > STUCK_S
+
+
+def _is_silent(held: _Held) -> bool:
+    """Whether records wait and none is delivered. What we were given and have not said yet is our own slowness."""
+    idle = held.state == "live" and held.machine is not None and not held.machine.waiting and not held.outbox
+    return idle and held.behind > 0 and time.monotonic() - held.moved_at > SILENT_S
 
 
 async def _stop(held: _Held) -> None:

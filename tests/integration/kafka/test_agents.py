@@ -16,6 +16,7 @@ import pytest
 from schemas.frames import Lane
 from services.agents import run_agents
 from services.core.calendar import NS
+from services.kafka import partitions
 from services.kafka.audit import audit
 from services.kafka.client import plain_consumer
 from services.kafka.documents import Record
@@ -241,6 +242,45 @@ async def test_a_lane_that_is_lost_is_read_by_another_way_while_the_others_flow(
                 if held.frames >= len(log) or ended.done():
                     break
                 await asyncio.sleep(0.05)
+            await writer.flush()
+    assert held.frames == len(log)
+    assert_exact(await audit(settings, PARTITIONS, build_small), digest, wanted)
+
+
+async def test_a_partition_that_is_lost_is_read_by_another_way_while_the_others_flow(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All three lanes of it, so that no frame waits for another and only its own silence tells."""
+    monkeypatch.setattr(partitions, "SILENT_S", 2.0)
+    log = small_log(seed=13, frames=240)
+    digest, wanted = expected_digest(log)
+    reasons: Counter[str] = Counter()
+
+    class Losing(Partitions):
+        async def deliver(self, lane: Lane, partition: int, offset: int, data: bytes) -> None:
+            if partition or offset < 5:
+                await super().deliver(lane, partition, offset, data)
+
+        def _start_catching(self, held: Any, reason: str) -> None:
+            reasons[reason] += 1
+            super()._start_catching(held, reason)
+
+    async with open_writer(settings) as writer:
+        held = Losing(settings, build_small, writer, Metrics())
+        async with run_agents(settings, PARTITIONS, held) as ended:
+            while held.not_ready() is not None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+            for at in range(0, len(log), 4):
+                await writer.write_frames(log[at : at + 4], [])
+                await asyncio.sleep(0.03)
+            for _ in range(200):
+                if held.frames >= len(log) or ended.done():
+                    break
+                await asyncio.sleep(0.05)
+            assert reasons["silent"] >= 1
+            while held.not_ready() == "partition 0 is catching up":  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+            assert "nothing was delivered since" in (held.not_ready() or "")
             await writer.flush()
     assert held.frames == len(log)
     assert_exact(await audit(settings, PARTITIONS, build_small), digest, wanted)
