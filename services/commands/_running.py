@@ -85,7 +85,10 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
             clock = feed.settings.frame_clock
             epoch = host.open_epoch(feed.name, clock, feed.now_ns)
             settings = msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=last_ns or 0)
-            gateway = Gateway(settings, host.on_frames, host.on_dead_letter, on_gap=host.on_gap, calendar=calendar)
+            gateway = Gateway(
+                settings, host.on_frames, host.on_dead_letter, on_gap=host.on_gap, calendar=calendar,
+                past=warehouse.past(),
+            )  # fmt: skip
 
             def not_ready() -> str | None:
                 return None if host.first_frame_at is not None else "no frame with rows was seen yet"

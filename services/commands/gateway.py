@@ -126,7 +126,7 @@ async def _serve(options: argparse.Namespace, config: Config, remote: GatewaySet
         tail = await log_tail(config.kafka, config.gateway.partitions)
         async with _open_feed(options, config, remote, tail.received_ns) as feed, open_writer(config.kafka) as writer:
             epoch = max(tail.epoch + 1, lease.number, time.time_ns())
-            service = _Service(config, feed, writer, epoch, tail.received_ns or 0)
+            service = _Service(config, feed, writer, epoch, tail)
             async with serve_health(service.metrics.registry, service.not_ready, options.metrics_port) as port:
                 tasks = [
                     asyncio.create_task(service.run(), name="gateway"),
@@ -172,16 +172,17 @@ async def _open_feed(
 class _Service:
     """One epoch of the gateway on Kafka."""
 
-    def __init__(self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int, log_end_ns: int) -> None:
+    def __init__(self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int, tail: LogTail) -> None:
         self.metrics = Metrics()
         self.epoch = epoch
         self.gateway = Gateway(
-            msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=log_end_ns),
+            msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=tail.received_ns or 0),
             self._on_frames,
             self._on_dead_letter,
             self._on_metric,
             on_gap=writer.write_gap,
             calendar=Calendar.around(feed.now_ns),
+            past=tail.past,
         )
         self._feed = feed
         self._writer = writer

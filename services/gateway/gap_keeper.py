@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from schemas.gaps import Gap
 from services.core.calendar import NEW_YORK, NS, Calendar
-from services.gateway.gaps import CHANNELS, GapLedger, Refill
+from services.gateway.gaps import CHANNELS, NOTHING, OPTIONS, GapLedger, Past, Refill
 from services.gateway.interest import Interest
 from services.gateway.refill import RefillEnd, Refiller, RefillOrder, RefillPage
 from services.gateway.repeats import Repeats
@@ -22,7 +22,6 @@ __all__ = ["GapKeeper", "OnGap"]
 log = logging.getLogger("strikewire.gateway")
 
 OnGap = Callable[[Gap], Awaitable[None] | None]
-OPTIONS = "options.T"
 # Prints of one moment come in no strict order of their times; what REST repeats of this second is known and dropped.
 EDGE_NS = NS
 MS = 1_000_000
@@ -38,7 +37,7 @@ class GapKeeper:
 
     def __init__(
         self, settings: GatewaySettings, calendar: Calendar | None, table: Tabulator, interest: Interest,
-        stats: GatewayStats, on_gap: OnGap | None,
+        stats: GatewayStats, on_gap: OnGap | None, past: Past = NOTHING,
     ) -> None:  # fmt: skip
         self.refiller: Refiller | None = None
         self._settings = settings
@@ -48,6 +47,7 @@ class GapKeeper:
         self._interest = interest
         self._stats = stats
         self._on_gap = on_gap
+        self._past = past
         self._marks: dict[int, int] = {}  # gap -> where in the memory of prints it begins
         self._forgotten: set[int] = set()
 
@@ -58,7 +58,7 @@ class GapKeeper:
     async def start(self, cluster: str, started_ns: int) -> None:
         """A cluster's first connection is about to be made; the market's time is `started_ns`."""
         log_end_ns = max(self._settings.start_ns - self._delay_ns, 0)
-        await self._tell(self._ledger.start(cluster, log_end_ns, started_ns - self._delay_ns))
+        await self._tell(self._ledger.start(cluster, log_end_ns, started_ns - self._delay_ns, self._past))
 
     async def lost(self, cluster: str, cause: str, now_ns: int) -> None:
         """A connection is gone, or a frame of it was broken."""
@@ -122,7 +122,7 @@ class GapKeeper:
                 told = self._on_gap(gap)
                 if inspect.isawaitable(told):
                     await told
-            if gap.channel == OPTIONS:
+            if gap.channel == OPTIONS and gap.epoch == self._settings.epoch:
                 await self._follow(gap)
 
     async def _follow(self, gap: Gap) -> None:

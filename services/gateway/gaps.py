@@ -6,6 +6,7 @@ jump; it closes with the first event that comes after. Between the two nobody kn
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -14,14 +15,36 @@ from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_date
 from services.gateway.spacing import Spacing
 
-__all__ = ["CHANNELS", "LAST_SILENCE_NS", "SILENCE_NOTED_NS", "GapLedger", "Refill", "cause_of"]
+__all__ = [
+    "CHANNELS",
+    "LAST_SILENCE_NS",
+    "NOTHING",
+    "OPTIONS",
+    "SILENCE_NOTED_NS",
+    "GapLedger",
+    "Past",
+    "Refill",
+    "cause_of",
+]
 
-CHANNELS = {"options": "options.T", "indices": "indices.V", "stocks": "stocks.A"}
+OPTIONS = "options.T"
+CHANNELS = {"options": OPTIONS, "indices": "indices.V", "stocks": "stocks.A"}
 # A whole market's prints, its indices' values and its stocks' bars come several times a second. Five seconds without
 # one are too short to hang up for, and too long to believe that nothing happened. A slower channel's are more.
 SILENCE_NOTED_NS = 5 * NS
 # At an epoch's end nobody waits for the next event to see how long it was, so a second counts.
 LAST_SILENCE_NS = NS
+
+
+class Past(NamedTuple):
+    """What earlier epochs left: by channel the latest exchange time in the log (none where it is not known), and the
+    entries of the ledger that are open still."""
+
+    heard_ns: Mapping[str, int]
+    open: Sequence[Gap]
+
+
+NOTHING = Past({}, ())
 
 
 class Refill(NamedTuple):
@@ -59,17 +82,48 @@ class GapLedger:
         self._next = 1
         self._filling: dict[int, Gap] = {}
 
-    def start(self, cluster: str, log_end_ns: int, started_ns: int) -> list[Gap]:
+    def start(self, cluster: str, log_end_ns: int, started_ns: int, past: Past = NOTHING) -> list[Gap]:
         """A cluster's first connection is about to be made, at `started_ns` of the market.
 
-        Where an earlier epoch ended at `log_end_ns` (0: there was none) in the same session, what lies between is a
-        gap, a `restart`.
+        Where the log of earlier epochs ended at `log_end_ns` (0: there was none) in this day's session, what was not
+        heard since the last event in it is a gap, a `restart`. What they left open ends where that takes over, or with
+        its own session.
         """
-        self._last_ns[cluster] = started_ns
-        if not self._within_session(log_end_ns, started_ns):
-            return []
-        self._last_ns[cluster] = log_end_ns
-        return self.lost(cluster, "restart", started_ns)
+        channel = CHANNELS[cluster]
+        left = [gap for gap in past.open if gap.channel == channel]
+        from_ns = self._restart_ns(channel, log_end_ns, started_ns, past.heard_ns.get(channel), left)
+        entries = [self._ended_before(gap, started_ns if from_ns is None else from_ns, started_ns) for gap in left]
+        self._last_ns[cluster] = started_ns if from_ns is None else from_ns
+        return entries if from_ns is None else entries + self.lost(cluster, "restart", started_ns)
+
+    def _restart_ns(
+        self, channel: str, log_end_ns: int, started_ns: int, heard_ns: int | None, left: Sequence[Gap]
+    ) -> int | None:
+        """From when on a channel was not heard, None when that is of another session.
+
+        The log's own end is no measure: its time goes on while a dead socket says nothing, or a feed lags.
+        """
+        session = None if self._calendar is None else self._calendar.session_on(ny_date(started_ns))
+        if session is None or not session.open_ns <= log_end_ns < session.close_ns:
+            return None
+        since_ns = [gap.from_ns for gap in left if gap.from_ns >= session.open_ns]
+        if heard_ns is None:
+            from_ns = min(since_ns, default=log_end_ns)
+        elif channel == OPTIONS:
+            # Exactly here: of what the log holds nobody in this process remembers a print, and a refill that begins
+            # earlier would double it.
+            from_ns = heard_ns
+        else:
+            from_ns = min([heard_ns, *since_ns])
+        return max(from_ns, session.open_ns)
+
+    def _ended_before(self, gap: Gap, to_ns: int, now_ns: int) -> Gap:
+        """An earlier epoch's gap, over at `to_ns` or with the session that it touched."""
+        sessions = () if self._calendar is None else self._calendar.sessions
+        close_ns = next((day.close_ns for day in sessions if gap.from_ns < day.close_ns), to_ns)
+        to_ns = max(gap.from_ns, min(to_ns, close_ns))
+        note = f"its epoch ended; see epoch {self._epoch}"
+        return replace(gap, state="not_refilled", to_ns=to_ns, restored_ns=now_ns, note=note)
 
     def last_ns(self, cluster: str) -> int:
         """The largest exchange time heard of a cluster."""

@@ -23,7 +23,7 @@ from services.core.calendar import NS, Calendar
 from services.gateway.chains import Chains
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
 from services.gateway.gap_keeper import GapKeeper, OnGap
-from services.gateway.gaps import cause_of
+from services.gateway.gaps import NOTHING, Past, cause_of
 from services.gateway.inbox import Inbox
 from services.gateway.interest import Interest
 from services.gateway.massive import BROKEN, Decoded, Status
@@ -75,8 +75,8 @@ class Gateway:
 
     `on_frames` is awaited with every batch of frames, in order; `on_dead_letter` with each thing that was not
     understood, `on_gap` with each entry of the gap ledger (these may be plain functions); `on_metric` is told (name,
-    value) pairs: `lag_s`, `inbox_frames`. Without a calendar no silence is an alarm. `sleep` waits between connections
-    and between tries of a request.
+    value) pairs: `lag_s`, `inbox_frames`. Without a calendar no silence is an alarm. `past` is what earlier epochs
+    left. `sleep` waits between connections and between tries of a request.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Gateway:
         *,
         on_gap: OnGap | None = None,
         calendar: Calendar | None = None,
+        past: Past = NOTHING,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.settings = settings
@@ -98,7 +99,7 @@ class Gateway:
         self._interest = Interest(self._table.contracts)
         self._outlet = Outlet(settings, self.stats, on_frames, on_dead_letter)
         self._quoting = Quoting(self._table, self._interest, settings.quote_contracts_max)
-        self._gaps = GapKeeper(settings, calendar, self._table, self._interest, self.stats, on_gap)
+        self._gaps = GapKeeper(settings, calendar, self._table, self._interest, self.stats, on_gap, past)
         # In lockstep the market waits for us; what is silent there is we.
         watched = calendar if not settings.lockstep else None
         silence_ns = int(settings.silence_s * NS)

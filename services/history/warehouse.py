@@ -10,16 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.frames import LANE_SCHEMAS, Lane, Rows, rows_from_arrow
+from schemas.frames import KIND_INDEX, KIND_STOCK, LANE_SCHEMAS, Lane, Rows, rows_from_arrow
 from schemas.gaps import Gap
 from schemas.symbols import SYMBOL_BYTES
 from schemas.topics import TOPICS
+from services.gateway.gaps import CHANNELS, Past
 from services.sinks.clickhouse import Epoch
 
 __all__ = ["Frames", "Place", "Warehouse"]
 
 # Rows read at once. A trade row is about 120 bytes in memory: 30 MB a window, so a replay's memory stays flat.
 WINDOW_ROWS = 250_000
+# Where each channel's events stand.
+_CHANNEL_ROWS = {
+    CHANNELS["options"]: "FROM option_trades WHERE 1",
+    CHANNELS["indices"]: f"FROM index_ticks WHERE kind = {KIND_INDEX}",
+    CHANNELS["stocks"]: f"FROM index_ticks WHERE kind = {KIND_STOCK}",
+}
+# What is older than a long weekend says nothing of today's session, and the tables are cut by days.
+_RECENT = "received_ns >= (SELECT max(received_ns) FROM frames) - INTERVAL 4 DAY"
 
 
 class Frames(NamedTuple):
@@ -154,6 +163,17 @@ class Warehouse:
         """The gap ledger, in order, each entry as it was written last."""
         rows = self._rows("SELECT document FROM gaps FINAL ORDER BY epoch, number")
         return [msgspec.json.decode(row[0], type=Gap) for row in rows]
+
+    def past(self) -> Past:
+        """What earlier epochs leave to the gateway's gap ledger; after `cut_torn_rows`."""
+        heard_ns = {}
+        for channel, its_rows in _CHANNEL_ROWS.items():
+            ((rows, last_ns),) = self._rows(
+                f"SELECT count(), toUnixTimestamp64Nano(max(event_ns)) {its_rows} AND {_RECENT}"
+            )
+            if rows:
+                heard_ns[channel] = last_ns
+        return Past(heard_ns, [gap for gap in self.gaps() if gap.state == "open"])
 
     def document(self, table: str, identity: str) -> bytes | None:
         """A signal or alert by its id."""

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_ns
-from services.gateway.gaps import LAST_SILENCE_NS, SILENCE_NOTED_NS, GapLedger, Refill
+from services.gateway.gaps import LAST_SILENCE_NS, SILENCE_NOTED_NS, GapLedger, Past, Refill
 
 DAY = dt.date(2025, 12, 17)
 CALENDAR = Calendar.load(dt.date(2025, 12, 15), dt.date(2025, 12, 31))
@@ -155,6 +155,67 @@ def test_a_restart_is_a_gap_from_where_the_log_ended() -> None:
 
 def test_a_restart_on_another_day_is_none() -> None:
     assert GapLedger(2, CALENDAR).start("options", NOON, NOON + 86_400 * S) == []
+
+
+OPEN = ny_ns(DAY, 9, 30)
+
+
+def left_open(channel: str, from_ns: int, epoch: int = 1) -> Gap:
+    """An entry that an epoch which was killed left as it was."""
+    return Gap(
+        epoch=epoch, number=4, channel=channel, cause="dropped", from_ns=from_ns, to_ns=None, lost_ns=from_ns,
+        restored_ns=None, losses=2, state="open",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("cluster", ["options", "indices", "stocks"])
+def test_a_restart_begins_at_the_last_event_in_the_log_not_where_its_time_ended(cluster: str) -> None:
+    """The log's time goes on by heartbeats while a socket is half open, or the feed is behind."""
+    channel = {"options": "options.T", "indices": "indices.V", "stocks": "stocks.A"}[cluster]
+    ledger = GapLedger(2, CALENDAR)
+    (gap,) = ledger.start(cluster, NOON, NOON + 30 * S, Past({channel: NOON - 25 * S}, ()))
+    assert (gap.cause, gap.from_ns) == ("restart", NOON - 25 * S)
+    assert ledger.heard(cluster, NOON + 31 * S, NOON + 31 * S)[0].from_ns == NOON - 25 * S
+
+
+def test_a_restart_reaches_back_to_the_open_and_no_further() -> None:
+    past = Past({"options.T": ny_ns(dt.date(2025, 12, 16), 16, 14)}, ())
+    (gap,) = GapLedger(2, CALENDAR).start("options", OPEN + 25 * S, OPEN + 40 * S, past)
+    assert gap.from_ns == OPEN
+
+
+def test_a_gap_that_was_open_when_its_epoch_was_killed_ends_where_the_restart_takes_over() -> None:
+    ledger = GapLedger(2, CALENDAR)
+    past = Past({"options.T": NOON}, [left_open("options.T", NOON), left_open("stocks.A", NOON)])
+    before, restart = ledger.start("options", NOON + 60 * S, NOON + 90 * S, past)
+    assert (before.epoch, before.number, before.cause, before.losses) == (1, 4, "dropped", 2)
+    assert (before.state, before.to_ns, before.note) == ("not_refilled", NOON, "its epoch ended; see epoch 2")
+    assert (restart.epoch, restart.from_ns, restart.state) == (2, NOON, "open")
+
+
+def test_of_a_channel_that_the_log_does_not_know_the_open_gap_says_since_when() -> None:
+    past = Past({}, [left_open("indices.V", NOON)])
+    _, restart = GapLedger(2, CALENDAR).start("indices", NOON + 60 * S, NOON + 90 * S, past)
+    assert restart.from_ns == NOON
+
+
+def test_an_index_asked_for_over_rest_at_a_start_is_not_the_end_of_an_older_gap() -> None:
+    past = Past({"indices.V": NOON + 50 * S}, [left_open("indices.V", NOON)])
+    _, restart = GapLedger(3, CALENDAR).start("indices", NOON + 60 * S, NOON + 90 * S, past)
+    assert restart.from_ns == NOON
+
+
+def test_prints_that_are_in_the_log_after_an_open_gap_are_not_asked_for_again() -> None:
+    """Killed after the first prints were written and before the ledger heard of them."""
+    past = Past({"options.T": NOON + 20 * S}, [left_open("options.T", NOON)])
+    before, restart = GapLedger(2, CALENDAR).start("options", NOON + 60 * S, NOON + 90 * S, past)
+    assert (before.to_ns, restart.from_ns) == (NOON + 20 * S, NOON + 20 * S)
+
+
+def test_an_open_gap_of_another_day_ends_with_its_session() -> None:
+    past = Past({"options.T": NOON}, [left_open("options.T", NOON)])
+    (before,) = GapLedger(2, CALENDAR).start("options", NOON + 60 * S, NOON + 86_400 * S, past)
+    assert (before.state, before.to_ns) == ("not_refilled", ny_ns(DAY, 16))
 
 
 def test_a_late_report_moves_nothing_back() -> None:

@@ -17,7 +17,7 @@ from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_ns
 from services.gateway.errors import RestRefusedError, RestUnavailableError
 from services.gateway.gap_keeper import EDGE_NS, GapKeeper
-from services.gateway.gaps import Refill
+from services.gateway.gaps import NOTHING, Past, Refill
 from services.gateway.interest import Interest
 from services.gateway.massive import decode_frame
 from services.gateway.massive_trades import trade_page, trades_query
@@ -188,14 +188,14 @@ def test_a_print_by_rest_is_the_print_the_socket_would_have_brought() -> None:
 class Kept:
     """A keeper over a table that has heard one print, and the orders it gives."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, past: Past = NOTHING, **settings: Any) -> None:
         self.table = Tabulator(Partitioner(1))
         self.stats = GatewayStats()
         self.entries: list[Gap] = []
         self.orders: list[RefillOrder] = []
         interest = Interest(self.table.contracts)
         self.keeper = GapKeeper(
-            GatewaySettings(**settings), CALENDAR, self.table, interest, self.stats, self.entries.append
+            GatewaySettings(**settings), CALENDAR, self.table, interest, self.stats, self.entries.append, past
         )
         self.keeper.refiller = self  # type: ignore[assignment]
         trades = self.table.trades(decode_frame("options", v.frame(v.trade())))
@@ -300,8 +300,8 @@ NOON = ny_ns(dt.date(2025, 12, 17), 12)
 
 
 async def test_on_a_delayed_host_gaps_begin_and_end_at_the_feeds_times() -> None:
-    kept = Kept(ws_url=DELAYED, start_ns=NOON - 60 * NS)
     delay_ns = 900 * NS
+    kept = Kept(Past({"options.T": NOON - delay_ns - 60 * NS}, ()), ws_url=DELAYED, start_ns=NOON - 30 * NS)
     await kept.keeper.start("options", NOON)
     await kept.keeper.heard("options", NOON - delay_ns + NS, NOON + NS)
     restart = kept.entries[-1]
@@ -310,6 +310,22 @@ async def test_on_a_delayed_host_gaps_begin_and_end_at_the_feeds_times() -> None
     await kept.keeper.heard("options", NOON - delay_ns + 9 * NS, NOON + 9 * NS)
     gap = kept.entries[-1]
     assert (gap.from_ns, gap.to_ns) == (NOON - delay_ns + NS, NOON - delay_ns + 9 * NS)
+
+
+async def test_after_a_kill_prints_are_asked_for_from_the_last_one_in_the_log_and_none_that_it_holds() -> None:
+    """Nobody in this process remembers what an earlier one wrote: what is asked for must begin behind it."""
+    left = Gap(
+        epoch=1, number=1, channel="options.T", cause="dropped", from_ns=NOON - 25 * NS, to_ns=None, lost_ns=0,
+        restored_ns=None, losses=1, state="open",
+    )  # fmt: skip
+    kept = Kept(Past({"options.T": NOON - 25 * NS}, [left]), start_ns=NOON, epoch=2)
+    await kept.keeper.start("options", NOON + 10 * NS)
+    await kept.keeper.heard("options", NOON + 11 * NS, NOON + 11 * NS)
+    (one,) = kept.orders
+    assert (one.from_ns, one.to_ns) == (NOON - 25 * NS + NS // 1000, NOON + 12 * NS)
+    told = [(entry.epoch, entry.number, entry.state) for entry in kept.entries]
+    assert told == [(1, 1, "not_refilled"), (2, 1, "open"), (2, 1, "restored")]
+    assert kept.stats.gaps == {("options.T", "restart"): 1}, "an earlier epoch's was counted by that"
 
 
 async def test_a_delayed_host_that_is_heard_to_the_end_leaves_no_silence() -> None:

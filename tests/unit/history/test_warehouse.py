@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from schemas.decisions import canonical
 from schemas.frames import Frame, Lane
+from schemas.gaps import Gap
 from schemas.symbols import symbol_code
 from services.errors import StoreError
+from services.gateway.gaps import Past
 from services.history import warehouse as module
 from services.history.warehouse import Place, Warehouse
 from services.replay.source import epoch_frames
@@ -52,6 +55,30 @@ def test_an_empty_warehouse_knows_that_it_is_empty(warehouse_client: Any):
     assert empty.cut_torn_rows() == 0
     assert empty.document("alerts", "nobody") is None
     assert empty.latest_views(None) == []
+
+
+def test_the_past_is_what_was_heard_last_of_each_channel_and_the_gaps_that_are_open(warehouse_client: Any):
+    writer, builder = WarehouseWriter(warehouse_client), LogBuilder()
+    reader = Warehouse(warehouse_client)
+    assert reader.past() == Past({}, [])
+    second = 1_000_000_000
+    writer.write_frames([
+        builder.frame(Lane.TRADES, 2, event_ns=[START_NS + 5 * second, START_NS - second]),
+        builder.frame(Lane.TICKS, 2, kind=[1, 2], event_ns=[START_NS + second, START_NS + 2 * second]),
+        builder.frame(Lane.TRADES, 0, step_ns=25 * second),
+    ])  # fmt: skip
+    gap = Gap(
+        epoch=1, number=1, channel="options.T", cause="dropped", from_ns=START_NS, to_ns=None, lost_ns=START_NS,
+        restored_ns=None, losses=1, state="open",
+    )  # fmt: skip
+    over = replace(gap, state="restored", to_ns=START_NS + second)
+    writer.write_gaps([gap, replace(gap, number=2)])
+    writer.write_gaps([over])
+    heard_ns, left = reader.past()
+    assert heard_ns == {
+        "options.T": START_NS + 5 * second, "indices.V": START_NS + second, "stocks.A": START_NS + 2 * second,
+    }  # fmt: skip
+    assert left == [replace(gap, number=2)]
 
 
 def test_epochs_come_back_as_they_went(recorded: Warehouse):
