@@ -77,6 +77,10 @@ class GapKeeper:
         feed_ns = market_ns - self._delay_ns
         self._stats.open_gaps = sum(self._ledger.matters(gap, feed_ns) for gap in self._ledger.open.values())
 
+    async def closed(self, market_ns: int, now_ns: int) -> None:
+        """Note what was not heard before a close; call it every second or so, when nothing waits to be heard."""
+        await self._tell(self._ledger.closed(market_ns - self._delay_ns, now_ns))
+
     def is_open(self, cluster: str) -> bool:
         """Whether a gap of the cluster's channel has begun and not ended."""
         return CHANNELS[cluster] in self._ledger.open

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from schemas.gaps import Gap
-from services.core.calendar import NS, Calendar, ny_date
+from services.core.calendar import NS, Calendar, Session, ny_date
 from services.gateway.spacing import Spacing
 
 __all__ = [
@@ -34,6 +34,11 @@ CHANNELS = {"options": OPTIONS, "indices": "indices.V", "stocks": "stocks.A"}
 SILENCE_NOTED_NS = 5 * NS
 # At an epoch's end nobody waits for the next event to see how long it was, so a second counts.
 LAST_SILENCE_NS = NS
+# The exchanges open name by name, each a moment after its underlying; a whole market takes seconds over it, not ten. A
+# gap too many costs some requests that find nothing, one too few an opening's prints.
+OPENING_NOTED_NS = 10 * NS
+# What happened before a close is waited for so long: a feed may be behind.
+CLOSE_GRACE_NS = 30 * NS
 
 
 class Past(NamedTuple):
@@ -80,6 +85,7 @@ class GapLedger:
         self._last_ns: dict[str, int] = {}
         self._spacing: dict[str, Spacing] = {}
         self._next = 1
+        self._closed_ns = 0  # the last close that was judged
         self._filling: dict[int, Gap] = {}
 
     def start(self, cluster: str, log_end_ns: int, started_ns: int, past: Past = NOTHING) -> list[Gap]:
@@ -103,7 +109,7 @@ class GapLedger:
 
         The log's own end is no measure: its time goes on while a dead socket says nothing, or a feed lags.
         """
-        session = None if self._calendar is None else self._calendar.session_on(ny_date(started_ns))
+        session = self._session(started_ns)
         if session is None or not session.open_ns <= log_end_ns < session.close_ns:
             return None
         since_ns = [gap.from_ns for gap in left if gap.from_ns >= session.open_ns]
@@ -146,11 +152,12 @@ class GapLedger:
         if gap is None or self.matters(gap, market_ns):
             return []
         del self.open[gap.channel]
-        return [replace(gap, state="restored", to_ns=max(market_ns, gap.from_ns), restored_ns=now_ns)]
+        return [_restored(gap, max(market_ns, gap.from_ns), now_ns)]
 
     def switched_off(self, cluster: str) -> None:
         """The plan does not have a cluster: its gap stays as it is written, and nobody waits for its end."""
         self.open.pop(CHANNELS[cluster], None)
+        self._spacing.pop(cluster, None)
 
     def matters(self, gap: Gap, market_ns: int) -> bool:
         """Whether a gap that has lasted until `market_ns`, or ended, touches a session; without a calendar any may."""
@@ -165,16 +172,27 @@ class GapLedger:
         before_ns = self._last_ns.get(cluster, 0)
         self._last_ns[cluster] = max(last_ns, before_ns)
         gap = self.open.pop(channel, None)
-        if gap is None:
-            if not self._silent(cluster, before_ns, last_ns, SILENCE_NOTED_NS, events):
-                return []
-            gap = self._new(channel, "silence", before_ns, now_ns)
-        gap = replace(gap, state="restored", to_ns=max(last_ns, gap.from_ns), restored_ns=now_ns)
-        return [gap]
+        if gap is not None:
+            return [_restored(gap, max(last_ns, gap.from_ns), now_ns)]
+        silences = self._silences(cluster, before_ns, last_ns, events)
+        return [_restored(self._new(channel, "silence", span[0], now_ns), span[1], now_ns) for span in silences]
+
+    def closed(self, market_ns: int, now_ns: int) -> list[Gap]:
+        """Time has come to `market_ns` of the market: after a close, what was not heard to its end is a gap, and over.
+
+        Call it every second or so.
+        """
+        session = self._session(market_ns)
+        if session is None or session.close_ns == self._closed_ns or market_ns < session.close_ns + CLOSE_GRACE_NS:
+            return []
+        self._closed_ns = session.close_ns
+        return [gap for cluster in sorted(self._last_ns) for gap in self._closed_on(cluster, market_ns, now_ns)]
 
     def ended(self, cluster: str, market_ns: int, now_ns: int) -> list[Gap]:
         """The epoch ends, at `market_ns` of the market: a silence that nobody has called one yet is a gap."""
         before_ns = self._last_ns.get(cluster, 0)
+        if self._session_of(before_ns, market_ns) is None:
+            return self._closed_on(cluster, market_ns, now_ns)
         if CHANNELS[cluster] in self.open or not self._silent(cluster, before_ns, market_ns, LAST_SILENCE_NS, 0):
             return []
         return self.lost(cluster, "silence", now_ns)
@@ -218,13 +236,49 @@ class GapLedger:
             state="open",
         )
 
+    def _closed_on(self, cluster: str, market_ns: int, now_ns: int) -> list[Gap]:
+        """What a channel was not heard of at the edges of sessions until `market_ns`; it counts as heard until then."""
+        if CHANNELS[cluster] in self.open:
+            return []
+        silences = self._silent_edges(cluster, self._last_ns.get(cluster, 0), market_ns)
+        for _, to_ns in silences:
+            self._last_ns[cluster] = to_ns
+        return [
+            _restored(self._new(CHANNELS[cluster], "silence", span[0], now_ns), span[1], now_ns) for span in silences
+        ]
+
+    def _silences(self, cluster: str, from_ns: int, to_ns: int, events: int) -> list[tuple[int, int]]:
+        """The stretches of sessions between two events that are silent beyond what is usual; else it is learnt."""
+        if self._session_of(from_ns, to_ns) is not None:
+            return [(from_ns, to_ns)] if self._silent(cluster, from_ns, to_ns, SILENCE_NOTED_NS, events) else []
+        self._spacing.setdefault(cluster, Spacing())
+        return self._silent_edges(cluster, from_ns, to_ns)
+
+    def _silent_edges(self, cluster: str, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+        """The same of two times that no session holds together: what lies in the session of each. Nothing is learnt of
+        it, for a night does not say how far apart events are."""
+        spacing = self._spacing.get(cluster)
+        if spacing is None or not spacing.known:
+            return []
+        spans = []
+        evening, morning = self._session(from_ns), self._session(to_ns)
+        if evening is not None and evening.open_ns <= from_ns < evening.close_ns < to_ns:
+            spans.append((from_ns, evening.close_ns, SILENCE_NOTED_NS))
+        if morning is not None and from_ns < morning.open_ns < to_ns:
+            spans.append((morning.open_ns, min(to_ns, morning.close_ns), OPENING_NOTED_NS))
+        return [
+            (start_ns, stop_ns)
+            for start_ns, stop_ns, least_ns in spans
+            if stop_ns - start_ns >= spacing.unusual_ns(least_ns)
+        ]
+
     def _silent(self, cluster: str, from_ns: int, to_ns: int, least_ns: int, events: int) -> bool:
         """Whether nothing between two times of a session is unusual for this channel; if it is not, it is learnt from
         the events that came."""
         first = cluster not in self._spacing
         spacing = self._spacing.setdefault(cluster, Spacing())
-        # Neither a night nor the time from a start to the first event says how far apart events are.
-        if first or to_ns <= from_ns or not self._within_session(from_ns, to_ns):
+        # The time from a start to the first event does not say how far apart events are.
+        if first or to_ns <= from_ns:
             return False
         step_ns = to_ns - from_ns
         if spacing.known and step_ns >= spacing.unusual_ns(least_ns):
@@ -232,9 +286,17 @@ class GapLedger:
         spacing.step(step_ns, events)
         return False
 
-    def _within_session(self, from_ns: int, to_ns: int) -> bool:
-        """Whether both times lie in one regular session: between sessions nothing is missed."""
-        if self._calendar is None or from_ns <= 0:
-            return False
-        session = self._calendar.session_on(ny_date(to_ns))
-        return session is not None and session.open_ns <= from_ns and to_ns <= session.close_ns
+    def _session_of(self, from_ns: int, to_ns: int) -> Session | None:
+        """The regular session in which both times lie."""
+        session = self._session(to_ns)
+        if session is None or not session.open_ns <= from_ns or not to_ns <= session.close_ns:
+            return None
+        return session
+
+    def _session(self, time_ns: int) -> Session | None:
+        """The session of a time's day."""
+        return None if self._calendar is None or time_ns <= 0 else self._calendar.session_on(ny_date(time_ns))
+
+
+def _restored(gap: Gap, to_ns: int, now_ns: int) -> Gap:
+    return replace(gap, state="restored", to_ns=to_ns, restored_ns=now_ns)

@@ -368,9 +368,10 @@ class Gateway:
                 await self._say(socket, socket.session.tick(wall_ns))
                 self.stats.subscriptions[socket.cluster] = socket.session.subscriptions.coverage
         # The wall's clock went on while we were held up, and who spoke meanwhile may stand in the inbox.
-        if self._silence is not None and (self.settings.clock == "feed" or not len(inbox)):
-            for silence in self._silence.look(self._now_ns()):
+        if self.settings.clock == "feed" or not len(inbox):
+            for silence in self._silence.look(self._now_ns()) if self._silence is not None else ():
                 await self._judge(silence)
+            await self._gaps.closed(self._now_ns(), wall_ns)
         self._gaps.count(self._now_ns())
         for kind, code in self._table.codes.take_unknown():
             self.stats.unknown_ids[f"{kind} {code}"] += 1

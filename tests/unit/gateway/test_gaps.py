@@ -8,20 +8,30 @@ import pytest
 
 from schemas.gaps import Gap
 from services.core.calendar import NS, Calendar, ny_ns
-from services.gateway.gaps import LAST_SILENCE_NS, SILENCE_NOTED_NS, GapLedger, Past, Refill
+from services.gateway.gaps import (
+    CLOSE_GRACE_NS,
+    LAST_SILENCE_NS,
+    OPENING_NOTED_NS,
+    SILENCE_NOTED_NS,
+    GapLedger,
+    Past,
+    Refill,
+)  # fmt: skip
 
 DAY = dt.date(2025, 12, 17)
 CALENDAR = Calendar.load(dt.date(2025, 12, 15), dt.date(2025, 12, 31))
 NOON = ny_ns(DAY, 12)
 S = NS
+MORNING = ny_ns(dt.date(2025, 12, 18), 9, 30)
+MORNING_AFTER = ny_ns(dt.date(2025, 12, 19), 9, 30)
 
 
-def started(epoch: int = 3, every_ns: int = S // 50) -> GapLedger:
+def started(epoch: int = 3, every_ns: int = S // 50, until_ns: int = NOON) -> GapLedger:
     """A ledger whose options have been heard, at regular times, until noon."""
     ledger = GapLedger(epoch, CALENDAR)
-    assert ledger.start("options", 0, NOON - 300 * every_ns) == []
+    assert ledger.start("options", 0, until_ns - 300 * every_ns) == []
     for step in range(300):
-        assert ledger.heard("options", NOON - (299 - step) * every_ns, NOON) == []
+        assert ledger.heard("options", until_ns - (299 - step) * every_ns, until_ns) == []
     return ledger
 
 
@@ -88,7 +98,77 @@ def test_a_channel_that_was_hardly_heard_has_no_silence() -> None:
 
 @pytest.mark.parametrize("next_day_ns", [ny_ns(dt.date(2025, 12, 18), 9, 30), ny_ns(DAY, 16, 14)])
 def test_nothing_is_missed_between_sessions(next_day_ns: int) -> None:
-    assert started().heard("options", next_day_ns, next_day_ns) == []
+    ledger = started(until_ns=ny_ns(DAY, 16) - S // 50)
+    assert ledger.heard("options", next_day_ns, next_day_ns) == []
+    assert ledger.closed(ny_ns(DAY, 22), 0) == []
+
+
+HALF_DAY = dt.date(2025, 12, 24)
+
+
+@pytest.mark.parametrize("close_ns", [ny_ns(DAY, 16), ny_ns(HALF_DAY, 13)], ids=["full day", "half day"])
+@pytest.mark.parametrize("by", ["the next event", "the next morning", "time", "the end of the epoch"])
+def test_a_silence_that_lasts_to_the_close_is_a_gap_that_ends_there(close_ns: int, by: str) -> None:
+    ledger = started(until_ns=close_ns - 26 * S)
+    assert ledger.closed(close_ns + CLOSE_GRACE_NS - 1, 7) == [], "what happened before it may be on its way"
+    if by == "the next event":
+        (gap,) = ledger.heard("options", close_ns + 3 * S, 7)
+    elif by == "the next morning":
+        (gap,) = ledger.heard("options", close_ns + 63_000 * S, 7)
+    elif by == "time":
+        (gap,) = ledger.closed(close_ns + CLOSE_GRACE_NS, 7)
+    else:
+        (gap,) = ledger.ended("options", close_ns + 2 * S, 7)
+    told = (gap.cause, gap.state, gap.from_ns, gap.to_ns, gap.restored_ns)
+    assert told == ("silence", "restored", close_ns - 26 * S, close_ns, 7)
+    assert ledger.closed(close_ns + 2 * CLOSE_GRACE_NS, 8) == ledger.heard("options", close_ns + 60 * S, 8) == []
+
+
+def test_a_silence_at_the_open_begins_with_the_session() -> None:
+    ledger = started(until_ns=ny_ns(DAY, 16, 14))
+    assert ledger.heard("options", ny_ns(DAY, 16, 14) + S, 0) == []
+    for step in range(9):  # a session of which something is known
+        ledger.heard("options", MORNING + step * S, 0)
+    ledger.heard("options", MORNING_AFTER - 300 * S, 0)
+    assert ledger.heard("options", MORNING_AFTER + 28 * S, 7)[-1].from_ns == MORNING_AFTER
+
+
+def test_an_opening_takes_some_seconds() -> None:
+    evening_ns = ny_ns(DAY, 16) - S // 50
+    for late_ns, gaps in ((OPENING_NOTED_NS - 1, 0), (OPENING_NOTED_NS, 1)):
+        assert len(started(until_ns=evening_ns).heard("options", MORNING + late_ns, 0)) == gaps
+
+
+def test_two_edges_missed_in_one_silence_are_two_gaps() -> None:
+    close_ns = ny_ns(DAY, 16)
+    evening, morning = started(until_ns=close_ns - 26 * S).heard("options", MORNING + 28 * S, 0)
+    assert (evening.number, evening.from_ns, evening.to_ns) == (1, close_ns - 26 * S, close_ns)
+    assert (morning.number, morning.from_ns, morning.to_ns) == (2, MORNING, MORNING + 28 * S)
+
+
+def test_a_slow_channel_may_be_silent_at_a_close_and_at_an_open() -> None:
+    ledger = started(until_ns=ny_ns(DAY, 16) - 60 * S, every_ns=30 * S)
+    assert ledger.closed(ny_ns(DAY, 17), 0) == []
+    assert ledger.heard("options", MORNING + 60 * S, 0) == []
+
+
+def test_what_was_never_heard_is_not_missed_at_a_close() -> None:
+    ledger = GapLedger(1, CALENDAR)
+    ledger.start("stocks", 0, NOON)
+    assert ledger.closed(ny_ns(DAY, 17), 0) == ledger.ended("stocks", ny_ns(DAY, 17), 0) == []
+
+
+def test_a_cluster_that_was_switched_off_is_not_missed_at_a_close() -> None:
+    ledger = started()
+    ledger.switched_off("options")
+    assert ledger.closed(ny_ns(DAY, 17), 0) == []
+
+
+def test_a_gap_that_is_open_at_the_close_goes_on() -> None:
+    ledger = started()
+    ledger.lost("options", "dropped", NOON)
+    assert ledger.closed(ny_ns(DAY, 17), 0) == []
+    assert ledger.heard("options", MORNING, 0)[0].from_ns == NOON
 
 
 def test_a_silence_that_lasts_to_the_end_is_a_gap_without_an_end() -> None:
@@ -107,7 +187,6 @@ def test_without_a_calendar_no_silence_is_noted() -> None:
 
 
 EVENING, NIGHT = ny_ns(DAY, 16, 14), ny_ns(DAY, 22)
-MORNING = ny_ns(dt.date(2025, 12, 18), 9, 30)
 
 
 def test_a_loss_at_night_is_over_with_the_next_connection() -> None:

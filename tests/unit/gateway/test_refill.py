@@ -337,6 +337,18 @@ async def test_a_delayed_host_that_is_heard_to_the_end_leaves_no_silence() -> No
     assert kept.entries == []
 
 
+async def test_a_delayed_host_closes_a_quarter_of_an_hour_later() -> None:
+    kept = Kept(ws_url=DELAYED)
+    close_ns = ny_ns(dt.date(2025, 12, 17), 16)
+    for step in range(50):
+        await kept.keeper.heard("options", close_ns - 26 * NS + (step - 49) * NS // 50, 0)
+    await kept.keeper.closed(close_ns + 900 * NS, 0)
+    assert kept.entries == []
+    await kept.keeper.closed(close_ns + 931 * NS, 0)
+    assert [(entry.state, entry.to_ns) for entry in kept.entries] == [("restored", close_ns)]
+    assert kept.orders[0].from_ns == close_ns - 27 * NS
+
+
 def test_the_feeds_own_clock_is_never_behind_it() -> None:
     assert GatewaySettings(ws_url=DELAYED).delay_ns == 900 * NS
     assert GatewaySettings(ws_url=DELAYED, clock="feed").delay_ns == 0
