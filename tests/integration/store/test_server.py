@@ -174,6 +174,28 @@ def test_a_get_changes_nothing(url: str):
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "sql"),
+    [
+        ("/", b"SET readonly = 1"),
+        ("/", b"SET allow_ddl = 0"),
+        ("/", b"SET max_block_size = 77"),
+        ("/?readonly=1", b"SELECT 1"),
+        ("/?allow_ddl=0&readonly=2", b"SELECT 1"),
+        ("/", b"/* */ USE system"),
+        ("/", b"CREATE TEMPORARY TABLE mine (a UInt8)"),
+    ],
+)
+def test_nothing_stays_for_the_next_statement(url: str, client: Any, path: str, sql: bytes):
+    asked = b"SELECT getSetting('readonly'), getSetting('max_block_size'), getSetting('allow_ddl'), currentDatabase()"
+    before = post(url, asked)[1]
+    assert post(url, sql, path)[0] == 200
+    for _ in range(8):  # whichever handle it meets
+        assert post(url, asked)[1] == before
+    assert post(url, b"SELECT * FROM mine")[2]["X-ClickHouse-Exception-Code"] == "60"
+    assert WarehouseWriter(client).write_frames([LogBuilder().frame(Lane.TICKS, 3)]) == 3
+
+
 def test_beyond_loopback_it_wants_a_password(tmp_path: Path):
     process = ServiceProcess(
         "warehouse", "--port", 0, "--bind", "0.0.0.0", "--data-dir", tmp_path, log=tmp_path / "log"
