@@ -2,8 +2,10 @@
 
 Any ClickHouse HTTP client works unchanged: `/ping`, queries by GET and POST, parameters, settings, INSERT with rows in
 any format, compressed or chunked, results streamed, errors with ClickHouse's own codes. What it is not: sessions
-(temporary tables, `SET` that stays), several users, read access by table. It listens on loopback unless it has a
-password, and whoever may write to it may read what this process may read: the engine knows table functions on files.
+(a `SET`, a `USE` and a temporary table end with their statement), several users, read access by table. It listens on
+loopback unless it has a password, and whoever may ask it may read what this process may read: the engine knows table
+functions on files. Only a POST may change anything. A page in a browser can send one across origins, here as to
+ClickHouse itself; where browsers run beside it, a password keeps them out.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ __all__ = ["Limits", "serve_engine"]
 log = logging.getLogger(__name__)
 
 # ClickHouse's own numbers of the reasons given here.
-_TOO_MANY_QUERIES, _READONLY, _SYNTAX, _AUTHENTICATION, _TOO_LARGE = 202, 164, 62, 516, 307
+_TOO_MANY_QUERIES, _READONLY, _AUTHENTICATION, _TOO_LARGE = 202, 164, 516, 307
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -128,13 +130,15 @@ class _Server:
         except web.HTTPRequestEntityTooLarge:
             return _refusal(413, _TOO_LARGE, f"a request of more than {self._limits.body_bytes_max} bytes")
         except BadRequestError as error:
-            return _refusal(400, _SYNTAX, str(error))
-        if request.method == "GET" and not statement.reads_only:
-            return _refusal(500, _READONLY, "Cannot execute query in readonly mode: a GET changes nothing, use POST")
+            return _refusal(400, error.code, str(error))
+        # GET and HEAD: what any link, picture or crawler may send.
+        reading = request.method != "POST"
+        if reading and not statement.reads_only:
+            return _refusal(500, _READONLY, "Cannot execute query in readonly mode: only a POST changes anything")
         try:
             if statement.may_stream:
-                return await self._stream(request, statement, url)
-            answer = await self._in_thread(self._handles.run, statement)
+                return await self._stream(request, statement, url, reading)
+            answer = await self._in_thread(partial(self._handles.run, statement, reading=reading))
         except EngineError as error:
             return _refused(500, error.code, str(error), statement)
         summary = {"read_rows": answer.read_rows, "written_rows": answer.written_rows}
@@ -144,8 +148,10 @@ class _Server:
             response.headers["Content-Encoding"] = encoding
         return response
 
-    async def _stream(self, request: web.Request, statement: Statement, url: dict[str, str]) -> web.StreamResponse:
-        blocks = _Blocks(self._handles.stream(statement))
+    async def _stream(
+        self, request: web.Request, statement: Statement, url: dict[str, str], reading: bool
+    ) -> web.StreamResponse:
+        blocks = _Blocks(self._handles.stream(statement, reading=reading))
         try:
             # Most errors come before the first block, when there is still a status to say so.
             block = await self._in_thread(blocks.next)

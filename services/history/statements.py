@@ -5,7 +5,8 @@
     POST /?...                                             body: INSERT INTO t (a) FORMAT Arrow\\n and the rows
 
 `query` may stand in the URL, in the body, or in both (then the body continues it); `param_*` are the statement's
-parameters; what is neither known here nor a parameter is a setting.
+parameters; what is neither known here nor a parameter is a setting. One request is one statement: the engine would run
+whatever stands behind a `;` as well, a server does not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from services.history.tokens import Token, tokens
 
 __all__ = ["BadRequestError", "Statement", "quoted", "read_statement"]
 
@@ -27,11 +30,14 @@ TRANSPORT = frozenset(
     }
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-# An INSERT whose rows follow: everything up to the format's name, then one white space, then the rows.
-_INSERT = re.compile(rb"\s*INSERT\b.*?\bFORMAT\s+(\w+)[ \t]*(?:\r?\n|\s|;|$)", re.IGNORECASE | re.DOTALL)
-_INSERT_HEAD_BYTES = 65_536
-_TRAILING_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
-_LEADING = re.compile(r"(?:\s+|--[^\n]*\n|/\*.*?\*/)*\(*\s*(\w+)", re.DOTALL)
+# ClickHouse's own numbers of the reasons given here.
+_SYNTAX, _INTO_OUTFILE = 62, 358
+# What may stand between an INSERT's format and its rows.
+_BEFORE_ROWS = re.compile(rb"(?:[ \t]*(?:;?[ \t]*\r?\n|\s|;))?")
+# Behind these an INSERT names its table, also one that is called `format`.
+_BEFORE_NAME = frozenset({"INTO", "TABLE", "FUNCTION"})
+# Enough for the first word behind any comment; a statement that has none in it counts as one that writes.
+_HEAD_CHARACTERS = 65_536
 _READS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK"})
 _STREAMS = frozenset({"SELECT", "WITH"})
 # Each block of these is a whole of its own; the others have a head or foot and must be made in one piece.
@@ -39,7 +45,11 @@ _STREAM_FORMATS = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary"
 
 
 class BadRequestError(ValueError):
-    """A request that cannot be a statement."""
+    """A request that cannot be a statement; `code` is ClickHouse's number of the reason."""
+
+    def __init__(self, problem: str, code: int = _SYNTAX) -> None:
+        super().__init__(problem)
+        self.code = code
 
 
 class Statement(NamedTuple):
@@ -54,13 +64,14 @@ class Statement(NamedTuple):
 
     @property
     def reads_only(self) -> bool:
-        """Whether nothing can change."""
-        return _first_word(self.sql) in _READS and self.data is None
+        """Whether it is of a kind that changes nothing; a `WITH` may yet turn out to be an INSERT."""
+        return _first_word(self.sql[:_HEAD_CHARACTERS].encode()) in _READS and self.data is None
 
     @property
     def may_stream(self) -> bool:
         """Whether its result may be sent block by block."""
-        return _first_word(self.sql) in _STREAMS and self.data is None and self.format in _STREAM_FORMATS
+        kind = _first_word(self.sql[:_HEAD_CHARACTERS].encode())
+        return kind in _STREAMS and self.data is None and self.format in _STREAM_FORMATS
 
 
 def read_statement(url: Mapping[str, str], body: bytes, format_header: str | None = None) -> Statement:
@@ -71,24 +82,17 @@ def read_statement(url: Mapping[str, str], body: bytes, format_header: str | Non
     >>> read_statement({}, b"INSERT INTO t FORMAT CSV\\n1,2\\n").data
     b'1,2\\n'
     """
-    sql, data = _split(url.get("query", ""), body)
-    if not sql.strip():
+    sql, named, data = _split(url.get("query", "").encode(errors="replace"), body)
+    if not sql:
         raise BadRequestError("an empty query")
-    format_name = format_header or url.get("default_format") or "TabSeparated"
-    match = _TRAILING_FORMAT.search(sql)
-    if match:
-        format_name = match[1]
-        sql = sql[: match.start()].rstrip()
-    elif data is not None:
-        raise BadRequestError("an INSERT with rows and without FORMAT")
     settings = {key: value for key, value in url.items() if key not in TRANSPORT and not key.startswith("param_")}
     for key in settings:
         if not _NAME.fullmatch(key):
             raise BadRequestError(f"{key[:40]!r} is not the name of a setting")
     return Statement(
-        sql.rstrip().rstrip(";"),
+        sql,
         data,
-        format_name,
+        named or format_header or url.get("default_format") or "TabSeparated",
         url.get("database") or None,
         {key.removeprefix("param_"): value for key, value in url.items() if key.startswith("param_")},
         settings,
@@ -104,25 +108,68 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _split(query: str, body: bytes) -> tuple[str, bytes | None]:
-    """The text of the statement, and the rows it brings."""
-    if query:
-        if _first_word(query) == "INSERT" and _TRAILING_FORMAT.search(query):
-            return query, body
-        return (query + "\n" + _text(body), None) if body else (query, None)
-    match = _INSERT.match(body[:_INSERT_HEAD_BYTES])
-    if match and match[1].upper() != b"VALUES":
-        return body[: match.end(1)].decode(), body[match.end() :]
-    return _text(body), None
+def _split(query: bytes, body: bytes) -> tuple[str, str | None, bytes | None]:
+    """The text of the statement, the format it names, and the rows it brings."""
+    head = query + b"\n" if query else body
+    cut = _cut(head)
+    if query and body and cut.rows is None:  # then the body is more of the text
+        head, body = head + body, b""
+        cut = _cut(head)
+    sql = _text(head[: cut.end])
+    if cut.rows is None:
+        return sql, cut.format, None
+    return sql, cut.format, head[cut.rows :] + body if query else head[cut.rows :]
 
 
-def _text(body: bytes) -> str:
+class _Cut(NamedTuple):
+    """Where a statement's text ends, the format named behind it, and where the rows of an INSERT begin."""
+
+    end: int
+    format: str | None
+    rows: int | None
+
+
+def _cut(text: bytes) -> _Cut:
+    """Raises BadRequestError for a second statement, and for one that wants to write a file here."""
+    takes_rows = _first_word(text) == "INSERT"
+    depth, end = 0, len(text)
+    before = last = Token("", b"", 0, 0)
+    rest = tokens(text)
+    for number, token in enumerate(rest):
+        if token.text == b";":
+            end = token.start
+            if any(more.text != b";" for more in rest):
+                shown = text[end : end + 40].decode(errors="replace")
+                raise BadRequestError(f"Syntax error (Multi-statements are not allowed): {shown}")
+            break
+        # INSERT INTO outfile is a table of that name.
+        if token.word == "OUTFILE" and last.word == "INTO" and not (takes_rows and number == 2):
+            raise BadRequestError("INTO OUTFILE is not allowed", _INTO_OUTFILE)
+        depth += {b"(": 1, b")": -1}.get(token.text, 0)
+        if takes_rows and depth == 0 and not _names(last):
+            if last.word == "FORMAT" and token.kind == "word" and not _names(before):
+                found = _BEFORE_ROWS.match(text, token.end)
+                return _Cut(last.start, token.text.decode(), found.end() if found else token.end)
+            if token.word == "VALUES" and b";" not in text[token.end :].rstrip(b"; \t\r\n"):
+                break  # so that a hundred megabytes of values are not cut up
+            takes_rows = token.word not in ("VALUES", "SELECT", "WITH")
+        before, last = last, token
+    if before.word == "FORMAT" and last.kind == "word":
+        return _Cut(before.start, last.text.decode(), None)
+    return _Cut(end, None, None)
+
+
+def _names(token: Token) -> bool:
+    """Whether the next one is a name, whatever it looks like."""
+    return token.word in _BEFORE_NAME or token.text == b"."
+
+
+def _text(text: bytes) -> str:
     try:
-        return body.decode()
+        return text.decode().strip()
     except UnicodeDecodeError:
         raise BadRequestError("a query that is not UTF-8") from None
 
 
-def _first_word(sql: str) -> str:
-    match = _LEADING.match(sql)
-    return match[1].upper() if match else ""
+def _first_word(text: bytes) -> str:
+    return next((token.word for token in tokens(text) if token.text != b"("), "")

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import clickhouse_connect
 import numpy as np
@@ -38,6 +39,17 @@ def post(url: str, body: bytes, path: str = "/", **headers: str) -> tuple[int, b
     connection = http.client.HTTPConnection(host, timeout=20)
     try:
         connection.request("POST", path, body, {key.replace("_", "-"): value for key, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.read(), dict(answer.getheaders())
+    finally:
+        connection.close()
+
+
+def ask(url: str, method: str, sql: str, settings: str = "") -> tuple[int, bytes, dict[str, str]]:
+    """A statement in the URL."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    try:
+        connection.request(method, f"/?query={quote(sql)}{settings}")
         answer = connection.getresponse()
         return answer.status, answer.read(), dict(answer.getheaders())
     finally:
@@ -163,15 +175,58 @@ def test_nonsense_is_refused_and_the_next_one_served(
     assert post(url, b"SELECT 1")[:2] == (200, b"1\n")
 
 
-def test_a_get_changes_nothing(url: str):
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
-    connection.request("GET", "/?query=CREATE%20DATABASE%20x")
-    answer = connection.getresponse()
-    assert (answer.status, answer.getheader("X-ClickHouse-Exception-Code")) == (500, "164")
-    answer.read()
-    connection.request("GET", "/?query=SELECT%201")
-    assert connection.getresponse().read() == b"1\n"
-    connection.close()
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("CREATE DATABASE x", "164"),
+        ("SHOW DATABASES; CREATE DATABASE x", "62"),
+        ("SELECT 1; CREATE DATABASE x FORMAT JSON", "62"),
+        ("WITH 1 AS a INSERT INTO kept SELECT a FORMAT JSON", "164"),
+        ("SELECT 1 SETTINGS readonly = 0", "164"),
+        ("SELECT 1 INTO OUTFILE '{file}'", "358"),
+        ("SELECT 1 INTO OUTFILE '{file}' FORMAT Native", "358"),
+        ("SET readonly = 1", "164"),
+    ],
+)
+def test_only_a_post_changes_anything(url: str, tmp_path: Path, method: str, sql: str, code: str):
+    file = tmp_path / "out"
+    post(url, b"CREATE TABLE IF NOT EXISTS kept (a UInt8) ENGINE = MergeTree ORDER BY a")
+    for also in ("", "&readonly=0", "&allow_ddl=1&max_threads=2"):
+        status, _, headers = ask(url, method, sql.format(file=file), also)
+        assert (status >= 400, headers.get("X-ClickHouse-Exception-Code")) == (True, code)
+        assert post(url, b"SELECT count() FROM system.databases WHERE name = 'x'")[1] == b"0\n"
+        assert post(url, b"SELECT count() FROM kept")[1] == b"0\n"
+        assert not file.exists()
+
+
+def test_a_get_reads(url: str):
+    assert ask(url, "GET", "SELECT 1")[:2] == (200, b"1\n")
+    assert ask(url, "GET", "SELECT ';' AS a FORMAT JSONEachRow; -- done")[:2] == (200, b'{"a":";"}\n')
+    for readonly in (0, 1, 2):
+        settings = f"&readonly={readonly}&max_block_size=77"
+        assert ask(url, "GET", "SELECT getSetting('max_block_size')", settings)[:2] == (200, b"77\n")
+        assert ask(url, "GET", "EXISTS TABLE system.one", settings)[:2] == (200, b"1\n")
+
+
+def test_one_request_is_one_statement(url: str, tmp_path: Path):
+    status, body, headers = post(url, b"CREATE DATABASE first; CREATE DATABASE second")
+    assert (status, headers["X-ClickHouse-Exception-Code"]) == (400, "62")
+    assert b"Multi-statements are not allowed" in body
+    assert post(url, b"SELECT count() FROM system.databases WHERE name IN ('first', 'second')")[1] == b"0\n"
+    assert post(url, f"SELECT 1 INTO OUTFILE '{tmp_path / 'out'}'".encode())[0] == 400
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_may_hold_any_character(url: str):
+    post(url, b"CREATE TABLE texts (s String) ENGINE = MergeTree ORDER BY s")
+    assert post(url, b'INSERT INTO texts -- these\n FORMAT CSV\n"a;b"\n; DROP TABLE texts\n\'\n')[0] == 200
+    assert post(url, b"INSERT INTO texts VALUES ('c; d'), (';');")[0] == 200
+    assert post(url, b"INSERT INTO texts FORMAT Values ('e; f')")[0] == 200
+    assert post(url, b"('g;')", "/?query=INSERT%20INTO%20texts%20VALUES")[0] == 200
+    assert post(url, b"SELECT s FROM texts ORDER BY s FORMAT CSV")[1].decode().splitlines() == [
+        '"\'"', '";"', '"; DROP TABLE texts"', '"a;b"', '"c; d"', '"e; f"', '"g;"'
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

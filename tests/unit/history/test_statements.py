@@ -50,7 +50,9 @@ def test_a_setting_is_a_name_and_nothing_else(name: str):
 
 
 @pytest.mark.parametrize("rows", [b"1,2\n", b"", b"\x00\xff FORMAT \xfe;", b"INSERT INTO u FORMAT CSV 3\n"])
-@pytest.mark.parametrize("head", ["INSERT INTO t FORMAT CSV", "  insert into `t` (a, b)\n format CSV"])
+@pytest.mark.parametrize(
+    "head", ["INSERT INTO t FORMAT CSV", "  insert into `t` (a, b)\n format CSV", "INSERT INTO t FORMAT CSV ; "]
+)
 def test_rows_follow_an_insert_in_the_body_or_beside_one_in_the_url(head: str, rows: bytes):
     beside = read_statement({"query": head}, rows)
     within = read_statement({}, head.encode() + b"\n" + rows)
@@ -60,12 +62,76 @@ def test_rows_follow_an_insert_in_the_body_or_beside_one_in_the_url(head: str, r
 
 
 @pytest.mark.parametrize(
-    "sql", ["INSERT INTO t VALUES (1)", "INSERT INTO t SELECT 1", "insert into t values ('FORMAT x y')"]
+    "sql",
+    [
+        "INSERT INTO t VALUES (1)",
+        "INSERT INTO t SELECT 1",
+        "insert into t values ('FORMAT x y')",
+        "INSERT INTO values VALUES ('a; b'), (';')",
+        "INSERT INTO t SELECT a FROM u WHERE b = 'FORMAT CSV '",
+    ],
 )
 def test_an_insert_may_carry_its_values_in_its_text(sql: str):
-    statement = read_statement({}, sql.encode())
-    assert statement.data is None or "FORMAT" in sql
-    assert not statement.reads_only
+    for statement in (read_statement({}, sql.encode()), read_statement({}, f"{sql} ;\n".encode())):
+        assert statement.sql.rstrip("; ") == sql
+        assert statement.data is None
+        assert not statement.reads_only
+
+
+@pytest.mark.parametrize(
+    "table", ["format", "`format`", "db.format", "values", "outfile", "t (format, `values`)", "TABLE t"]
+)
+def test_a_table_may_be_called_like_a_keyword(table: str):
+    statement = read_statement({}, f"INSERT INTO {table} -- FORMAT x\n FORMAT CSV\n;1;".encode())
+    assert statement.data == b";1;"
+    assert statement.format == "CSV"
+    assert f"INSERT INTO {table} " in statement.sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES; DROP DATABASE y",
+        "SELECT 1; CREATE DATABASE x FORMAT JSON",
+        "SELECT 1;; SELECT 2",
+        "; SELECT 1",
+        "SELECT ';' ; SELECT 2",
+        "SELECT 1 /* ; */; /* and */ DROP TABLE t",
+        "SELECT 1 -- why\n; SELECT 2",
+        "INSERT INTO t VALUES (1); DROP TABLE t",
+        "INSERT INTO t SELECT 1; DROP TABLE t FORMAT CSV\n1",
+        "INSERT INTO t; DROP TABLE t FORMAT CSV\n1",
+    ],
+)
+def test_a_second_statement_is_refused_wherever_it_stands(sql: str):
+    for url, body in (({}, sql), ({"query": sql}, "")):
+        with pytest.raises(BadRequestError, match="Multi-statements are not allowed") as refused:
+            read_statement(url, body.encode())
+        assert refused.value.code == 62
+    with pytest.raises(BadRequestError, match="Multi-statements"):
+        read_statement({"query": "SELECT 1;"}, b"DROP TABLE t")
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1", "SELECT ';'", 'SELECT 1 AS ";"', "SELECT `;` FROM t", "SELECT 1 /* ; */", "SELECT $$;$$ -- ;\n"]
+)
+@pytest.mark.parametrize("tail", [";", " ; ;\n", "; -- done", ";/* ; */"])
+def test_a_statement_may_end_with_a_semicolon(sql: str, tail: str):
+    assert read_statement({}, (sql + tail).encode()).sql == sql.strip()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 INTO OUTFILE '/f'",
+        "(SHOW TABLES) into -- x\n outfile '/f' FORMAT CSV",
+        "SELECT 1 insert INTO OUTFILE $$f$$",
+    ],
+)
+def test_no_file_is_written_here(sql: str):
+    with pytest.raises(BadRequestError, match="INTO OUTFILE is not allowed") as refused:
+        read_statement({}, sql.encode())
+    assert refused.value.code == 358
 
 
 @pytest.mark.parametrize(
