@@ -20,6 +20,8 @@ from tests.support.logs_small import LogBuilder
 from tests.support.services import ServiceProcess
 from tests.support.topics import frame_records, put
 
+pytestmark = pytest.mark.services
+
 # A file system of its own in a namespace of its own: no privilege is needed where the kernel lets users make them.
 INSIDE = """
 mount -t tmpfs -o size=48m tmpfs {disk} && exec {python} -m services.cli warehouse --port 0 --data-dir {disk} --json

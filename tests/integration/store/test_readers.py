@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.services import ROOT, ServiceProcess
 
+pytestmark = pytest.mark.services
+
 
 def strikewire(*arguments: object) -> tuple[int, list[dict[str, Any]], str]:
     """A command's status, the JSON lines it printed, and what it told people."""

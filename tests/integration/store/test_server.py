@@ -28,6 +28,8 @@ from tests.support.decisions import alert, signal
 from tests.support.logs_small import START_NS, LogBuilder
 from tests.support.services import ServiceProcess
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture
 def url(served: ServiceProcess) -> str:
