@@ -50,6 +50,7 @@ class GapKeeper:
         self._past = past
         self._marks: dict[int, int] = {}  # gap -> where in the memory of prints it begins
         self._forgotten: set[int] = set()
+        self._counted = 0  # the last gap that was; their numbers rise
 
     @property
     def _repeats(self) -> Repeats:
@@ -119,7 +120,8 @@ class GapKeeper:
 
     async def _tell(self, entries: list[Gap]) -> None:
         for gap in entries:
-            if (gap.state == "open" and gap.losses == 1) or (gap.state == "restored" and gap.cause == "silence"):
+            if gap.epoch == self._settings.epoch and gap.number > self._counted:
+                self._counted = gap.number
                 self._stats.gaps[gap.channel, gap.cause] += 1
             log.log(logging.INFO if gap.state == "refilled" else logging.WARNING, "%s", _sentence(gap))
             if self._on_gap is not None:

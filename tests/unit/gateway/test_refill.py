@@ -246,6 +246,18 @@ async def test_a_gap_of_a_session_is_counted_until_it_is_over() -> None:
     assert counted == [1, 0]
 
 
+async def test_each_gap_is_counted_once_however_it_was_found() -> None:
+    kept = Kept()
+    for step in range(50):
+        await kept.keeper.heard("options", v.T0_NS + step * NS // 50, 0)
+    await kept.keeper.lost("options", "silence", 1)  # the watchdog's
+    await kept.keeper.lost("options", "silence", 1)
+    await kept.keeper.heard("options", v.T0_NS + 40 * NS, 2)
+    assert kept.stats.gaps == {("options.T", "silence"): 1}
+    await kept.keeper.heard("options", v.T0_NS + 60 * NS, 3)  # found afterwards, never open
+    assert kept.stats.gaps == {("options.T", "silence"): 2}
+
+
 async def test_what_is_new_is_marked_and_what_was_heard_is_not_doubled() -> None:
     kept = Kept()
     one = await kept.gap()
