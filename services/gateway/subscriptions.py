@@ -6,8 +6,10 @@ channel or to a pair already held, so a request also ends by time-out.
 
 What was not granted is asked for again, within limits:
 
-* unanswered: twice more, half a minute apart, then given up until the next connection;
-* not authorized: never on this connection; the plan does not change while it lasts;
+* unanswered: twice more, half a minute apart, then given up until the next connection. It may be held all the same, so
+  it is given back when it is no longer wanted;
+* not authorized: never on this connection; the plan does not change while it lasts. When nothing of a channel that was
+  asked for is granted, the plan does not have the channel, and no other ticker of it is asked for;
 * the quote limit: the vendor refuses the whole request although part of it would have fitted. Half of it is asked for,
   then half of that, until one contract alone is refused; then so many quotes are the limit, the most important ones
   are kept to it, and after a minute (doubling to a quarter of an hour) it is tried anew.
@@ -81,6 +83,8 @@ class Subscriptions:
         self._in_flight: _Request | None = None
         self._open_pairs: set[str] = set()  # of the request in flight, those without an answer
         self._unauthorized = False
+        self._unsure: set[str] = set()  # asked for, neither granted nor refused: they may be held
+        self._denied: set[str] = set()  # channels that the plan does not have
         self._asked: dict[str, int] = {}  # unanswered pairs: how often they were asked for
         self._retry_ns: dict[str, int] = {}  # and when they may be again
         self._quiet_until_ns = 0
@@ -109,6 +113,7 @@ class Subscriptions:
         """Make `pairs` the desired set, the most important first (a set counts as alphabetical)."""
         self._desired = _ordered(pairs)
         self.refused.intersection_update(self._desired)
+        self._refuse_denied()
         self._next_request(now_ns)
 
     def tick(self, now_ns: int) -> list[Note]:
@@ -122,6 +127,8 @@ class Subscriptions:
     def acknowledge(self, pair: str, gone: bool) -> Note:
         """The vendor granted a pair, or took it back."""
         self._open_pairs.discard(pair)
+        self._unsure.discard(pair)
+        self._asked.pop(pair, None)
         self._retry_ns.pop(pair, None)
         if gone:
             self.acknowledged.discard(pair)
@@ -146,7 +153,7 @@ class Subscriptions:
             self._pairs_per_request = len(request.pairs) // 2
         else:
             self._pairs_per_request = PAIRS_PER_REQUEST
-            self._quotes_max = sum(map(_is_quote, self.acknowledged))
+            self._quotes_max = self._limit_met()
             self._quotes_max_until_ns = now_ns + min(LIMIT_RETRY_NS << self._limits_met, LIMIT_RETRY_NS_MAX)
             self._limits_met = min(self._limits_met + 1, 8)
         return [Note("quote_limit", message, request.pairs)]
@@ -170,16 +177,40 @@ class Subscriptions:
         self._open_pairs.clear()
         self._unauthorized = False
         if request is not None and request.action == "unsubscribe":
-            self.acknowledged.difference_update(left)  # silence is no reason to believe that they still come
+            # Silence is no reason to believe that they still come.
+            self.acknowledged.difference_update(left)
+            self._unsure.difference_update(left)
         elif kind == "refused":
             self.refused.update(left)
+            self._deny(left)
         else:
             self._postpone(left, now_ns)
         self._next_request(now_ns)
         return [Note(kind, pairs=left)] if left else []
 
+    def _deny(self, refused: Iterable[str]) -> None:
+        """Note the channels of refused pairs of which nothing is granted, and give up the rest of them."""
+        self._denied.update(map(_channel, refused))
+        self._denied.difference_update(map(_channel, self.acknowledged))
+        self._refuse_denied()
+
+    def _refuse_denied(self) -> None:
+        if self._denied:
+            denied = {pair for pair in self._desired if _channel(pair) in self._denied}
+            self.refused.update(denied.difference(self.acknowledged))
+
+    def _limit_met(self) -> int:
+        """How many quotes are held, now that one more was refused.
+
+        What got no answer counts, unless so many were refused before: then it is not held.
+        """
+        granted = sum(map(_is_quote, self.acknowledged))
+        held = granted + sum(map(_is_quote, self._unsure))
+        return held if self._quotes_max is None else max(granted, min(held, self._quotes_max - 1))
+
     def _postpone(self, pairs: Iterable[str], now_ns: int) -> None:
         for pair in pairs:
+            self._unsure.add(pair)
             self._asked[pair] = asked = self._asked.get(pair, 0) + 1
             if asked >= ASKED_MAX:
                 self.refused.add(pair)
@@ -192,7 +223,7 @@ class Subscriptions:
         if self._quotes_max is not None and now_ns >= self._quotes_max_until_ns:
             self._quotes_max = None
         wanted = self._within_limit()
-        surplus = sorted(self.acknowledged.difference(wanted))[:PAIRS_PER_REQUEST]
+        surplus = sorted((self.acknowledged | self._unsure).difference(wanted))[:PAIRS_PER_REQUEST]
         missing = [pair for pair in wanted if self._may_ask(pair, now_ns)]
         channels = [pair for pair in missing if pair.endswith(".*")]
         if surplus:  # first make room
@@ -222,6 +253,10 @@ class Subscriptions:
         self._open_pairs = set(pairs)
         self._unauthorized = False
         self.outbox.append(msgspec.json.encode({"action": action, "params": ",".join(pairs)}))
+
+
+def _channel(pair: str) -> str:
+    return pair.partition(".")[0]
 
 
 def _is_quote(pair: str) -> bool:

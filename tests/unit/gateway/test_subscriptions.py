@@ -23,6 +23,7 @@ class Vendor:
 
     def __init__(self, limit: int, silent: tuple[str, ...] = ()) -> None:
         self.limit, self.silent = limit, silent
+        self.deaf: set[str] = set()  # granted, but the acknowledgement is lost
         self.held: set[str] = set()
         self.requests: list[tuple[str, int]] = []
 
@@ -35,15 +36,17 @@ class Vendor:
             if request["action"] == "unsubscribe":
                 self.held.difference_update(pairs)
                 for pair in pairs:
-                    subscriptions.acknowledge(pair, gone=True)
-            elif sum(pair.startswith("Q.") for pair in (*self.held, *pairs)) > self.limit:
+                    if pair not in self.silent:
+                        subscriptions.acknowledge(pair, gone=True)
+            elif sum(pair.startswith("Q.") for pair in {*self.held, *pairs}) > self.limit:
                 for _ in range(27):
                     subscriptions.quote_limit("Subscription limit reached for feed.", now_ns)
             else:
                 for pair in pairs:
                     if pair not in self.silent:
+                        if pair not in self.held and pair not in self.deaf:
+                            subscriptions.acknowledge(pair, gone=False)
                         self.held.add(pair)
-                        subscriptions.acknowledge(pair, gone=False)
             subscriptions.settle(now_ns)
 
 
@@ -97,6 +100,82 @@ def test_a_limit_that_stays_is_tried_ever_more_seldom() -> None:
     subscriptions.start(0)
     run(subscriptions, vendor, 0, 3600)
     assert len(vendor.requests) < 40, "an hour of refusals costs a handful of requests"
+
+
+def test_a_quote_whose_acknowledgement_was_lost_is_given_back_when_it_is_no_longer_wanted() -> None:
+    vendor, wanted = Vendor(limit=10), quotes(11)
+    vendor.deaf = {wanted[0]}
+    subscriptions = Subscriptions(wanted[:5])
+    subscriptions.start(0)
+    run(subscriptions, vendor, 0, 20)
+    assert vendor.held == set(wanted[:5])
+    subscriptions.want(wanted[1:], 20 * S)
+    run(subscriptions, vendor, 20, 40)
+    assert vendor.held == set(wanted[1:]), "its slot is free for another"
+    assert subscriptions.coverage == Coverage(desired=10, acknowledged=10, refused=0, open=0)
+
+
+def test_the_limit_that_is_met_counts_what_may_be_held() -> None:
+    vendor, wanted = Vendor(limit=10), quotes(12)
+    vendor.deaf = {wanted[3]}
+    subscriptions = Subscriptions(wanted)
+    subscriptions.start(0)
+    run(subscriptions, vendor, 0, 60)
+    assert vendor.held == set(wanted[:10])
+
+
+def test_a_limit_is_found_although_something_that_got_no_answer_is_not_held() -> None:
+    vendor, wanted = Vendor(limit=9), quotes(12)
+    vendor.silent = (wanted[3],)
+    subscriptions = Subscriptions(wanted)
+    subscriptions.start(0)
+    run(subscriptions, vendor, 0, 600)
+    assert vendor.held <= set(wanted)
+    assert len(vendor.held) >= 8
+    assert len(vendor.requests) < 60, "nobody asks every second for what is refused"
+
+
+def test_what_never_was_answered_is_given_back_once() -> None:
+    vendor = Vendor(limit=10, silent=("Q.gone",))
+    subscriptions = Subscriptions(["Q.gone"])
+    subscriptions.start(0)
+    run(subscriptions, vendor, 0, 20)
+    subscriptions.want(["Q.a"], 20 * S)
+    run(subscriptions, vendor, 20, 600)
+    assert vendor.requests == [("subscribe", 1), ("unsubscribe", 1), ("subscribe", 1)]
+
+
+def refusing(channel: str) -> tuple[Subscriptions, list[str]]:
+    """Whatever of a channel is asked for in ten re-ranks, by a vendor that grants the others."""
+    subscriptions, asked = Subscriptions(["T.*"]), []
+    subscriptions.start(0)
+    for minute in range(10):
+        subscriptions.want(["T.*", *(f"Q.O:SPY251219C{minute:08d}{number}" for number in range(3))], minute * 60 * S)
+        for second in range(60):
+            now_ns = (minute * 60 + second) * S
+            subscriptions.tick(now_ns)
+            while subscriptions.outbox:
+                request = json.loads(subscriptions.outbox.pop(0))
+                for pair in request["params"].split(","):
+                    if pair.startswith(channel):
+                        asked.append(pair)
+                        subscriptions.unauthorized()
+                    else:
+                        subscriptions.acknowledge(pair, gone=request["action"] == "unsubscribe")
+                subscriptions.settle(now_ns)
+    return subscriptions, asked
+
+
+def test_a_channel_that_the_plan_does_not_have_is_asked_for_once_whatever_contracts_come_and_go() -> None:
+    subscriptions, asked = refusing("Q.")
+    assert len(asked) == 3, "the first three"
+    assert subscriptions.coverage == Coverage(desired=4, acknowledged=1, refused=3, open=0)
+
+
+def test_a_contract_that_is_refused_alone_says_nothing_of_its_channel() -> None:
+    subscriptions, asked = refusing("Q.O:SPY251219C000000052")
+    assert asked == ["Q.O:SPY251219C000000052"]
+    assert subscriptions.coverage == Coverage(desired=4, acknowledged=4, refused=0, open=0)
 
 
 def test_error_elements_that_come_late_are_not_taken_for_the_answer_to_the_next_request() -> None:
