@@ -12,9 +12,9 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,10 +33,11 @@ from services.errors import InputError
 from services.gateway.account import own_account
 from services.gateway.gateway import Gateway
 from services.gateway.settings import GatewaySettings
+from services.gateway.stats import GatewayStats
 from services.health import serve_health
 from services.kafka.client import refusals_in_a_sentence
 from services.kafka.epochs import epoch_header
-from services.kafka.lease import hold_lease
+from services.kafka.lease import Held, hold_lease
 from services.kafka.tail import LogTail, log_tail
 from services.kafka.writer import KafkaWriter, open_writer
 from services.metrics import Metrics
@@ -122,25 +123,57 @@ async def _serve(options: argparse.Namespace, config: Config, remote: GatewaySet
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
-    async with hold_lease(config, "gateway") as lease:
-        tail = await log_tail(config.kafka, config.gateway.partitions)
-        async with _open_feed(options, config, remote, tail.received_ns) as feed, open_writer(config.kafka) as writer:
-            epoch = max(tail.epoch + 1, lease.number, time.time_ns())
-            service = _Service(config, feed, writer, epoch, tail)
-            async with serve_health(service.metrics.registry, service.not_ready, options.metrics_port) as port:
-                tasks = [
-                    asyncio.create_task(service.run(), name="gateway"),
-                    asyncio.create_task(stop.wait(), name="signal"),
-                    asyncio.create_task(lease.lost(), name="lease"),
-                    asyncio.create_task(count_forever(service.gateway.stats, service.metrics), name="metrics"),
-                    asyncio.create_task(service.tell_when_ready(port, options.json), name="teller"),
-                ]
-                await _first_of(tasks)
-            await writer.end()
-            if writer.failed is not None:
-                raise writer.failed
-    _say_goodbye(options, service, tail)
+    metrics, flow = Metrics(), _Flow()
+    async with (
+        serve_health(metrics.registry, flow.not_ready, options.metrics_port) as port,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        lease = await _unless(stop, stack.enter_async_context(hold_lease(config, "gateway", flow.wait_for_lease)))
+        if lease is None:
+            _say_goodbye(options, 0, 0, GatewayStats())
+        else:
+            flow.begin()
+            await _write_epoch(options, config, remote, lease, stop, _Reported(metrics, flow, port))
     return 130 if signal.SIGINT in seen else 0
+
+
+async def _unless(stop: asyncio.Event, turn: Coroutine[Any, Any, Held]) -> Held | None:
+    """What `turn` gives; None when it is stopped before, and then `turn` has ended."""
+    turning = asyncio.create_task(turn, name="turn")
+    stopped = asyncio.create_task(stop.wait(), name="signal")
+    try:
+        await asyncio.wait((turning, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return None if stop.is_set() else turning.result()
+    finally:
+        turning.cancel()
+        stopped.cancel()
+        await asyncio.gather(turning, stopped, return_exceptions=True)
+
+
+async def _write_epoch(
+    options: argparse.Namespace,
+    config: Config,
+    remote: GatewaySettings | None,
+    lease: Held,
+    stop: asyncio.Event,
+    reported: _Reported,
+) -> None:
+    tail = await log_tail(config.kafka, config.gateway.partitions)
+    async with _open_feed(options, config, remote, tail.received_ns) as feed, open_writer(config.kafka) as writer:
+        epoch = max(tail.epoch + 1, lease.number, time.time_ns())
+        service = _Service(config, feed, writer, epoch, tail, reported)
+        tasks = [
+            asyncio.create_task(service.run(), name="gateway"),
+            asyncio.create_task(stop.wait(), name="signal"),
+            asyncio.create_task(lease.lost(), name="lease"),
+            asyncio.create_task(count_forever(service.gateway.stats, reported.metrics), name="metrics"),
+            asyncio.create_task(service.tell_when_ready(options.json), name="teller"),
+        ]
+        await _first_of(tasks)
+        await writer.end()
+        if writer.failed is not None:
+            raise writer.failed
+    _say_goodbye(options, epoch, tail.epoch, service.gateway.stats)
 
 
 async def _first_of(tasks: list[asyncio.Task[Any]]) -> None:
@@ -169,11 +202,50 @@ async def _open_feed(
         yield Feed(remote.ws_url, remote, now_ns, until_closed=False)
 
 
+class _Flow:
+    """Whether frames are written, and why not: what /ready says."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self._before = "the lease was not asked for yet"
+        self._written_at = 0.0
+
+    def wait_for_lease(self) -> None:
+        """Another gateway has its turn."""
+        self._before = "waits for the lease, which another gateway holds"
+
+    def begin(self) -> None:
+        """It is our turn."""
+        self._before = "no frame was written yet"
+
+    def write(self) -> None:
+        """A frame was written."""
+        self._written_at = time.monotonic()
+        self.begun.set()
+
+    def not_ready(self) -> str | None:
+        """Why nothing flows, or None when something does."""
+        if not self.begun.is_set():
+            return self._before
+        silent_s = time.monotonic() - self._written_at
+        return f"no frame was written for {silent_s:.0f} s" if silent_s > SILENT_S else None
+
+
+class _Reported(NamedTuple):
+    """What the outside may ask, and on which port."""
+
+    metrics: Metrics
+    flow: _Flow
+    port: int
+
+
 class _Service:
     """One epoch of the gateway on Kafka."""
 
-    def __init__(self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int, tail: LogTail) -> None:
-        self.metrics = Metrics()
+    def __init__(
+        self, config: Config, feed: Feed, writer: KafkaWriter, epoch: int, tail: LogTail, reported: _Reported
+    ) -> None:
+        self.metrics, self._flow, self._port = reported
         self.epoch = epoch
         self.gateway = Gateway(
             msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=tail.received_ns or 0),
@@ -186,8 +258,6 @@ class _Service:
         )
         self._feed = feed
         self._writer = writer
-        self._written_at: float | None = None
-        self._flows = asyncio.Event()
         rules = config.rules()
         self._headers = epoch_header(
             Epoch(
@@ -206,26 +276,18 @@ class _Service:
         """Until the feed closes or somebody cancels; what arrived is written."""
         await self.gateway.run(self._feed.until_closed)
 
-    async def tell_when_ready(self, port: int, json: bool) -> None:
+    async def tell_when_ready(self, json: bool) -> None:
         """One line, once frames flow."""
-        await self._flows.wait()
-        where = f"http://127.0.0.1:{port}/metrics"
+        await self._flow.begun.wait()
+        where = f"http://127.0.0.1:{self._port}/metrics"
         if json:
             print_json({"ready": True, "epoch": self.epoch, "metrics": where, "feed": self._feed.name})
         else:
             console.print(f"{self._feed.name} into Kafka, epoch {self.epoch}, metrics on {where}")
 
-    def not_ready(self) -> str | None:
-        """Why nothing flows, or None when something does."""
-        if self._written_at is None:
-            return "no frame was written yet"
-        silent_s = time.monotonic() - self._written_at
-        return f"no frame was written for {silent_s:.0f} s" if silent_s > SILENT_S else None
-
     async def _on_frames(self, frames: list[Frame]) -> None:
         await self._writer.write_frames(frames, self._headers)
-        self._written_at = time.monotonic()
-        self._flows.set()
+        self._flow.write()
         for frame in frames:
             lane = frame.header.lane.topic
             self.metrics.count("strikewire_log_frames_total", lane=lane)
@@ -240,11 +302,10 @@ class _Service:
         """What operators watch is counted from the gateway's statistics, and as frames are written."""
 
 
-def _say_goodbye(options: argparse.Namespace, service: _Service, tail: LogTail) -> None:
-    stats = service.gateway.stats
+def _say_goodbye(options: argparse.Namespace, epoch: int, after_epoch: int, stats: GatewayStats) -> None:
     summary = {
-        "epoch": service.epoch,
-        "after_epoch": tail.epoch,
+        "epoch": epoch,  # 0 where none was opened
+        "after_epoch": after_epoch,
         "trades": stats.trades,
         "ticks": stats.ticks,
         "greeks": stats.greeks,

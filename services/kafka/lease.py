@@ -10,10 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from services.config import Config
 from services.errors import StrikewireError
+
+if TYPE_CHECKING:
+    from services.sinks.lease import Lease
 
 __all__ = ["Held", "LeaseLostError", "hold_lease"]
 
@@ -38,8 +42,11 @@ class Held:
 
 
 @contextlib.asynccontextmanager
-async def hold_lease(config: Config, name: str) -> AsyncIterator[Held]:
-    """Wait for the lease and keep it while the context is open; without a Redis there is nothing to wait for."""
+async def hold_lease(config: Config, name: str, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[Held]:
+    """Wait for the lease and keep it while the context is open; without a Redis there is nothing to wait for.
+
+    `on_wait` is called when another holds it. Whoever does not want to wait any longer cancels.
+    """
     if not config.redis.url:
         yield Held()
         return
@@ -48,21 +55,30 @@ async def hold_lease(config: Config, name: str) -> AsyncIterator[Held]:
 
     client = open_redis(config.redis)
     assert client is not None
-    lease = Lease(client, config.kafka.prefix + name)
-    number: int | None = 0
+    key = config.redis.prefix + config.kafka.prefix + name
+    lease = Lease(client, key)
+    renewing: asyncio.Task[None] | None = None
     try:
-        number = await lease.acquire()
-    except Exception as error:  # whatever Redis has: it is not worth standing still for
-        log.warning("no lease (%s): two gateways would not know of each other", error)
-    if number is None:
-        log.warning("another gateway holds the lease %s; this one waits for it to end", config.kafka.prefix + name)
-        number = await lease.await_turn()
-    renewing = asyncio.create_task(lease.run(), name="lease-renewal")
-    try:
+        number = await _at_once(lease)
+        if number is None:
+            log.warning("another gateway holds the lease %s; this one waits for it to end", key)
+            on_wait()
+            number = await lease.await_turn()
+        renewing = asyncio.create_task(lease.run(), name="lease-renewal")
         yield Held(number, lease.lost)
     finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        if renewing is not None:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
         with contextlib.suppress(Exception):
             await lease.release()
         await client.aclose()
+
+
+async def _at_once(lease: Lease) -> int | None:
+    """The lease's number, 0 while Redis is away; None when another holds it."""
+    try:
+        return await lease.acquire()
+    except Exception as error:  # whatever Redis has: it is not worth standing still for
+        log.warning("no lease (%s): two gateways would not know of each other", error)
+        return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,8 +14,9 @@ import redis
 import redis.asyncio
 
 from schemas.decisions import canonical
-from services.config import RedisConfig, WarehouseConfig
+from services.config import Config, RedisConfig, WarehouseConfig
 from services.errors import ConfigError
+from services.kafka.lease import hold_lease
 from services.kafka.settings import KafkaSettings
 from services.sinks.hot_state import HotStore, PoisonError
 from services.sinks.lease import Lease
@@ -179,6 +181,33 @@ async def test_who_waits_for_its_turn_waits_for_redis_too(client: Any, config: R
     assert not waiting.done()
     second._acquire_script = there
     assert await asyncio.wait_for(waiting, 2) > 0
+
+
+async def test_two_stacks_on_one_redis_do_not_wait_for_each_other(client: Any, config: RedisConfig):
+    def stack(prefix: str, of_kafka: str = "") -> Config:
+        return Config(redis=RedisConfig(url=config.url, prefix=prefix), kafka=KafkaSettings(prefix=of_kafka))
+
+    stacks = stack(config.prefix), stack(f"{config.prefix}other:"), stack(config.prefix, "blue.")
+    async with asyncio.timeout(5), contextlib.AsyncExitStack() as held:
+        for one in stacks:
+            assert (await held.enter_async_context(hold_lease(one, "gateway"))).number > 0
+        for name in ("gateway", "other:gateway", "blue.gateway"):
+            assert await client.exists(f"{config.prefix}{name}:lease") == 1
+
+
+async def test_whoever_gives_up_waiting_takes_nothing_from_the_holder(client: Any, config: RedisConfig):
+    ours, waits = Config(redis=config), asyncio.Event()
+    async with hold_lease(ours, "gateway"):
+        waiting = asyncio.create_task(hold_lease(ours, "gateway", waits.set).__aenter__())
+        await asyncio.wait_for(waits.wait(), 5)
+        connections = len(await client.client_list())
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert waiting.cancelled()
+        assert await client.exists(f"{config.prefix}gateway:lease") == 1
+        assert len(await client.client_list()) == connections - 1
+    async with asyncio.timeout(5), hold_lease(ours, "gateway") as after:
+        assert after.number > 0
 
 
 @pytest.mark.parametrize("poison", [

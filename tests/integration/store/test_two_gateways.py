@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deploy.ports import free_ports
+from deploy.ports import free_port, free_ports
 from services.commands.agents import calendar_of_day
-from services.config import load
+from services.config import Config, RedisConfig, load
 from services.core.calendar import ny_date
 from services.core.pipeline import Pipeline
 from services.kafka.audit import Audit, audit
+from services.kafka.lease import hold_lease
 from services.kafka.settings import KafkaSettings
 from services.wiring import build_pipeline
 from tests.support.services import ServiceProcess
@@ -94,6 +99,48 @@ def test_the_second_waits_for_the_first_to_end(gateways: list[Process]) -> None:
     first.stop()
     after = second.wait_until_ready(READY_S_MAX)
     assert after["epoch"] > before["epoch"]
+
+
+def asked(port: int, path: str) -> tuple[int, str]:
+    """What health answers, once it answers at all."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode().strip()
+        except OSError:
+            assert time.monotonic() < deadline, "nobody serves health"
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+async def test_one_that_waits_says_so_and_can_be_ended(
+    redis_url: str, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    """Kafka is not asked before the lease is there, so none is needed here."""
+    port = free_port()
+    prefix = f"{number.name}:"
+    sets = [f"--set=redis.url={redis_url}", f"--set=redis.prefix={prefix}", f"--metrics-port={port}"]
+    command = [sys.executable, "-m", "services.cli", "gateway", "--standin", "--brokers=127.0.0.1:9", *sets, "--json"]
+    async with hold_lease(Config(redis=RedisConfig(url=redis_url, prefix=prefix)), "gateway"):
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        try:
+            waits = "waits for the lease, which another gateway holds"
+            while (found := await asyncio.to_thread(asked, port, "/ready")) != (503, waits):
+                assert process.returncode is None, found
+                await asyncio.sleep(0.05)
+            assert await asyncio.to_thread(asked, port, "/live") == (200, "live")
+            began = time.monotonic()
+            process.send_signal(number)
+            said, _ = await asyncio.wait_for(process.communicate(), 10)
+        finally:
+            if process.returncode is None:
+                process.kill()
+    assert process.returncode == status
+    assert time.monotonic() - began < 3  # an interpreter's end; the lease would have been waited for for ever
+    assert json.loads(said.splitlines()[-1])["summary"]["epoch"] == 0
 
 
 def test_a_frozen_gateway_that_comes_back_ends_and_nobody_heard_it(
