@@ -57,7 +57,7 @@ class Rest:
         self._mishaps = mishaps or Mishaps()
         self._answers = Answers(manners or Manners())
         self._past = Past(source, archive, self._answers, self._mishaps)
-        self._calendar: Calendar | None = None
+        self._calendar, self._calendar_ends = Calendar(()), dt.date.min
 
     def app(self) -> web.Application:
         """An application with every route; nothing outside it is needed."""
@@ -206,8 +206,10 @@ class Rest:
 
     async def _holidays(self, request: web.Request) -> web.Response:
         today = ny_date(self._source.clock_ns)
-        if self._calendar is None:
-            self._calendar = Calendar.load(today, today + dt.timedelta(days=HOLIDAY_DAYS + 30))
+        # A market goes on for years: a day beyond what was loaded would look like a holiday.
+        if today + dt.timedelta(days=HOLIDAY_DAYS) > self._calendar_ends:
+            self._calendar_ends = today + dt.timedelta(days=HOLIDAY_DAYS + 30)
+            self._calendar = Calendar.load(today, self._calendar_ends)
         return json_answer(list(documents.holiday_rows(self._calendar, today, HOLIDAY_DAYS)))
 
 

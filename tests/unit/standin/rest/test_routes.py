@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 import weakref
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from services.core.calendar import ny_ns
 from services.standin.server import StandIn
 from services.standin.tapes.tape import Tape
 from tests.unit.standin.conftest import CALL, DAY, PUT, write_tape
@@ -173,6 +175,16 @@ async def test_market_status_has_no_envelope_and_holidays_are_a_bare_array(rest:
     assert {"date": "2014-07-04", "exchange": "NYSE", "name": "Market holiday", "status": "closed"} in upcoming
     early = next(row for row in upcoming if row["date"] == "2014-07-03" and row["exchange"] == "NASDAQ")
     assert (early["status"], early["close"]) == ("early-close", "2014-07-03T17:00:00.000Z")
+
+
+async def test_holidays_are_those_of_the_next_year_whenever_they_are_asked_for(rest: Client, tape: Tape) -> None:
+    """Asked again in spring, the weekdays beyond what was loaded in winter were all holidays."""
+    await rest.get("/v1/marketstatus/upcoming")
+    tape._clock_ns = ny_ns(dt.date(2014, 12, 15), 12)
+    later = await rest.get("/v1/marketstatus/upcoming")
+    closed = {row["date"] for row in later if row["status"] == "closed"}
+    assert {"2014-12-25", "2015-07-03", "2015-11-26"} <= closed
+    assert 9 <= len(closed) <= 10
 
 
 async def test_an_unknown_index_is_an_element_with_an_error(rest: Client) -> None:
