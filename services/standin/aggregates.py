@@ -124,7 +124,8 @@ def _day_window_ms(hour: int, multiplier: int, timespan: Timespan) -> int:
     date = dt.datetime.fromtimestamp(hour * 3600, NEW_YORK).date()
     if timespan in MONTHS:
         width = MONTHS[timespan] * multiplier
-        month = (date.year * 12 + date.month - 1) // width * width
+        # As of days: a window that would begin before our era begins with it.
+        month = max((date.year * 12 + date.month - 1) // width * width, 12)
         begin = dt.date(month // 12, month % 12 + 1, 1)
     else:
         width = multiplier * (7 if timespan == "week" else 1)

@@ -52,6 +52,13 @@ def test_a_window_in_which_nothing_counts_has_no_bar() -> None:
     assert bars_of(prints((0, 2.0, 5, 203))) == []
 
 
+@pytest.mark.parametrize("timespan", ["day", "week", "month", "quarter", "year"])
+@pytest.mark.parametrize("multiplier", [1, 2000, 3000, 9000, 10_000])
+def test_a_window_as_wide_as_history_begins_with_our_era(timespan: Timespan, multiplier: int) -> None:
+    (start,) = window_ms(np.array([NOON_MS]), multiplier, timespan).tolist()
+    assert dt.datetime(1, 1, 1, tzinfo=NEW_YORK).timestamp() * 1000 <= start <= NOON_MS
+
+
 def test_nothing_makes_nothing() -> None:
     empty = ticks_of_values(Values.empty())
     assert len(candles(empty, empty.t_ms).t_ms) == 0
