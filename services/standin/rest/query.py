@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
@@ -188,9 +189,13 @@ def decoded(cursor: str, kind: type[Query]) -> Query:
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise BadQueryError(f"{name} must be a number, not {text!r}") from None
+        number = math.nan
+    # JSON has no word for what is not finite, in mills either: a cursor that held it could not be read again.
+    if not math.isfinite(number * 1000.0):
+        raise BadQueryError(f"{name} must be a number, not {text!r}")
+    return number
 
 
 def _day(name: str, text: str) -> int:
