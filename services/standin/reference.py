@@ -6,7 +6,7 @@ participant letter. `legacy` letters (211-218, 220-226) are retired and not list
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["CONDITIONS", "EXCHANGES", "SIP_EXCHANGE", "Condition", "Exchange", "condition_row", "exchange_row"]
 
@@ -91,7 +91,7 @@ EXCHANGES: tuple[Exchange, ...] = (
 )
 
 
-def condition_row(condition: Condition) -> dict[str, object]:
+def condition_row(condition: Condition) -> dict[str, Any]:
     """A row of `/v3/reference/conditions`."""
     updates = {
         "updates_high_low": condition.updates_prices,

@@ -94,6 +94,8 @@ async def indices(feed: Feed) -> None:
 async def absent_index(feed: Feed) -> None:
     async with feed.http(index=True) as http:
         assert [row["error"] for row in await http.rows("/v3/snapshot/indices?ticker.any_of=I:SPX")] == ["NOT_FOUND"]
+        for unnamed in ("/v3/snapshot/indices", "/v3/snapshot?type=indices"):
+            assert await http.rows(unnamed) == [], "what is not there is listed nowhere"
 
 
 @ROWS.row("7.5", "aggregates of a contract", off=without(Past, "_aggregates"))

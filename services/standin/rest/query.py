@@ -27,11 +27,13 @@ __all__ = [
     "Order",
     "Page",
     "UniversalQuery",
+    "asks_expired",
     "cursor_of",
     "decoded",
     "limit_of",
     "order_of",
     "page_of",
+    "refuse_other_days",
 ]
 
 Order = Literal["asc", "desc"]
@@ -81,7 +83,7 @@ class ChainQuery(msgspec.Struct, frozen=True, omit_defaults=True):
 class UniversalQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     """The universal snapshot: the tickers of a list, or pages over all there are."""
 
-    tickers: tuple[str, ...] = ()
+    tickers: tuple[str, ...] | None = None
     type: str | None = None
     ranges: dict[str, str] = {}
     order: Order = "asc"
@@ -93,12 +95,13 @@ class UniversalQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         """Read query parameters, or go on from their cursor. Raises BadQueryError."""
         if "cursor" in parameters:
             return decoded(parameters["cursor"], cls)
-        tickers = tuple(filter(None, parameters.get("ticker.any_of", "").split(",")))
-        if len(tickers) > limit_max:
-            raise BadQueryError(f"ticker.any_of takes at most {limit_max} tickers, not {len(tickers)}")
+        named = tuple(filter(None, parameters.get("ticker.any_of", "").split(",")))
+        if len(named) > limit_max:
+            raise BadQueryError(f"ticker.any_of takes at most {limit_max} tickers, not {len(named)}")
         kind = parameters.get("type")
         if kind not in (None, *UNIVERSAL_TYPES):
             raise BadQueryError(f"type must be one of {', '.join(UNIVERSAL_TYPES)}, not {kind!r}")
+        tickers = tuple(ticker for ticker in named if kind in (None, _type_of(ticker))) if named else None
         ranges = {suffix: parameters[f"ticker{suffix}"] for suffix in RANGES if f"ticker{suffix}" in parameters}
         order, sort = order_of(parameters.get("order", "asc")), parameters.get("sort", "ticker")
         if sort != "ticker":
@@ -115,6 +118,12 @@ class UniversalQuery(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 UNIVERSAL_TYPES = ("stocks", "options", "crypto", "fx", "indices")
+# What a ticker's prefix says it is; stocks have none.
+PREFIXES = {"O:": "options", "I:": "indices", "X:": "crypto", "C:": "fx"}
+
+
+def _type_of(ticker: str) -> str:
+    return PREFIXES.get(ticker[:2], "stocks")
 
 
 def _holds(operator: str, ticker: str, bound: str) -> bool:
@@ -146,6 +155,23 @@ def limit_of(parameters: Mapping[str, str], limit_max: int, default: int = 10) -
     if not 1 <= limit <= limit_max:
         raise BadQueryError(f"limit must be between 1 and {limit_max}, not {text}")
     return int(limit)
+
+
+def refuse_other_days(parameters: Mapping[str, str], today: dt.date) -> None:
+    """Raises BadQueryError for contracts as of another day than the market's: what was listed then is not known here,
+    and what is listed now would be an untruth.
+    """
+    as_of = parameters.get("as_of")
+    if as_of is not None and _day("as_of", as_of) != today.toordinal() - EPOCH_ORDINAL:
+        raise BadQueryError(f"as_of must be {today}: what is listed on {as_of} is not served")
+
+
+def asks_expired(parameters: Mapping[str, str]) -> bool:
+    """Whether contracts that have expired are asked for. Raises BadQueryError."""
+    expired = parameters.get("expired", "false")
+    if expired not in ("true", "false"):
+        raise BadQueryError(f"expired must be true or false, not {expired!r}")
+    return expired == "true"
 
 
 def page_of(listing: Listing, rows: slice, query: ChainQuery) -> Page:

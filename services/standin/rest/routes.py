@@ -29,7 +29,15 @@ from services.standin.rest.answers import Answers, json_answer
 from services.standin.rest.archive import Archive
 from services.standin.rest.history_documents import stock_row
 from services.standin.rest.past import Handler, Past
-from services.standin.rest.query import BadQueryError, ChainQuery, UniversalQuery, limit_of, page_of
+from services.standin.rest.query import (
+    BadQueryError,
+    ChainQuery,
+    UniversalQuery,
+    asks_expired,
+    limit_of,
+    page_of,
+    refuse_other_days,
+)
 from services.standin.source import Source
 
 __all__ = ["Rest"]
@@ -113,10 +121,11 @@ class Rest:
 
     async def _universal(self, request: web.Request) -> web.Response:
         query = UniversalQuery.parse(request.query, TICKERS_MAX)
-        if query.tickers:
+        if query.tickers is not None:
             return self._answers.results([self._universal_row(ticker) for ticker in query.tickers])
         source = self._source
-        kinds = {"indices": source.index_tickers, "options": source.listing.tickers, "stocks": source.stock_tickers}
+        indices = filter(self._mishaps.knows, source.index_tickers)
+        kinds = {"indices": indices, "options": source.listing.tickers, "stocks": source.stock_tickers}
         tickers = [ticker for kind, them in kinds.items() if query.type in (None, kind) for ticker in them]
         chosen, cursor = query.page(tickers)
         return self._answers.page(request, [self._universal_row(ticker) for ticker in chosen], cursor)
@@ -174,12 +183,17 @@ class Rest:
 
     async def _contracts(self, request: web.Request) -> web.Response:
         listing = self._source.listing
+        refuse_other_days(request.query, self._today())
+        # What a market lists has not expired.
+        if asks_expired(request.query):
+            return self._answers.results([])
         asked = request.query.get("underlying_ticker")
         rows = slice(0, len(listing)) if asked is None else listing.slices.get(asked, slice(0, 0))
         page = page_of(listing, rows, ChainQuery.parse(request.query, CONTRACTS_LIMIT_MAX))
         return self._answers.page(request, documents.contract_rows(listing, page.rows), page.cursor)
 
     async def _contract(self, request: web.Request) -> web.Response:
+        refuse_other_days(request.query, self._today())
         row = self._source.listing.row_of.get(request.match_info["contract"])
         if row is None:
             raise web.HTTPNotFound
@@ -188,6 +202,8 @@ class Rest:
     async def _conditions(self, request: web.Request) -> web.Response:
         limit = limit_of(request.query, REFERENCE_LIMIT_MAX)
         rows = [condition_row(condition) for condition in CONDITIONS] if _asks_options(request) else []
+        kind = request.query.get("data_type", "trade")
+        rows = [row for row in rows if kind in row["data_types"]]
         return self._answers.results(rows[:limit], count=len(rows))
 
     async def _exchanges(self, request: web.Request) -> web.Response:
@@ -205,12 +221,15 @@ class Rest:
         return json_answer(documents.market_status(self._source.clock_ns, is_open=self._source.is_open))
 
     async def _holidays(self, request: web.Request) -> web.Response:
-        today = ny_date(self._source.clock_ns)
+        today = self._today()
         # A market goes on for years: a day beyond what was loaded would look like a holiday.
         if today + dt.timedelta(days=HOLIDAY_DAYS) > self._calendar_ends:
             self._calendar_ends = today + dt.timedelta(days=HOLIDAY_DAYS + 30)
             self._calendar = Calendar.load(today, self._calendar_ends)
         return json_answer(list(documents.holiday_rows(self._calendar, today, HOLIDAY_DAYS)))
+
+    def _today(self) -> dt.date:
+        return ny_date(self._source.clock_ns)
 
 
 def _asks_options(request: web.Request) -> bool:
