@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 
 from services.standin.faults.manners import Manners
-from services.standin.faults.mishaps import Mishaps
 from services.standin.faults.named import (
     AbsentIndices,
     EmptyDay,
@@ -52,6 +51,18 @@ def without(kind: type, handler: str) -> Any:
 # The documents of 7.2 to 7.11
 
 
+@ROWS.row("7.1", "DELAYED to a delayed plan", manners=Manners(rest_delayed=True), off=settings())
+async def delayed(feed: Feed) -> None:
+    async with feed.http() as http:
+        _, page, _ = await http.get(CHAIN)
+        _, bars, _ = await http.get(MINUTES.format(1))
+    async with feed.http(index=True) as http:
+        (level,) = await http.rows("/v3/snapshot?ticker.any_of=I:SPX")
+    traded = page["results"][0]
+    assert (page["status"], bars["status"], level["timeframe"]) == ("DELAYED", "DELAYED", "DELAYED")
+    assert {traded[part]["timeframe"] for part in ("last_quote", "last_trade", "underlying_asset")} == {"DELAYED"}
+
+
 @ROWS.row("7.2", "a chain", off=without(Rest, "_chain"))
 async def chain(feed: Feed) -> None:
     async with feed.http() as http:
@@ -66,6 +77,24 @@ async def contract(feed: Feed) -> None:
     async with feed.http() as http:
         row = await http.rows(f"{CHAIN}/{CALL}")
     assert row["details"]["ticker"] == CALL
+
+
+@ROWS.row("7.2", "fair values to a business plan", manners=Manners(business=True), off=settings())
+async def fair_value(feed: Feed) -> None:
+    async with feed.http() as http:
+        quoted, unquoted, _ = await http.rows(CHAIN)
+        (universal,) = await http.rows(f"/v3/snapshot?ticker.any_of={CALL}")
+    assert (quoted["fmv"], quoted["fmv_last_updated"]) == (1.5, quoted["last_quote"]["last_updated"])
+    assert universal["fmv"] == 1.5
+    assert "fmv" not in unquoted
+
+
+@ROWS.row("7.3", "not entitled", faults=[NotEntitled(documents=("chain", "indices"))], off=settings())
+async def universal_not_entitled(feed: Feed) -> None:
+    async with feed.http() as http:
+        rows = await http.rows(f"/v3/snapshot?ticker.any_of={CALL},XYZ,I:SPX")
+    assert [row.get("error") for row in rows] == ["NOT_ENTITLED", None, "NOT_ENTITLED"]
+    assert rows[1]["session"]["close"] == 100.2
 
 
 @ROWS.row("7.3", "the universal snapshot", off=without(Rest, "_universal"))
@@ -154,6 +183,12 @@ async def newer(feed: Feed) -> None:
         status, _, _ = await http.get(f"/options/v3/trades/{PUT}?limit=50000")
     assert (trade["ticker"], trade["size"], quote["ticker"], quote["sequence_number"]) == (PUT, 700, CALL, 5)
     assert (venue["id"], last["T"], last["q"], status) == ("300", CALL, 6, 400)
+
+
+@ROWS.row("7.8", "50,000 rows", manners=Manners(newer_limit_max=50_000), off=settings())
+async def newer_limit(feed: Feed) -> None:
+    async with feed.http() as http:
+        assert (await http.get(f"/options/v3/trades/{PUT}?limit=50000"))[0] == 200
 
 
 @ROWS.row("7.9", "contracts", off=without(Rest, "_contracts"))
@@ -381,16 +416,32 @@ async def no_last_quote(feed: Feed) -> None:
     assert [row["last_quote"] for row in rows if "last_quote" in row] == [None] * 3
 
 
-@ROWS.row("holes", "value for indices, price for stocks", off=settings(Mishaps, "holed", lambda *_: []))
+def always_price(kind: str, spot: float) -> tuple[float | None, float | None]:
+    """What a server that does not tell indices from stocks would do."""
+    return spot, None
+
+
+@ROWS.row("holes", "value for indices, price for stocks", off=settings(documents, "_price_and_value", always_price))
 async def value_or_price(feed: Feed) -> None:
     async with feed.http() as http:
         stock = (await http.get(CHAIN))[1]["results"]
     async with feed.http(index=True) as http:
         index = (await http.get("/v3/snapshot/options/I:SPX"))[1]["results"]
-        bare, _, _ = await http.get("/v3/snapshot/options/SPX")
-    kinds = [{"price", "value"} & set(row["underlying_asset"]) for row in (*stock[:1], *index[:1])]
+    if not stock or not index:
+        raise LookupError("without rows there is nothing to be seen, right or wrong")
+    kinds = [{"price", "value"} & set(rows[0]["underlying_asset"]) for rows in (stock, index)]
     assert kinds == [{"price"}, {"value"}]
-    assert bare == 404, "a chain of an index answers under I: only"
+
+
+@ROWS.row("7.2", "an index under I: only", off=settings(Rest, "_bare", lambda _, request: bare_name(request)))
+async def index_prefix(feed: Feed) -> None:
+    async with feed.http(index=True) as http:
+        statuses = [(await http.get(f"/v3/snapshot/options/{name}"))[0] for name in ("I:SPX", "SPX")]
+    assert statuses == [200, 404]
+
+
+def bare_name(request: web.Request) -> str:
+    return request.match_info["underlying"].removeprefix("I:")
 
 
 @ROWS.row("gzip", "for who asks", off=settings(web.StreamResponse, "enable_compression", lambda *_: None))
@@ -405,7 +456,7 @@ async def compressed(feed: Feed) -> None:
 
 
 STATEMENTS = {
-    "7.2", "7.3", "7.4", "7.5", "7.6", "7.7", "7.8", "7.9", "7.10", "7.11", "keys", "403", "404", "429", "5xx",
+    "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.7", "7.8", "7.9", "7.10", "7.11", "keys", "403", "404", "429", "5xx",
     "next_url", "limits", "aggregates", "holes", "gzip",
 }  # fmt: skip
 # How a check fails: what it asserts does not hold, or the document lacks what it reads.

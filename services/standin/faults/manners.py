@@ -32,7 +32,7 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     auth_timeout_s: Annotated[float, "how long a client may take to send its key (2.4)"] = 10.0
     entitled: Annotated[frozenset[Channel], "channels of the plan (1)"] = frozenset({"T", "Q", "A", "AM", "V"})
     plan_includes_websocket: Annotated[bool, "whether the plan has the WebSocket (2.4)"] = True
-    business: Annotated[bool, "a business host: FMV is served (3.4)"] = False
+    business: Annotated[bool, "a business host: FMV is served, and `fmv` in chains (3.4, 7.2)"] = False
     quote_wildcard: Annotated[Literal["refuse", "allow"], "Q.* on options (2.3)"] = "refuse"
     prefix_wildcards: Annotated[bool, "whether T.O:SPXW* means something (2.3)"] = False
     quoted_contracts_max: Annotated[int, "contracts with streaming quotes on a connection (2.6)"] = QUOTED_CONTRACTS_MAX
@@ -52,5 +52,9 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     frame_events_max: Annotated[int, "events in a frame (11.1/11)"] = FRAME_EVENTS_MAX
     mix_statuses: Annotated[bool, "whether acknowledgements ride in frames of events (11.1/11)"] = True
     bar_delay_s: Annotated[float, "market time from a bar's end to its A or AM on options and indices (3.3)"] = 1.0
+    rest_delayed: Annotated[
+        bool, "whether REST says DELAYED as to a delayed plan, in status and timeframe; what it tells stays new (7.1)"
+    ] = False
+    newer_limit_max: Annotated[Literal[49_999, 50_000], "the most rows of a page on the newer paths (7.8)"] = 49_999
     not_found: Annotated[Literal["json", "text"], "the body of REST's 404 (7.1)"] = "json"
     retry_after: Annotated[bool, "whether 429 carries Retry-After (7.1)"] = False

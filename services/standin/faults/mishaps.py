@@ -73,7 +73,7 @@ class Mishaps:
         if self._error is not None and self._dice.random() < self._error.share:
             fields = {"status": "ERROR", "error": "Internal error"} if self._error.body == "json" else None
             return Refusal(self._error.code, fields, HTML if self._error.body == "html" else b"")
-        if self._plan is not None and document in self._plan.documents:
+        if self.lacks(document):
             return Refusal(403, {"status": "NOT_AUTHORIZED", "message": PLAN_MESSAGE})
         return None
 
@@ -94,6 +94,10 @@ class Mishaps:
             if self._quote is not None:
                 row.drop_quote(self._quote.how)
         return rows
+
+    def lacks(self, document: str) -> bool:
+        """Whether the plan lacks a kind of document."""
+        return self._plan is not None and document in self._plan.documents
 
     def knows(self, ticker: str) -> bool:
         """Whether the vendor has the index at all."""

@@ -21,11 +21,12 @@ class Answers:
 
     def __init__(self, manners: Manners) -> None:
         self._manners = manners
+        self.status = "DELAYED" if manners.rest_delayed else "OK"
         self._requests = itertools.count(1)
 
     def results(self, results: object, **envelope: object) -> web.Response:
         """The usual envelope around results."""
-        return json_answer({"status": "OK", "request_id": self.request_id(), "results": results} | envelope)
+        return json_answer({"status": self.status, "request_id": self.request_id(), "results": results} | envelope)
 
     def page(self, request: web.Request, rows: Sequence[object], cursor: str | None) -> web.Response:
         """One page of rows, and where the next one is."""

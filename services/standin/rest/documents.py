@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import NEW_YORK, Calendar
-from services.standin.listing import Listing
+from services.standin.listing import Kind, Listing
 from services.standin.source import IndexState, Snapshot, Source
 
 __all__ = [
     "ChainRow",
     "Row",
+    "Timeframe",
     "chain_rows",
     "contract_rows",
     "emptied_day",
@@ -27,10 +28,12 @@ __all__ = [
     "holiday_rows",
     "index_row",
     "market_status",
+    "not_entitled_row",
     "universal_row",
 ]
 
 Row = dict[str, Any]
+Timeframe = Literal["REAL-TIME", "DELAYED"]
 
 INDEX_NAMES = {
     "I:SPX": "S&P 500 Index",
@@ -71,7 +74,7 @@ class _LastQuote(msgspec.Struct, gc=False):
     bid_size: int
     last_updated: int
     midpoint: float
-    timeframe: str = "REAL-TIME"
+    timeframe: Timeframe
 
 
 class _LastTrade(msgspec.Struct, gc=False):
@@ -80,7 +83,7 @@ class _LastTrade(msgspec.Struct, gc=False):
     price: float
     sip_timestamp: int
     size: int
-    timeframe: str = "REAL-TIME"
+    timeframe: Timeframe
 
 
 class _Day(msgspec.Struct, gc=False, omit_defaults=True):
@@ -102,7 +105,7 @@ class _Asset(msgspec.Struct, gc=False, omit_defaults=True):
     value: float | None = None
     change_to_break_even: float | None = None
     last_updated: int | None = None
-    timeframe: str | None = None
+    timeframe: Timeframe | None = None
 
 
 class ChainRow(msgspec.Struct, gc=False, omit_defaults=True):
@@ -117,6 +120,14 @@ class ChainRow(msgspec.Struct, gc=False, omit_defaults=True):
     implied_volatility: float | None = None
     last_quote: _LastQuote | msgspec.UnsetType | None = msgspec.UNSET
     last_trade: _LastTrade | None = None
+    fmv: float | None = None
+    fmv_last_updated: int | None = None
+
+    def add_fair_value(self) -> None:
+        """Say the fair value, as to a business plan: the middle of the quote, as on the WebSocket."""
+        quote = self.last_quote
+        if isinstance(quote, _LastQuote):
+            self.fmv, self.fmv_last_updated = round((quote.bid + quote.ask) / 2, 4), quote.last_updated
 
     def drop_quote(self, how: Literal["absent", "null"]) -> None:
         """Leave the quote out, or say that there is none."""
@@ -136,11 +147,11 @@ def emptied_day(day: _Day, how: Literal["empty", "partial"]) -> _Day:
     return _NO_DAY if how == "empty" else msgspec.structs.replace(day, volume=None, vwap=None)
 
 
-def chain_rows(source: Source, rows: NDArray[np.intp]) -> list[ChainRow]:
+def chain_rows(source: Source, rows: NDArray[np.intp], timeframe: Timeframe = "REAL-TIME") -> list[ChainRow]:
     """Rows of the chain snapshot; what is not known is left out."""
     state = _published(source.snapshot(rows))
     now = (_Now(*values) for values in zip(*(column.tolist() for column in state), strict=True))
-    return [_chain_row(source.listing, row, state) for row, state in zip(rows.tolist(), now, strict=True)]
+    return [_chain_row(source.listing, row, state, timeframe) for row, state in zip(rows.tolist(), now, strict=True)]
 
 
 def _published(state: Snapshot) -> Snapshot:
@@ -185,7 +196,7 @@ class _Now(NamedTuple):
     spot_ns: int
 
 
-def _chain_row(listing: Listing, row: int, now: _Now) -> ChainRow:
+def _chain_row(listing: Listing, row: int, now: _Now, timeframe: Timeframe) -> ChainRow:
     underlying = listing.underlyings[listing.underlying[row]]
     strike, right = int(listing.strike_mills[row]) / 1000.0, int(listing.right[row])
     middle = round((now.bid + now.ask) / 2, 6)
@@ -205,24 +216,29 @@ def _chain_row(listing: Listing, row: int, now: _Now) -> ChainRow:
     )
     if not isnan(now.ask):
         document.last_quote = _LastQuote(
-            now.ask, now.ask_exchange, now.ask_size, now.bid, now.bid_exchange, now.bid_size, now.quote_ns, middle
-        )
+            now.ask, now.ask_exchange, now.ask_size, now.bid, now.bid_exchange, now.bid_size, now.quote_ns, middle,
+            timeframe,
+        )  # fmt: skip
     if not isnan(now.last):
-        document.last_trade = _LastTrade((now.last_condition,), now.last_exchange, now.last, now.last_ns, now.last_size)
+        document.last_trade = _LastTrade(
+            (now.last_condition,), now.last_exchange, now.last, now.last_ns, now.last_size, timeframe
+        )
     if not isnan(now.iv):
         document.implied_volatility = now.iv
         document.greeks = _Greeks(now.delta, now.gamma, now.theta, now.vega)
     if not isnan(now.spot):
-        if underlying.kind == "index":
-            asset.value = now.spot
-        else:
-            asset.price = now.spot
-        asset.last_updated, asset.timeframe = now.spot_ns, "REAL-TIME"
+        asset.price, asset.value = _price_and_value(underlying.kind, now.spot)
+        asset.last_updated, asset.timeframe = now.spot_ns, timeframe
         premium = middle if isnan(now.last) else now.last
         if not isnan(premium):
             document.break_even_price = round(strike + right * premium, 6)
             asset.change_to_break_even = round(document.break_even_price - now.spot, 6)
     return document
+
+
+def _price_and_value(kind: Kind, spot: float) -> tuple[float | None, float | None]:
+    """A stock has a price, an index a value."""
+    return (None, spot) if kind == "index" else (spot, None)
 
 
 def _day(now: _Now) -> _Day:
@@ -294,10 +310,20 @@ def _cfi(listing: Listing, row: int) -> str:
     return "O" + ("C" if listing.right[row] > 0 else "P") + ("EICS" if is_index else "ASPS")
 
 
-def index_row(ticker: str, state: IndexState | None, *, is_open: bool) -> Row:
+def not_found_row(ticker: str) -> Row:
+    """What stands in the place of a ticker that nobody knows."""
+    return {"ticker": ticker, "error": "NOT_FOUND", "message": "Ticker not found."}
+
+
+def not_entitled_row(ticker: str) -> Row:
+    """What stands in the place of a ticker whose kind the plan lacks."""
+    return {"ticker": ticker, "error": "NOT_ENTITLED", "message": "Not entitled to this ticker."}
+
+
+def index_row(ticker: str, state: IndexState | None, *, is_open: bool, timeframe: Timeframe = "REAL-TIME") -> Row:
     """A row of `/v3/snapshot/indices`; an unknown ticker is an element with an error."""
     if state is None:
-        return {"ticker": ticker, "error": "NOT_FOUND", "message": "Ticker not found."}
+        return not_found_row(ticker)
     row: Row = {"ticker": ticker, "name": INDEX_NAMES.get(ticker, ticker), "type": "indices"}
     row["market_status"] = "regular_trading" if is_open else "closed"
     if isnan(state.value):
@@ -306,7 +332,7 @@ def index_row(ticker: str, state: IndexState | None, *, is_open: bool) -> Row:
     return row | {
         "value": state.value,
         "last_updated": state.updated_ns,
-        "timeframe": "REAL-TIME",
+        "timeframe": timeframe,
         "session": session | _change(state.value, state.previous_close),
     }
 

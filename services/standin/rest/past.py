@@ -27,8 +27,6 @@ __all__ = ["Handler", "Past"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# The newer paths say 49,999 in their text (massive.md 7.8).
-NEWER_TICKS_MAX = TICKS_MAX - 1
 # Quotes of a page; the seeded market makes so many again in half a second.
 QUOTES_MAX = 1000
 
@@ -36,8 +34,11 @@ QUOTES_MAX = 1000
 class Past:
     """Handlers of what has been."""
 
-    def __init__(self, source: Source, archive: Archive, answers: Answers, mishaps: Mishaps) -> None:
+    def __init__(
+        self, source: Source, archive: Archive, answers: Answers, mishaps: Mishaps, newer_limit_max: int
+    ) -> None:
         self._source, self._archive, self._answers, self._mishaps = source, archive, answers, mishaps
+        self._newer_limit_max = newer_limit_max
 
     def add_routes(self, add: Callable[[str, Handler, str], None]) -> None:
         """Every route of this file by `add(path, handler, name)`; a route's name is the kind of document a plan may
@@ -54,13 +55,13 @@ class Past:
         return self._trade_page(request, TICKS_MAX, named=False)
 
     async def _newer_trades(self, request: web.Request) -> web.Response:
-        return self._trade_page(request, NEWER_TICKS_MAX, named=True)
+        return self._trade_page(request, self._newer_limit_max, named=True)
 
     async def _quotes(self, request: web.Request) -> web.Response:
         return self._quote_page(request, TICKS_MAX, named=False)
 
     async def _newer_quotes(self, request: web.Request) -> web.Response:
-        return self._quote_page(request, NEWER_TICKS_MAX, named=True)
+        return self._quote_page(request, self._newer_limit_max, named=True)
 
     def _trade_page(self, request: web.Request, limit_max: int, *, named: bool) -> web.Response:
         ticker = request.match_info["ticker"]
@@ -113,7 +114,7 @@ class Past:
             "queryCount": page.base_bars,
             "resultsCount": len(rows),
             "count": len(rows),
-            "status": "OK",
+            "status": self._answers.status,
             "request_id": self._answers.request_id(),
         }
         if rows:

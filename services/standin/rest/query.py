@@ -34,6 +34,7 @@ __all__ = [
     "order_of",
     "page_of",
     "refuse_other_days",
+    "type_of",
 ]
 
 Order = Literal["asc", "desc"]
@@ -101,7 +102,7 @@ class UniversalQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         kind = parameters.get("type")
         if kind not in (None, *UNIVERSAL_TYPES):
             raise BadQueryError(f"type must be one of {', '.join(UNIVERSAL_TYPES)}, not {kind!r}")
-        tickers = tuple(ticker for ticker in named if kind in (None, _type_of(ticker))) if named else None
+        tickers = tuple(ticker for ticker in named if kind in (None, type_of(ticker))) if named else None
         ranges = {suffix: parameters[f"ticker{suffix}"] for suffix in RANGES if f"ticker{suffix}" in parameters}
         order, sort = order_of(parameters.get("order", "asc")), parameters.get("sort", "ticker")
         if sort != "ticker":
@@ -122,7 +123,8 @@ UNIVERSAL_TYPES = ("stocks", "options", "crypto", "fx", "indices")
 PREFIXES = {"O:": "options", "I:": "indices", "X:": "crypto", "C:": "fx"}
 
 
-def _type_of(ticker: str) -> str:
+def type_of(ticker: str) -> str:
+    """The type of a ticker by its prefix, whether or not there is such a ticker."""
     return PREFIXES.get(ticker[:2], "stocks")
 
 

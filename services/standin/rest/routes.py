@@ -19,6 +19,7 @@ from functools import partial
 
 import numpy as np
 from aiohttp import web
+from numpy.typing import NDArray
 
 from services.core.calendar import Calendar, ny_date
 from services.standin.faults.manners import Manners
@@ -37,6 +38,7 @@ from services.standin.rest.query import (
     limit_of,
     page_of,
     refuse_other_days,
+    type_of,
 )
 from services.standin.source import Source
 
@@ -48,6 +50,8 @@ REFERENCE_LIMIT_MAX = 1000
 NEWER_EXCHANGES_LIMIT_MAX = 999
 TICKERS_MAX = 250
 HOLIDAY_DAYS = 365
+# What a plan must have of the documents to see a ticker of a type in the universal snapshot.
+PLAN_DOCUMENTS = {"options": "chain", "indices": "indices"}
 
 
 class Rest:
@@ -63,8 +67,10 @@ class Rest:
     ) -> None:
         self._source, self._keys, self._archive = source, keys, archive
         self._mishaps = mishaps or Mishaps()
-        self._answers = Answers(manners or Manners())
-        self._past = Past(source, archive, self._answers, self._mishaps)
+        self._manners = manners or Manners()
+        self._timeframe: documents.Timeframe = "DELAYED" if self._manners.rest_delayed else "REAL-TIME"
+        self._answers = Answers(self._manners)
+        self._past = Past(source, archive, self._answers, self._mishaps, self._manners.newer_limit_max)
         self._calendar, self._calendar_ends = Calendar(()), dt.date.min
 
     def app(self) -> web.Application:
@@ -132,9 +138,11 @@ class Rest:
 
     def _universal_row(self, ticker: str) -> documents.Row:
         source, listing = self._source, self._source.listing
+        if self._mishaps.lacks(PLAN_DOCUMENTS.get(type_of(ticker), "")):
+            return documents.not_entitled_row(ticker)
         row = listing.row_of.get(ticker)
         if row is not None:
-            (chain_row,) = self._mishaps.holed(documents.chain_rows(source, np.array([row])))
+            (chain_row,) = self._chain_rows(np.array([row]))
             name = listing.underlyings[listing.underlying[row]].ticker
             return documents.universal_row(chain_row, name, is_open=source.is_open)
         if ticker in source.stock_tickers:
@@ -147,8 +155,15 @@ class Rest:
         if rows is None:
             raise web.HTTPNotFound
         page = page_of(listing, rows, ChainQuery.parse(request.query, CHAIN_LIMIT_MAX))
-        shown = self._mishaps.holed(documents.chain_rows(self._source, page.rows))
-        return self._answers.page(request, shown, page.cursor)
+        return self._answers.page(request, self._chain_rows(page.rows), page.cursor)
+
+    def _chain_rows(self, rows: NDArray[np.intp]) -> list[documents.ChainRow]:
+        """Contracts as the plan shows them and the faults leave them."""
+        shown = documents.chain_rows(self._source, rows, self._timeframe)
+        if self._manners.business:
+            for row in shown:
+                row.add_fair_value()
+        return self._mishaps.holed(shown)
 
     def _bare(self, request: web.Request) -> str:
         """The underlying's bare ticker; an index answers only under its prefix, as the vendor's does."""
@@ -162,7 +177,7 @@ class Rest:
         row = listing.row_of.get(request.match_info["contract"], -1)
         if not rows.start <= row < rows.stop:
             raise web.HTTPNotFound
-        (found,) = self._mishaps.holed(documents.chain_rows(self._source, np.array([row])))
+        (found,) = self._chain_rows(np.array([row]))
         return self._answers.results(found)
 
     async def _indices(self, request: web.Request) -> web.Response:
@@ -177,7 +192,7 @@ class Rest:
 
     def _index_row(self, ticker: str) -> documents.Row:
         state = self._source.index_state(ticker) if self._mishaps.knows(ticker) else None
-        return documents.index_row(ticker, state, is_open=self._source.is_open)
+        return documents.index_row(ticker, state, is_open=self._source.is_open, timeframe=self._timeframe)
 
     # Reference
 
