@@ -28,15 +28,14 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from services.standin.errors import StandInError
-from services.standin.faults.delay import DELAY_NS, Delay
+from services.standin.faults.delay import Delay
 from services.standin.faults.manners import Manners
 from services.standin.faults.mishaps import Mishaps
 from services.standin.faults.named import Cluster, Fault
 from services.standin.faults.timeline import Struck, Timeline, under
-from services.standin.listing import Listing
 from services.standin.rest.archive import PRINTS_MAX, Archive
 from services.standin.rest.routes import Rest
-from services.standin.source import Batch, Source
+from services.standin.source import Bars, Batch, Prints, Quotes, Source, Values
 from services.standin.websocket.connection import Connection, Told
 from services.standin.websocket.door import CLUSTERS, Door
 from services.standin.websocket.live_bars import LiveBars
@@ -56,6 +55,8 @@ LAG_NS_MAX = 250_000_000
 # receives is seconds old and not minutes. One that stays behind longer fills its buffer and goes the slow way.
 BEHIND_BYTES_MAX = 512 * 1024
 PATIENCE_S = 0.25
+# How long the clock runs on after a day, whatever is still to be told: far from the next open.
+PAST_NS_MAX = 3_600 * 1_000_000_000
 # A client in lockstep that has not answered a ping for this long is dead, not slow.
 PONG_TIMEOUT_S = 120.0
 # A control message of a client: a thousand contracts in one subscription are 25 kB.
@@ -121,8 +122,9 @@ class StandIn:
         mishaps = Mishaps(self._faults, fault_seed)
         self._rest = Rest(source, self._keys, self._archive, self._manners, mishaps)
         bar_delay_s = self._manners.bar_delay_s
-        self._bars = LiveBars(source, bar_delay_s, self._told)
-        self._old_bars = LiveBars(source, bar_delay_s, lambda _: ())
+        self._bars = LiveBars(source, bar_delay_s)
+        self._old_bars = LiveBars(source, bar_delay_s)
+        self._past_ns = 0
         self._delay = Delay() if delayed else None
         self._quoted_for: tuple[object, ...] | None = None
         self._quoted = np.empty(0, np.int32)
@@ -152,8 +154,8 @@ class StandIn:
 
     @property
     def clock_ns(self) -> int:
-        """Market time."""
-        return self.source.clock_ns
+        """Market time; after a day's last event it runs on until everything of the day is told."""
+        return self.source.clock_ns + self._past_ns
 
     async def __aenter__(self) -> StandIn:
         self._servers["now"] = await self._listen(self._door.serve, self._ws_port)
@@ -222,8 +224,10 @@ class StandIn:
             await asyncio.gather(*(connection.finish() for connection in self._door.connections))
 
     async def _run_lockstep(self, deadline: float | None) -> None:
-        while not self.source.ended and not _past(deadline):
+        while not self._over and not _past(deadline):
             if not self._subscribers():
+                if self.source.ended:
+                    break
                 # As fast as asked, and nobody asks.
                 await self._until(self._subscribers, deadline)
                 continue
@@ -237,12 +241,12 @@ class StandIn:
 
     async def _run_paced(self, speed: float, deadline: float | None) -> None:
         then = time.monotonic_ns()
-        while not self.source.ended and not _past(deadline):
+        while not self._over and not _past(deadline):
             await asyncio.sleep(self._manners.flush_s)
             now = time.monotonic_ns()
             owed_ns = int(min(now - then, LAG_NS_MAX) * speed)
             then = now
-            while owed_ns > 0 and not self.source.ended:
+            while owed_ns > 0 and not self._over:
                 # At high speeds a flush is many quanta; between them readers and REST have their turn.
                 step_ns = min(owed_ns, self.source.quantum_ns)
                 step = self._advance(step_ns)
@@ -254,10 +258,15 @@ class StandIn:
                     await asyncio.gather(*(connection.flushed(PATIENCE_S) for connection in behind))
 
     def _advance(self, step_ns: int) -> _Step:
-        """Move the market on."""
-        before_ns = self.source.clock_ns
-        batch = self.source.advance(step_ns, self._quoted_rows())
-        now_ns = self.source.clock_ns
+        """Move the market on; or only its clock, where a day is over and something of it is still to be told."""
+        before_ns = self.clock_ns
+        if self._rests and self._owes:
+            self._past_ns += step_ns
+            batch = Batch(self.source.listing, Prints.empty(), Quotes.empty(), Values.empty(), Bars.empty())
+        else:
+            self._past_ns = 0
+            batch = self.source.advance(step_ns, self._quoted_rows())
+        now_ns = self.clock_ns
         # A night between two sessions is a jump, not time in which something could have gone wrong.
         self._timeline.passed(min(now_ns - before_ns, step_ns))
         bars = self._bars.made(batch, now_ns, self._wanted_bars(delayed=False))
@@ -270,7 +279,23 @@ class StandIn:
             return ()
         wanted = self._wanted_bars(delayed=True)
         ripe = self._delay.passed(batch, now_ns)
-        return [Told(each, self._old_bars.made(each, now_ns - DELAY_NS, wanted)) for each in ripe]
+        return [Told(each.batch, self._old_bars.made(each.batch, each.clock_ns, wanted)) for each in ripe]
+
+    @property
+    def _rests(self) -> bool:
+        """Whether the source's next step, if there is one, is another day's."""
+        return self.source.ended or not self.source.is_open
+
+    @property
+    def _owes(self) -> bool:
+        """Whether something of what happened is still to be told."""
+        late = self._delay is not None and (self._delay.waiting or self._old_bars.waiting)
+        return (late or self._bars.waiting) and self._past_ns < PAST_NS_MAX
+
+    @property
+    def _over(self) -> bool:
+        """Whether nothing will ever be told again."""
+        return self.source.ended and not self._owes
 
     def _wanted_bars(self, *, delayed: bool) -> list[tuple[Cluster, str]]:
         """Clusters and channels of bars that a client of the host subscribed to, always in the same order."""
@@ -282,14 +307,10 @@ class StandIn:
             if any(session.cluster == cluster and session.holds(channel) for session in clients)
         ]
 
-    def _told(self, listing: Listing) -> Sequence[Batch]:
-        """What the archive remembers of a day."""
-        return [self._archive.on(listing)]
-
     def _deliver(self, step: _Step, connection: Connection) -> bool:
         """Let strike what is due, then queue what the client subscribed to; True when there was anything. Who cannot
         be reached is spared: a fault would be spent on nobody."""
-        now_ns = self.source.clock_ns
+        now_ns = self.clock_ns
         if connection.session.subscribed and connection.reachable():
             for fault in self._timeline.due(connection.session.cluster, now_ns):
                 connection.strike(fault, now_ns)

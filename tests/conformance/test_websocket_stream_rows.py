@@ -32,6 +32,7 @@ from services.standin.faults.named import (
     UnknownEvent,
 )
 from services.standin.websocket import connection as connection_module
+from services.standin.websocket import live_bars as live_bars_module
 from services.standin.websocket import session as session_module
 from services.standin.websocket.connection import Connection
 from services.standin.websocket.session import Session
@@ -105,14 +106,26 @@ async def flush(feed: Feed) -> None:
         assert asyncio.get_running_loop().time() - began < 1.5
 
 
-@ROWS.row("12", "ms on T, Q and A", off=settings(session_module, "CHANNELS", {"options": frozenset("T")}))
+@ROWS.row("12", "ms on T, Q, A and AM", off=settings(session_module, "CHANNELS", {"options": frozenset("T")}))
 async def milliseconds(feed: Feed) -> None:
-    events = await feed.day(f"T.*,Q.{CALL},AM.*")
-    assert {event["ev"] for event in events} == {"T", "Q", "AM"}
+    events = await feed.day(f"T.*,Q.{CALL},A.*,AM.*")
+    assert {event["ev"] for event in events} == {"T", "Q", "A", "AM"}
     for event in events:
-        assert len(str(event["s" if event["ev"] == "AM" else "t"])) == 13
-    bar = of(events, "AM")[0]
-    assert (bar["sym"], bar["o"], bar["v"], bar["av"], bar["e"] - bar["s"]) == (CALL, 1.55, 12, 12, 60_000)
+        assert len(str(event["s" if event["ev"] in ("A", "AM") else "t"])) == 13
+    for kind, width_ms in (("A", 1000), ("AM", 60_000)):
+        bar = of(events, kind)[0]
+        assert (bar["sym"], bar["o"], bar["v"], bar["av"], bar["e"] - bar["s"]) == (CALL, 1.55, 12, 12, width_ms)
+
+
+WIDTHS = {"A": 60_000, "AM": 60_000}
+
+
+@ROWS.row("12", "an index's A is a second", off=settings(live_bars_module, "WIDTH_MS", WIDTHS))
+async def index_seconds(feed: Feed) -> None:
+    events = await feed.day("V.*,A.I:SPX", "/indices")
+    bars = of(events, "A")
+    assert [(bar["sym"], bar["c"]) for bar in bars] == [("I:SPX", value["val"]) for value in of(events, "V")]
+    assert {(len(str(bar["s"])), bar["e"] - bar["s"], "v" in bar) for bar in bars} == {(13, 1000, False)}
 
 
 @ROWS.row("12", "V has T for its ticker", off=settings(Session, "wants", lambda *_: False))

@@ -140,8 +140,8 @@ class Tape:
 
     @property
     def is_open(self) -> bool:
-        """True between open and close."""
-        return self.session.open_ns <= self._clock_ns < self.session.close_ns
+        """True from the open to the close, or to the last recorded event: options on indices trade beyond it."""
+        return self.session.open_ns <= self._clock_ns < self._end_ns
 
     @property
     def prints_total(self) -> int:

@@ -1,14 +1,15 @@
 """Bars on the wire: A (second) and AM (minute) of options and indices, AM of stocks, of what a host has told. Pure.
 
-A bar comes some time after its window's end; a window in which nothing counts has none. Stocks' seconds are not made
-here: a source has them.
+A bar comes some time after its window's end; a window in which nothing counts has none. The day so far is counted
+whether or not somebody wants bars, so who comes late is told the same bars. Stocks' seconds are not made here: a source
+has them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from services.standin.aggregates import Candles, Ticks, candles, ticks_of_bars, ticks_of_prints, ticks_of_values
 from services.standin.faults.named import Cluster
 from services.standin.listing import Listing
-from services.standin.source import Batch, Source, joined, taken
+from services.standin.source import Bars, Batch, Prints, Source, Values, joined, taken
 from services.standin.websocket.wire import Bar, Event, IndexBar
 
 __all__ = ["LiveBars"]
 
-WIDTH_MS = {"A": 1000, "AM": 60_000}
+MINUTE_MS = 60_000
+WIDTH_MS = {"A": 1000, "AM": MINUTE_MS}
+_CLUSTERS: tuple[Cluster, ...] = ("options", "indices", "stocks")
 NS_PER_MS = 1_000_000
 Kind = tuple[Cluster, str]
 
@@ -40,12 +43,19 @@ class _Window(NamedTuple):
 
 
 class LiveBars:
-    """One host's. `earlier` gives the day's batches a host has told before somebody wanted bars."""
+    """One host's. Give it everything the host tells, in order."""
 
-    def __init__(self, source: Source, delay_s: float, earlier: Callable[[Listing], Iterable[Batch]]) -> None:
-        self._source, self._delay_ms, self._earlier = source, int(delay_s * 1000), earlier
+    def __init__(self, source: Source, delay_s: float) -> None:
+        self._source, self._delay_ms = source, int(delay_s * 1000)
         self._listing: Listing | None = None
+        self._days: dict[Cluster, _Day] = {}
         self._makers: dict[Kind, _Maker] = {}
+        self._until_ms = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a bar is still to come of what was given."""
+        return any(maker.waiting for maker in self._makers.values())
 
     def made(self, batch: Batch, clock_ns: int, wanted: Iterable[Kind]) -> dict[Kind, list[Event]]:
         """Take what was told up to `clock_ns`; the bars that are due now, by cluster and channel."""
@@ -54,22 +64,19 @@ class LiveBars:
             for kind, maker in self._makers.items():
                 events[kind] = self._events(kind, maker, maker.due(None))
             self._makers, self._listing = {}, batch.listing
+            self._days = {cluster: _Day(len(self._tickers(cluster, batch.listing))) for cluster in _CLUSTERS}
         for kind in wanted:
             if kind not in self._makers and kind != ("stocks", "A") and kind[1] in WIDTH_MS:
-                self._makers[kind] = self._begun(kind, batch.listing)
+                # Who asks now is not told again what was due before.
+                self._makers[kind] = self._days[kind[0]].maker(WIDTH_MS[kind[1]], self._until_ms)
+        self._until_ms = clock_ns // NS_PER_MS - self._delay_ms
+        for cluster, day in self._days.items():
+            day.add(_Told(cluster, batch), self._until_ms)
         for kind, maker in self._makers.items():
-            maker.add(_keyed(kind[0], batch))
-            due = maker.due(clock_ns // NS_PER_MS - self._delay_ms)
+            maker.add(_Told(kind[0], batch).keyed())
+            due = maker.due(self._until_ms)
             events[kind] = events.get(kind, []) + self._events(kind, maker, due)
         return events
-
-    def _begun(self, kind: Kind, listing: Listing) -> _Maker:
-        """A maker that knows the day so far, but does not tell again what was over before it was asked for."""
-        cluster, channel = kind
-        maker = _Maker(len(self._tickers(cluster, listing)), WIDTH_MS[channel])
-        for batch in self._earlier(listing):
-            maker.know(_keyed(cluster, batch))
-        return maker
 
     def _events(self, kind: Kind, maker: _Maker, windows: list[_Window]) -> list[Event]:
         cluster, channel = kind
@@ -84,30 +91,80 @@ class LiveBars:
         return self._source.index_tickers if cluster == "indices" else self._source.stock_tickers
 
 
-class _Maker:
-    """Bars of one width, and each symbol's day so far."""
+class _Sums:
+    """Each symbol's day up to an instant, (symbols,): the first price (NaN before it), volume, price times volume."""
 
-    def __init__(self, symbols: int, width_ms: int) -> None:
-        self.width_ms = width_ms
-        self.day_open = np.full(symbols, np.nan)
-        self.day_volume = np.zeros(symbols, np.int64)
-        self.day_notional = np.zeros(symbols)
+    def __init__(self, symbols: int) -> None:
+        self.open = np.full(symbols, np.nan)
+        self.volume = np.zeros(symbols, np.int64)
+        self.notional = np.zeros(symbols)
+
+    def copy(self) -> _Sums:
+        """The same as of now, to be counted on by itself."""
+        other = _Sums(0)
+        other.open, other.volume, other.notional = self.open.copy(), self.volume.copy(), self.notional.copy()
+        return other
+
+    def count(self, symbol: NDArray[np.int32], ticks: Ticks) -> None:
+        """Take ticks in, which come in the order of time."""
+        first = ~np.isnan(ticks.close) & np.isnan(self.open[symbol])
+        # Assigning the reversed rows leaves the earliest of a symbol.
+        self.open[symbol[first][::-1]] = ticks.open[first][::-1]
+        np.add.at(self.volume, symbol, ticks.size)
+        np.add.at(self.notional, symbol, ticks.notional)
+
+
+class _Day:
+    """A cluster's day so far: sums up to a minute that is over, and what came since as it came. Counting a minute at
+    once is what makes it cheap enough to be done for nobody.
+    """
+
+    def __init__(self, symbols: int) -> None:
+        self._sums = _Sums(symbols)
+        self._since: deque[_Told] = deque()
+
+    def add(self, told: _Told, until_ms: int) -> None:
+        """Take what was told; bars up to `until_ms` are due."""
+        if len(told.columns[0]):
+            self._since.append(told)
+        over_ms = until_ms // MINUTE_MS * MINUTE_MS
+        over: list[_Keyed] = []
+        while self._since and self._since[0].last_ms < over_ms:
+            over.append(self._since.popleft().keyed())
+        if over:
+            self._sums.count(*_together(over))
+
+    def maker(self, width_ms: int, until_ms: int) -> _Maker:
+        """A maker of the bars that come after those due by `until_ms`."""
+        maker = _Maker(width_ms, self._sums.copy())
+        for told in self._since:
+            symbol, ticks = told.keyed()
+            over = ticks.t_ms // width_ms * width_ms + width_ms <= until_ms
+            maker.sums.count(symbol[over], taken(ticks, over))
+            maker.add(_Keyed(symbol[~over], taken(ticks, ~over)))
+        return maker
+
+
+class _Maker:
+    """Bars of one width, and each symbol's day up to the last of them."""
+
+    def __init__(self, width_ms: int, sums: _Sums) -> None:
+        self.width_ms, self.sums = width_ms, sums
         self._waiting: deque[_Keyed] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
 
     def add(self, keyed: _Keyed) -> None:
         if len(keyed.symbol):
             self._waiting.append(keyed)
 
-    def know(self, keyed: _Keyed) -> None:
-        """Take what was over before into the day so far; no bar comes of it."""
-        self._window(0, *keyed)
-
     def due(self, until_ms: int | None) -> list[_Window]:
         """The windows that ended by `until_ms`, all of them for None."""
         if not self._waiting or (until_ms is not None and self._first_end_ms() > until_ms):
             return []
-        symbol = np.concatenate([keyed.symbol for keyed in self._waiting])
-        ticks = joined([keyed.ticks for keyed in self._waiting])
+        symbol, ticks = _together(self._waiting)
         start = ticks.t_ms // self.width_ms * self.width_ms
         over = np.ones(len(start), bool) if until_ms is None else start + self.width_ms <= until_ms
         self._waiting.clear()
@@ -130,19 +187,33 @@ class _Maker:
     def _window(self, start_ms: int, symbol: NDArray[np.int32], ticks: Ticks) -> _Window:
         order = np.argsort(symbol, kind="stable")
         bars = candles(taken(ticks, order), symbol[order].astype(np.int64))
-        whose = bars.t_ms  # `candles` names a bar by what it was grouped by
-        self.day_open[whose] = np.where(np.isnan(self.day_open[whose]), bars.open, self.day_open[whose])
-        np.add.at(self.day_volume, symbol, ticks.size)
-        np.add.at(self.day_notional, symbol, ticks.notional)
-        return _Window(start_ms, whose, bars)
+        self.sums.count(symbol, ticks)
+        # `candles` names a bar by what it was grouped by.
+        return _Window(start_ms, bars.t_ms, bars)
 
 
-def _keyed(cluster: Cluster, batch: Batch) -> _Keyed:
-    if cluster == "options":
-        return _Keyed(batch.prints.contract, ticks_of_prints(batch.prints))
-    if cluster == "indices":
-        return _Keyed(batch.values.symbol, ticks_of_values(batch.values))
-    return _Keyed(batch.bars.symbol, ticks_of_bars(batch.bars))
+class _Told:
+    """A cluster's columns of a batch, and what they are for bars when somebody asks."""
+
+    def __init__(self, cluster: Cluster, batch: Batch) -> None:
+        self._ticks: Callable[[Any], Ticks]
+        self.columns: Prints | Values | Bars
+        times: NDArray[np.int64]
+        if cluster == "options":
+            self._ticks, self.columns, times = ticks_of_prints, batch.prints, batch.prints.t_ms
+        elif cluster == "indices":
+            self._ticks, self.columns, times = ticks_of_values, batch.values, batch.values.t_ms
+        else:
+            self._ticks, self.columns, times = ticks_of_bars, batch.bars, batch.bars.start_ms
+        self.last_ms = int(times[-1]) if len(times) else 0
+
+    def keyed(self) -> _Keyed:
+        return _Keyed(self.columns[0], self._ticks(self.columns))
+
+
+def _together(parts: Iterable[_Keyed]) -> _Keyed:
+    symbols, ticks = zip(*parts, strict=True)
+    return _Keyed(np.concatenate(symbols), joined(ticks))
 
 
 def _bars(channel: str, tickers: tuple[str, ...], maker: _Maker, window: _Window) -> Iterable[Event]:
@@ -150,20 +221,20 @@ def _bars(channel: str, tickers: tuple[str, ...], maker: _Maker, window: _Window
     for symbol, open_, high, low, close, volume, vwap, trades in zip(
         *(column.tolist() for column in (window.symbol, *bars[1:])), strict=True
     ):
-        day_volume = int(maker.day_volume[symbol])
+        day_volume = int(maker.sums.volume[symbol])
         yield Bar(
             ev=channel,
             sym=tickers[symbol],
             v=volume,
             av=day_volume,
-            op=float(maker.day_open[symbol]),
+            op=float(maker.sums.open[symbol]),
             # A window of prints that update prices only has no volume; its average is then its close.
             vw=round(vwap, 4) if volume else close,
             o=open_,
             c=close,
             h=high,
             l=low,
-            a=round(float(maker.day_notional[symbol]) / day_volume, 4) if day_volume else close,
+            a=round(float(maker.sums.notional[symbol]) / day_volume, 4) if day_volume else close,
             z=volume // trades,
             s=start,
             e=start + maker.width_ms,
@@ -178,7 +249,7 @@ def _index_bars(channel: str, tickers: tuple[str, ...], maker: _Maker, window: _
         yield IndexBar(
             ev=channel,
             sym=tickers[symbol],
-            op=float(maker.day_open[symbol]),
+            op=float(maker.sums.open[symbol]),
             o=open_,
             c=close,
             h=high,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket as kernel
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,9 +20,10 @@ from services.standin.errors import StandInError
 from services.standin.faults.asked import manners_of, read_fault
 from services.standin.faults.manners import Manners
 from services.standin.faults.named import Disconnect
+from services.standin.market.seeded import SeededMarket
 from services.standin.server import StandIn
 from services.standin.tapes.tape import Tape
-from tests.unit.standin.conftest import CALL, DAY, write_tape
+from tests.unit.standin.conftest import CALL, DAY, MINUTE_MS, OPEN_MS, write_tape
 
 Event = dict[str, Any]
 TAPE_EVENTS = frozenset({"options.T", "stocks.A"})
@@ -29,15 +31,16 @@ TAPE_EVENTS = frozenset({"options.T", "stocks.A"})
 
 @asynccontextmanager
 async def client(
-    standin: StandIn, path: str, subscriptions: str = "", key: str = "demo-key", receive_buffer: int = 0
+    standin: StandIn, path: str, subscriptions: str = "", key: str = "demo-key", receive_buffer: int = 0, host: str = ""
 ) -> AsyncIterator[ClientConnection]:
     """A connection that has been greeted, let in, and has subscribed."""
-    host, port = standin.ws_url.removeprefix("ws://").split(":")
+    url = host or standin.ws_url
+    name, port = url.removeprefix("ws://").split(":")
     plain = kernel.socket()
     if receive_buffer:
         plain.setsockopt(kernel.SOL_SOCKET, kernel.SO_RCVBUF, receive_buffer)
-    plain.connect((host, int(port)))
-    async with connect(standin.ws_url + path, compression=None, max_size=None, sock=plain) as socket:
+    plain.connect((name, int(port)))
+    async with connect(url + path, compression=None, max_size=None, sock=plain) as socket:
         assert json.loads(await socket.recv())[0]["status"] == "connected"
         await socket.send(json.dumps({"action": "auth", "params": key}))
         assert json.loads(await socket.recv())[0]["status"] == "auth_success"
@@ -308,3 +311,58 @@ async def test_answers_that_wait_come_before_the_one_word_about_slowness(tape: T
     assert [event["status"] for event in events] == ["success", "success", "slow_consumer"]
     assert closed.rcvd is not None
     assert closed.rcvd.code == 1008
+
+
+QUARTER_NS = 900 * 1_000_000_000
+TRADES = frozenset({"options.T"})
+
+
+def late_tape(base: Path) -> Tape:
+    """The small tape with one more print in the last minute before the close."""
+    print_file = write_tape(base) / "option/xyz/20140606_trade_american.zip"
+    name = "20140606_xyz_minute_trade_american_call_1000000_20140620.csv"
+    minutes = {0: 12, 2: 3, 389: 5}
+    text = "".join(f"{OPEN_MS + at * MINUTE_MS},15000,16000,14000,15500,{size}\n" for at, size in minutes.items())
+    with zipfile.ZipFile(print_file, "w") as archive:
+        archive.writestr(name, text)
+    return Tape.open(base, DAY, "XYZ")
+
+
+@pytest.mark.parametrize("speed", [None, 24_000.0])
+async def test_the_delayed_host_tells_a_days_last_quarter_of_an_hour(tmp_path: Path, speed: float | None) -> None:
+    tape = late_tape(tmp_path)
+    async with StandIn(tape, speed=speed, at_end="close", start_when=TRADES, delayed=True) as standin:
+        assert standin.delayed_url is not None
+        async with client(standin, "/options", "T.*,AM.*", host=standin.delayed_url) as socket:
+            events, _ = await asyncio.wait_for(to_the_end(socket), 20)
+        assert QUARTER_NS < standin.clock_ns - tape.session.close_ns < QUARTER_NS + 200_000_000_000
+    assert [trade["s"] for trade in of(events, "T")] == [12, 3, 5]
+    assert [(bar["v"], bar["av"], bar["op"]) for bar in of(events, "AM")] == [
+        (12, 12, 1.55), (3, 15, 1.55), (5, 20, 1.55),
+    ]  # fmt: skip
+
+
+async def test_a_days_last_bar_is_told(tmp_path: Path) -> None:
+    async with (
+        StandIn(late_tape(tmp_path), speed=None, at_end="close", start_when=TRADES) as standin,
+        client(standin, "/options", "T.*,A.*,AM.*") as socket,
+    ):
+        events, _ = await asyncio.wait_for(to_the_end(socket), 20)
+    assert [[bar["v"] for bar in of(events, kind)] for kind in ("A", "AM")] == [[12, 3, 5], [12, 3, 5]]
+
+
+async def test_between_two_sessions_the_clock_runs_on_until_the_delayed_host_has_told_the_first() -> None:
+    open_ns = SeededMarket(7).clock_ns
+    close_ns = open_ns + 23_400 * 1_000_000_000
+    market = SeededMarket(7, close_ns - 3_000_000_000)
+    async with StandIn(market, speed=None, start_when=TRADES, delayed=True) as standin:
+        assert standin.delayed_url is not None
+        async with client(standin, "/options", "T.*", host=standin.delayed_url) as socket:
+            lags: list[float] = []
+            while len(lags) < 200 and market.clock_ns <= close_ns:
+                trades = of(json.loads(await asyncio.wait_for(socket.recv(), 20)), "T")
+                lags += [(standin.clock_ns - trade["t"] * 1_000_000) / 1e9 for trade in trades]
+            assert market.clock_ns == close_ns
+    assert len(lags) >= 200
+    assert min(lags) >= 900
+    assert max(lags) < 903

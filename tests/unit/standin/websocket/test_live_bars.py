@@ -7,25 +7,24 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from services.standin.source import Batch
+from services.standin.market.seeded import SeededMarket
 from services.standin.tapes.tape import Tape
 from services.standin.websocket.live_bars import LiveBars
 from tests.unit.standin.conftest import CALL, DAY, PUT, write_tape
 
 SECOND_NS = 1_000_000_000
 AM = ("options", "AM")
+EVERY_KIND: set[Any] = {AM, ("options", "A"), ("indices", "A"), ("indices", "AM"), ("stocks", "AM")}
 
 
 def played(tape: Tape, wanted: set[Any], *, delay_s: float = 0.0, step_s: int = 60, join_at_s: int = 0) -> list[Any]:
     """(seconds after the open, bar) of everything made, when the bars are wanted from `join_at_s` on."""
-    told: list[Batch] = []
-    bars = LiveBars(tape, delay_s, lambda _: told)
+    bars = LiveBars(tape, delay_s)
     found = []
     for second in range(step_s, 600, step_s):
         batch = tape.advance(step_s * SECOND_NS, np.empty(0, np.int32))
         made = bars.made(batch, tape.clock_ns, wanted if second >= join_at_s else set())
         found += [(second, msgspec.to_builtins(event)) for events in made.values() for event in events]
-        told.append(batch)
     return found
 
 
@@ -51,6 +50,26 @@ def test_a_bar_comes_after_its_delay(tape: Tape) -> None:
 def test_who_comes_later_gets_the_day_so_far_but_no_old_bars(tape: Tape) -> None:
     ((second, bar),) = played(tape, {AM}, join_at_s=180)
     assert (second, bar["sym"], bar["v"], bar["av"], bar["op"]) == (180, CALL, 3, 15, 1.55)
+
+
+def test_who_comes_within_a_window_gets_its_whole_bar(tape: Tape) -> None:
+    found = played(tape, {AM}, delay_s=20.0, step_s=10, join_at_s=70)
+    assert [(second, bar["v"], bar["av"]) for second, bar in found] == [(80, 12, 12), (140, 700, 700), (200, 3, 15)]
+
+
+def test_who_comes_later_is_told_what_who_came_early_is() -> None:
+    market = SeededMarket(7)
+    early, late = (LiveBars(market, 1.0) for _ in range(2))
+    nobody: set[Any] = set()
+    quotes_of_nobody = np.empty(0, np.int32)
+    for second in range(1, 200):
+        batch = market.advance(SECOND_NS, quotes_of_nobody)
+        told = early.made(batch, market.clock_ns, EVERY_KIND)
+        if second > 100:
+            assert late.made(batch, market.clock_ns, EVERY_KIND) == told
+        else:
+            late.made(batch, market.clock_ns, nobody)
+    assert set(told) == EVERY_KIND
 
 
 def test_stocks_have_minutes_here_and_their_seconds_from_the_source(tape: Tape) -> None:
