@@ -75,3 +75,10 @@ def test_a_full_cache_is_left_alone(monkeypatch: pytest.MonkeyPatch, done: list[
     run(monkeypatch, other)
     assert not other.commands
     assert not done
+
+
+def test_the_other_process_leaves_what_it_compiled_in_the_cache() -> None:
+    command = [sys.executable, "-m", warming.__name__]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert all(one.is_cached() for one in warming.kernels().values())

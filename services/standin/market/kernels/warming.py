@@ -14,7 +14,7 @@ __all__ = ["kernels", "warm_up"]
 
 def kernels() -> dict[str, kernel]:
     """The room's loops by name."""
-    room = __name__.rpartition(".")[0]
+    room = __package__  # as a program this module has no name of its own
     found: dict[str, kernel] = {}
     for module in pkgutil.iter_modules(importlib.import_module(room).__path__):
         contents = vars(importlib.import_module(f"{room}.{module.name}"))
