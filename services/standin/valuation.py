@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.quant import black
+from services.quant import black, exact
 
 __all__ = ["YEAR_NS", "Shown", "implied", "shown", "years_to"]
 
@@ -48,8 +48,8 @@ def shown(
     """Greeks at a given volatility; `carry` is rate less dividend yield: forward = spot x exp(carry x years)."""
     # A row whose time is up has no greeks; NaN keeps zero years out of the divisions below.
     years = np.where(years > 0, years, np.nan)
-    forward = spot * np.exp(carry * years)
-    raw = black.greeks(forward, strike, years, np.exp(-rate * years), rate, right, iv)
+    forward = spot * exact.exp(carry * years)
+    raw = black.greeks(forward, strike, years, exact.exp(-rate * years), rate, right, iv)
     greeks = black.trader_view(black.spot_view(raw, spot, forward, years))
     known = np.where(np.isnan(greeks.delta), np.nan, iv)
     return Shown(known, greeks.delta, greeks.gamma, greeks.theta, greeks.vega)
@@ -65,6 +65,6 @@ def implied(
     right: NDArray[np.int8],
 ) -> Floats:
     """Volatility of each price, (n,); NaN where no volatility gives it."""
-    forward = spot * np.exp(carry * years)
-    vol, _ = black.implied_vol(price, forward, strike, years, np.exp(-rate * years), right)
+    forward = spot * exact.exp(carry * years)
+    vol, _ = black.implied_vol(price, forward, strike, years, exact.exp(-rate * years), right)
     return vol

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from services.quant import exact
 from services.standin.market.book import Book
 from services.standin.market.informed import intensity
 from services.standin.market.kernels.ordering import PARTS, Choice
@@ -30,7 +31,7 @@ def row_weights(book: Book) -> Choice:
     """How often each contract trades relative to the others of its underlying, cumulative over all rows."""
     days = book.years * 365.0
     # Half of index volume expires today; single names trade the week. What has a second left is not traded any more.
-    soon = np.where(days * 86_400 > 1.5, 1.0 / (days + 0.8) ** 1.15 + 0.004, 0.0)
+    soon = np.where(days * 86_400 > 1.5, exact.exp(-1.15 * exact.log(days + 0.8)) + 0.004, 0.0)
     turns = TURNS + TURNS_LAST_DAY / (1.0 + days) ** 2
     rows = len(book.listing)
     choice = Choice(np.empty(rows), np.empty(PARTS * rows + 1, np.int32), book.last_row)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from services.quant import exact
 from services.standin.market.kernels.pacing import excite
 from services.standin.market.noise import ARRIVALS, dice
 
@@ -31,7 +32,7 @@ BRANCHING = OWN + ALL
 DECAY_S = (3.0, 45.0)
 BLOCK_S = 60
 # What is left of an excitement a second later, by decay.
-_KEEP = np.exp(-1.0 / np.array(DECAY_S))
+_KEEP = exact.exp(-1.0 / np.array(DECAY_S))
 
 
 class Arrivals:

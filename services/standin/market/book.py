@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.symbols import EPOCH_ORDINAL
 from services.core.calendar import Calendar
+from services.quant import exact
 from services.standin.listing import AM_SETTLED_ROOTS, Listing
 from services.standin.market.events import Schedule
 from services.standin.market.kernels.moving import Terms, move_book
@@ -242,7 +243,7 @@ class Book:
         month = 30 / 365
         ahead = total_variance_atm(*spx, long, years + month) - total_variance_atm(*spx, long, years)
         today = total_variance_atm(*spx, long, np.array([month]))
-        carry: Floats = 0.5 * np.log(ahead / today) / years
+        carry: Floats = 0.5 * exact.log(ahead / today) / years
         return carry
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.quant import black
+from services.quant import black, exact
 from services.standin.listing import Listing
 from services.standin.market.informed import MOVES
 from services.standin.market.paths import Day, frozen
@@ -69,7 +69,7 @@ def _hedge(day: Day, listing: Listing, ticker: str) -> _Hedge:
     # Sessions to come: five in seven days, and none for what settles today.
     nights = np.where(days <= 0, 0, np.maximum(np.round(days * 5 / 7), 1)).astype(np.int64)
     today = nights == 0
-    level = day.open_usd[who] * np.exp(GRID)
+    level = day.open_usd[who] * exact.exp(GRID)
     vol = float(day.vols(0).now[who])
     remaining = remaining_share(intraday_shape(day.seconds))
     times = range(0, day.seconds + 1, EVERY_S)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.quant import exact
 from services.standin.market.noise import BURSTS, stream
 from services.standin.market.scenario import BurstRules
 from services.standin.market.universe import CAST, position_of
@@ -61,7 +62,7 @@ def intensity(seconds: int) -> Floats:
     2014-06-06 (13, 12, and 5 to 9) and SPXW's on three days of January 2021 (8 to 12, 9, and 4 to 8).
     """
     x = (np.arange(seconds + 1) + 0.5) / seconds
-    rate = 0.70 + 1.3 * (1 - x) ** 14 + 0.75 * x**9 + 0.25 * (2 * x - 1) ** 2
+    rate = 0.70 + 1.3 * exact.power(1 - x, 14) + 0.75 * exact.power(x, 9) + 0.25 * (2 * x - 1) ** 2
     shape: Floats = rate / rate.mean()
     return shape
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.core.calendar import Session
+from services.quant import exact
 from services.standin.market.informed import MOVES
 from services.standin.market.noise import PATH, stream
 from services.standin.market.universe import CAST, LEVELS, VOLS
@@ -75,7 +76,7 @@ class Day(NamedTuple):
 
     def levels(self, second: int) -> Floats:
         """Level of every underlying at a second after the open (VIX's is not here: it follows from SPX's surface)."""
-        levels: Floats = self.open_usd * np.exp(self.log_return[second].astype(np.float64))
+        levels: Floats = self.open_usd * exact.exp(self.log_return[second].astype(np.float64))
         return levels
 
     def vols(self, second: int) -> Vols:
@@ -84,8 +85,8 @@ class Day(NamedTuple):
         for step in self.morning.steps:
             moved += step.log_vol * min(max((second - step.start_s) / (step.end_s - step.start_s), 0.0), 1.0)
         return Vols(
-            followed(self.typical_vol * np.exp(self.log_vol + moved)),
-            followed(self.typical_vol * np.exp(self.log_lasting + LASTING * moved)),
+            followed(self.typical_vol * exact.exp(self.log_vol + moved)),
+            followed(self.typical_vol * exact.exp(self.log_lasting + LASTING * moved)),
         )
 
     def halted(self, second: int) -> NDArray[np.bool_] | None:
@@ -120,8 +121,8 @@ def day_of(seed: int, morning: Morning, vol_scale: float = 1.0) -> Day:
         _ramp(path, int(informed.drift_start_s[at]), int(informed.drift_end_s[at]), who, far)
     return Day(
         morning=morning,
-        open_usd=LEVELS * np.exp(morning.log_open),
-        previous_close_usd=LEVELS * np.exp(morning.log_close),
+        open_usd=LEVELS * exact.exp(morning.log_open),
+        previous_close_usd=LEVELS * exact.exp(morning.log_close),
         # A second is a row of memory: that is how it is read.
         log_return=frozen(np.take(path, MOVES, axis=1), morning),
         typical_vol=VOLS * vol_scale,
@@ -154,7 +155,7 @@ def _bridge(rng: np.random.Generator, seconds: int, morning: Morning) -> Path:
     """Diffusive log returns since the open, (seconds + 1, members), that end at the morning's total."""
     shape = intraday_shape(seconds)
     slow = np.repeat(_slow(rng, seconds // 60 + 1, 1, ACTIVITY_SIGMA)[:, 0], 60)[:seconds]
-    pace = np.sqrt(shape * np.exp(2 * slow))
+    pace = np.sqrt(shape * exact.exp(2 * slow))
     pace /= np.sqrt(np.mean(pace**2))
     scale = (pace / np.sqrt(seconds)).astype(np.float32)
     steps = rng.standard_normal((seconds, MEMBERS), dtype=np.float32)
@@ -190,4 +191,4 @@ def _vol_noise(rng: np.random.Generator, seconds: int, sd: float, total: float) 
 def _activity(rng: np.random.Generator, seconds: int) -> Path:
     """Relative intensity of orders by minute, (minutes + 2, members): common and specific clustering."""
     minutes = seconds // 60 + 2
-    return np.exp(_slow(rng, minutes, 1, 0.2) + _slow(rng, minutes, MEMBERS, 0.4) - 0.1).astype(np.float32)
+    return exact.exp(_slow(rng, minutes, 1, 0.2) + _slow(rng, minutes, MEMBERS, 0.4) - 0.1).astype(np.float32)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from services.core import calendar
 from services.core.calendar import Calendar, ny_date
+from services.quant import exact
 from services.standin.listing import Listing
 from services.standin.market.activity import BaseRate
 from services.standin.market.arrivals import Arrivals
@@ -195,7 +196,7 @@ class SeededMarket:
         value = float(index_values(book, slow=True)[self.index_tickers.index(ticker)])
         if ticker in FAST_INDICES:
             at = position_of[ticker.removeprefix("I:")]
-            path = np.exp(day.log_return[: book.second + 1, at].astype(np.float64)) * day.open_usd[at]
+            path = exact.exp(day.log_return[: book.second + 1, at].astype(np.float64)) * day.open_usd[at]
             high, low, opened = float(path.max()), float(path.min()), float(day.open_usd[at])
             return IndexState(
                 value, _cents(opened), _cents(high), _cents(low), _cents(day.previous_close_usd[at]), book.now_ns

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.quant import black
+from services.quant import black, exact
 
 __all__ = ["KAPPA_LASTING", "KAPPA_PASSING", "Smile", "swap_volatility", "total_variance_at", "total_variance_atm"]
 
@@ -50,8 +50,8 @@ def total_variance_atm(vol_now: Floats, vol_lasting: Floats, vol_long: Floats, t
     vol_lasting: what volatility would be if the part of its moves that passes within weeks were over.
     """
     v_now, v_lasting, v_long = vol_now**2, vol_lasting**2, vol_long**2
-    lasting = -np.expm1(-KAPPA_LASTING * tau) / KAPPA_LASTING
-    passing = -np.expm1(-KAPPA_PASSING * tau) / KAPPA_PASSING
+    lasting = (1.0 - exact.exp(-KAPPA_LASTING * tau)) / KAPPA_LASTING
+    passing = (1.0 - exact.exp(-KAPPA_PASSING * tau)) / KAPPA_PASSING
     theta: Floats = v_long * tau + (v_lasting - v_long) * lasting + (v_now - v_lasting) * passing
     return theta
 
@@ -77,8 +77,8 @@ def swap_volatility(theta: Floats, years: Floats, rho: float, eta: float) -> Flo
     k = _GRID * np.sqrt(theta)[:, None]
     w = total_variance_at(k, theta[:, None], Smile(np.array(rho), np.array(eta)))
     # Undiscounted out-of-the-money prices for a forward of 1; dK / K^2 = exp(-k) dk.
-    prices = black.price(1.0, np.exp(k), 1.0, 1.0, np.sqrt(w), _RIGHT)
-    density = prices * np.exp(-k)
+    prices = black.price(1.0, exact.exp(k), 1.0, 1.0, np.sqrt(w), _RIGHT)
+    density = prices * exact.exp(-k)
     widths = np.diff(k, axis=1)
     integral = 2.0 * np.sum(0.5 * (density[:, 1:] + density[:, :-1]) * widths, axis=1)
     volatility: Floats = np.sqrt(integral / years)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from schemas.symbols import EPOCH_ORDINAL, STRIKE_MILLS_MAX, Contract
 from services.core.calendar import Calendar
+from services.quant import exact
 from services.standin.listing import Kind, Listed, Listing, Underlying, settlement_ns
 
 __all__ = ["BETAS", "CAST", "LEVELS", "VOLS", "WEIGHTS", "YIELDS", "Member", "list_contracts", "position_of"]
@@ -252,7 +253,8 @@ def _open_interest(
     # Daily expiries are opened late and hold less; what trades in them today is many times what was open this morning.
     age = 0.9 if days <= 8 else 1.0
     # Single names list fewer strikes than index products here, so each holds more of what they trade in a few days.
-    busy = 60.0 * member.weight**0.8 if member.is_index or member.follows else 900.0 * member.weight**0.6
+    each, share = (60.0, 0.8) if member.is_index or member.follows else (900.0, 0.6)
+    busy = each * float(exact.exp(share * exact.log(member.weight)))
     base = busy * (2.2 if is_monthly else 1.3) * age / (1.0 + days / 200.0)
     step = _terms(member).step_usd * 1000
     roundness = np.where(strikes % (10 * step) == 0, 4.0, np.where(strikes % (5 * step) == 0, 1.8, 0.7))
@@ -261,9 +263,9 @@ def _open_interest(
         stream = (seed, OPEN_INTEREST_STREAM, position, expiry.toordinal(), len(root), right + 1)
         rng = np.random.Generator(np.random.PCG64(stream))
         # Written and held on the out-of-the-money side, about two thirds of a standard deviation away.
-        shape = np.exp(-0.5 * ((moneyness - 0.65 * right) / 1.1) ** 2) + 0.02
+        shape = exact.exp(-0.5 * ((moneyness - 0.65 * right) / 1.1) ** 2) + 0.02
         # Noise by strike number, so that a strike keeps its count when the ladder's ends move.
-        noise = np.exp(0.8 * rng.standard_normal(NOISE_STRIKES))[(strikes // 500) % NOISE_STRIKES]
+        noise = exact.exp(0.8 * rng.standard_normal(NOISE_STRIKES))[(strikes // 500) % NOISE_STRIKES]
         counts = base * roundness * shape * noise
         outside = np.flatnonzero((moneyness * right > 0.3) & (moneyness * right < 1.6) & (roundness > 1.0))
         if len(outside):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from services.quant import exact
+
 __all__ = ["RATE", "SESSIONS_A_YEAR", "SESSION_SHARE", "intraday_shape", "remaining_share", "years_of_variance"]
 
 # The money market's, continuously compounded, the same for every term.
@@ -25,7 +27,7 @@ def intraday_shape(seconds: int) -> NDArray[np.float64]:
     """Variance rate of each second of a session relative to its mean, (seconds,): U-shaped, averaging 1."""
     x = (np.arange(seconds) + 0.5) / seconds
     # Twice the mean at the open, half again at the close, about two thirds around noon (Wood, McInish and Ord 1985).
-    rate = 0.70 + 1.6 * (1 - x) ** 12 + 0.9 * x**10 + 0.4 * (2 * x - 1) ** 2
+    rate = 0.70 + 1.6 * exact.power(1 - x, 12) + 0.9 * exact.power(x, 10) + 0.4 * (2 * x - 1) ** 2
     shape: NDArray[np.float64] = rate / rate.mean()
     return shape
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.core.calendar import Calendar, Session
+from services.quant import exact
 from services.standin.market.events import Schedule, earnings_night
 from services.standin.market.informed import MOVES, Informed, diffusive_share, informed_of
 from services.standin.market.noise import DAY, stream
@@ -170,7 +171,9 @@ class Walk:
         normals = rng.standard_normal((4, MEMBERS + 1))
         chance = rng.random((2, MEMBERS + 1))
         alarm = rng.random(3)
-        daily = scenario.realised_share * scenario.vol_scale * VOLS / np.sqrt(SESSIONS_A_YEAR) * np.exp(state.log_vol)
+        daily = (
+            scenario.realised_share * scenario.vol_scale * VOLS / np.sqrt(SESSIONS_A_YEAR) * exact.exp(state.log_vol)
+        )
         daily[VIX] = 0.0  # its level follows from SPX's options
         # Financing, less half the variance: levels are worth what their forwards say.
         carry = (RATE - YIELDS) / SESSIONS_A_YEAR - 0.5 * daily**2
@@ -180,7 +183,7 @@ class Walk:
         carry += ALARM_FALL * scenario.alarm_chance * scenario.alarm_mean * in_session * MARKET_PART
         night = np.sqrt(1 - SESSION_SHARE) * daily * _factors(normals[0]) + followed(carry + reversion)
         night += self._announced_before(session, at, normals[2], rng)
-        leverage = LEVERAGE * np.exp(-LEVERAGE_DAMPING * state.log_vol)
+        leverage = LEVERAGE * exact.exp(-LEVERAGE_DAMPING * state.log_vol)
         moved = -followed(leverage * night)
         seconds = (session.close_ns - session.open_ns) // 1_000_000_000
         diffusion_sd = in_session * np.sqrt(self._diffusive)
@@ -272,7 +275,7 @@ class Walk:
         if chance[0] >= self._scenario.alarm_chance:
             return ()
         second = int(chance[1] * (seconds - ALARM_S))
-        size = -self._scenario.alarm_mean * float(np.log1p(-chance[2]))
+        size = -self._scenario.alarm_mean * float(exact.log(1.0 - chance[2]))
         fall = -ALARM_FALL * size * in_session * MARKET_PART
         return (Step(second, second + ALARM_S, fall, np.full(MEMBERS, size)),)
 

@@ -6,8 +6,10 @@ import collections
 import datetime as dt
 import hashlib
 import os
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from services.standin.reference import CONDITIONS
 from services.standin.source import Batch, Prints, joined
 from services.standin.websocket.wire import encode, option_events
 
+ROOT = Path(__file__).resolve().parents[4]
 SECOND_NS = 1_000_000_000
 NOBODY = np.empty(0, np.int32)
 SWEEP, MULTI_LEG, CANCELS = {219}, {232, 233, 234, 235, 236, 238, 239}, {201, 203, 205, 207}
@@ -65,23 +68,40 @@ def test_equal_seeds_give_equal_bytes_and_others_others() -> None:
     assert digest(SeededMarket(3), 10) != digest(SeededMarket(4), 10)
 
 
+FINGERPRINT = """
+from services.standin.market.seeded import SeededMarket
+from tests.unit.standin.market.test_seeded import digest
+print(digest(SeededMarket(3), 5), digest(SeededMarket(3, scenario="crash"), 5), digest(SeededMarket(3, span_s=60), 5))
+"""
+
+
+def fingerprint(**environment: str) -> str:
+    """Digests of two markets by the second and one by the minute, made in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", FINGERPRINT], env=os.environ | environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
-    program = (
-        "from services.standin.market.seeded import SeededMarket;"
-        "from tests.unit.standin.market.test_seeded import digest;"
-        "print(digest(SeededMarket(3), 5), digest(SeededMarket(3, scenario='crash'), 5))"
-    )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1", "77")
-    }
-    assert len(digests) == 1
+    assert len({fingerprint(PYTHONHASHSEED=seed) for seed in ("0", "1", "77")}) == 1
+
+
+def test_the_bytes_are_those_on_record() -> None:
+    """Written on one machine, compared on every other. After a deliberate change of the market, put what the failure
+    shows into tests/golden/market_fingerprint.txt, and a line into the changelog: seeds give other markets then."""
+    recorded = (ROOT / "tests" / "golden" / "market_fingerprint.txt").read_text().strip()
+    assert fingerprint() == recorded
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processor features")
+def test_a_processor_without_avx_makes_the_same_bytes() -> None:
+    """Compiled loops, numpy and the C library all told to do without: each has other code for newer processors."""
+    without = {
+        "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX",
+    }  # fmt: skip
+    assert fingerprint(**without) == fingerprint()
 
 
 def test_starting_later_finds_the_same_market_but_for_cancels() -> None:
