@@ -261,6 +261,8 @@ class Gateway:
             await self._market(socket, decoded, now_ns)
         for reject in decoded.rejects:
             if reject.reason in BROKEN:
+                if socket.cluster == "options":  # what was lost of it may have been quotes
+                    self._table.quotes.clear()
                 await self._gaps.lost(socket.cluster, reject.reason, now_ns)
 
     async def _market(self, socket: FeedSocket, decoded: Decoded, now_ns: int) -> None:

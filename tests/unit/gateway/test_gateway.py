@@ -248,6 +248,19 @@ async def test_a_lost_socket_is_opened_again_and_its_quotes_are_forgotten() -> N
     assert_sequenced(log.frames)
 
 
+@pytest.mark.parametrize("broken", [b"not json", v.frame(v.trade(q=2))[:-1] + b',{"ev":"Q","sy'])
+async def test_when_a_frame_breaks_off_what_it_may_have_said_of_quotes_is_unknown(broken: bytes) -> None:
+    log = Log()
+    scripted = Scripted([v.frame(v.quote(), v.trade(q=1)), broken, v.frame(v.trade(q=3))])
+    async with running(scripted, log) as gateway:
+        await until(lambda: log.letters and 3 in [q for rows in log.rows(Lane.TRADES) for q in rows.vendor_seq])
+    bids = {q: bid for rows in log.rows(Lane.TRADES) for q, bid in zip(rows.vendor_seq, rows.bid_usd, strict=True)}
+    assert bids[1] == 12.38
+    assert bids.get(2, 12.38) == 12.38, "it came before the break"
+    assert bids[3] != bids[3]
+    assert gateway.stats.gaps.total() == 1
+
+
 class Talkative(Scripted):
     """Brings something new on every socket, fifty times a second."""
 
