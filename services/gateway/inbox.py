@@ -31,9 +31,16 @@ class Inbox(Generic[Item]):
         return len(self._items)
 
     async def put(self, item: Item, size: int = 0) -> None:
-        """Append, waiting for room."""
-        while not self._room.is_set():
-            await self._room.wait()
+        """Append, waiting for room. Who is cancelled meanwhile has put it all the same: it has arrived."""
+        try:
+            while not self._room.is_set():
+                await self._room.wait()
+        except asyncio.CancelledError:
+            self._append(item, size)
+            raise
+        self._append(item, size)
+
+    def _append(self, item: Item, size: int) -> None:
         self._items.append((item, size))
         self._bytes += size
         self._filled.set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from services.gateway.inbox import Inbox
 
 
@@ -61,3 +63,15 @@ async def test_a_closed_inbox_gives_what_it_holds_and_then_nothing_at_once() -> 
 async def _put_all(inbox: Inbox[int], items: list[tuple[int, int]]) -> None:
     for item, size in items:
         await inbox.put(item, size)
+
+
+async def test_who_is_ended_while_waiting_for_room_leaves_what_he_holds() -> None:
+    inbox: Inbox[str] = Inbox(1, 1000)
+    await inbox.put("first")
+    waiting = asyncio.create_task(inbox.put("second", 7))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    inbox.close()
+    assert [await inbox.get(1), await inbox.get(1), await inbox.get(1)] == ["first", "second", None]
