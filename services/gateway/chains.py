@@ -66,6 +66,7 @@ class Chains:
         async with aclosing(self._poller.poll(now_ns)) as pages:
             async for page in pages:
                 yield page
+        self._poller.settle(self._now_ns())
         self._next_ns = now_ns + int(CHECK_S * NS)
         if self._poller.disabled:
             self._next_ns = NEVER_NS

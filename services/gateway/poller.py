@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -42,9 +42,9 @@ NOT_FOUND = 404
 class ChainPoller:
     """Polls the chains of a `Schedule`.
 
-    `disabled` is empty, or the sentence in which the vendor refused the feature for this key; then nothing is asked
-    any more. `failures` counts answers that did not come. `vendor_name` turns our underlying (BRKB) into the vendor's
-    (BRK.B).
+    After each `poll` call `settle`. `disabled` is empty, or the sentence in which the vendor refused the feature for
+    this key; then nothing is asked any more. `failures` counts answers that did not come. `vendor_name` turns our
+    underlying (BRKB) into the vendor's (BRK.B).
     """
 
     def __init__(
@@ -59,13 +59,16 @@ class ChainPoller:
         self.disabled = ""
         self.failures = 0
         self._now_ns = 0
+        self._came: Counter[str] = Counter()  # answers of this poll, by underlying
+        self._failed: Counter[str] = Counter()
+        self._late: set[str] = set()  # those of which somebody was told
         self._rest = rest
         self._contracts = contracts
         self._concurrency = concurrency
         self._vendor_name = vendor_name
 
     async def poll(self, now_ns: int) -> AsyncGenerator[ChainPage, None]:
-        """Every page that is due at `now_ns`, in order. An answer that does not come is logged and left out."""
+        """Every page that is due at `now_ns`, in order. An answer that does not come is left out."""
         self._now_ns = now_ns
         unlearned = ((name, self._learn(name, now_ns)) for name in self.schedule.unlearned(now_ns))
         async with aclosing(self._side_by_side(unlearned)) as learned:
@@ -79,6 +82,19 @@ class ChainPoller:
             async for pages in fetched:
                 for page in pages:
                     yield page
+
+    def settle(self, now_ns: int) -> None:
+        """The poll ended at `now_ns`: of which underlyings most answers failed, those are asked for more seldom."""
+        for underlying in sorted(self._came.keys() | self._failed.keys()):
+            if self._failed[underlying] > self._came[underlying]:
+                self.schedule.failed(underlying, now_ns)
+            else:
+                self.schedule.answered(underlying)
+            if underlying in self._late and not self._failed[underlying]:
+                self._late.discard(underlying)
+                log.info("chain of %s: answers come again", underlying)
+        self._came.clear()
+        self._failed.clear()
 
     async def _side_by_side(
         self, jobs: Iterable[tuple[str, Coroutine[Any, Any, Answer]]]
@@ -107,7 +123,7 @@ class ChainPoller:
     async def _settled(self, underlying: str, task: asyncio.Task[Answer]) -> list[Answer]:
         """The answer of one job, or none and a line in the log."""
         try:
-            return [await task]
+            answer = await task
         except (RestRefusedError, RestUnavailableError) as error:
             status = error.http_status if isinstance(error, RestRefusedError) else 0
             if status in _UNAUTHORIZED:
@@ -117,8 +133,13 @@ class ChainPoller:
                 log.warning("no chain of %s today: %s", underlying, error)
             else:
                 self.failures += 1
-                log.warning("chain of %s is late: %s", underlying, error)
-        return []
+                self._failed[underlying] += 1
+                if underlying not in self._late:  # told once, until answers come again
+                    self._late.add(underlying)
+                    log.warning("chain of %s is late, and asked for less often: %s", underlying, error)
+            return []
+        self._came[underlying] += 1
+        return [answer]
 
     async def _learn(self, underlying: str, now_ns: int) -> None:
         parameters = {"underlying_ticker": self._vendor_name(underlying), "limit": CONTRACTS_LIMIT}

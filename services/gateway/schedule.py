@@ -17,6 +17,10 @@ __all__ = ["NEAR_DAYS", "ChainSlice", "Schedule"]
 
 NEAR_DAYS = 7
 SLICE_CONTRACTS = 250  # one page
+# After answers that did not come: three tries have taken some seconds already, and every five minutes is how often the
+# later expiries are asked for in good times; nobody waits for what is asked for more seldom. Two hundred chains that
+# are all late then make two requests a second.
+RETRY_NS = tuple(seconds * NS for seconds in (10, 20, 40, 80, 160, 300))
 RELEARN_NS = 24 * 3600 * NS  # the contracts reference changes overnight
 
 
@@ -42,13 +46,16 @@ class Schedule:
     """Keeps the slices of each chain that is followed.
 
     The caller follows underlyings (`follow`), learns the expiries of those in `unlearned`, and asks for what is `due`;
-    a slice handed out is due again `near_s` or `far_s` later.
+    a slice handed out is due again `near_s` or `far_s` later. It says of which underlyings the answers `failed`, and
+    which `answered`: the former are left alone for a while, longer each time, and then tried with one slice.
     """
 
     def __init__(self, near_s: float, far_s: float, underlyings_max: int) -> None:
         self._every_ns = {True: int(near_s * NS), False: int(far_s * NS)}
         self._max = underlyings_max
         self._followed: dict[str, _Plan | None] = {}
+        self._rungs: dict[str, int] = {}  # how often the answers of an underlying failed, as far as that counts
+        self._wait_ns: dict[str, int] = {}  # until when it is left alone
 
     @property
     def followed(self) -> tuple[str, ...]:
@@ -71,8 +78,24 @@ class Schedule:
         return [
             underlying
             for underlying, plan in self._followed.items()
-            if plan is None or now_ns - plan.learned_ns >= RELEARN_NS or plan.day < ny_date(now_ns)
+            if (plan is None or now_ns - plan.learned_ns >= RELEARN_NS or plan.day < ny_date(now_ns))
+            and self._may_ask(underlying, now_ns)
         ]
+
+    def failed(self, underlying: str, now_ns: int) -> None:
+        """What was asked for of an underlying did not come: up one rung."""
+        rung = self._rungs.get(underlying, 0)
+        self._rungs[underlying] = min(rung + 1, len(RETRY_NS) - 1)
+        self._wait_ns[underlying] = now_ns + RETRY_NS[rung]
+
+    def answered(self, underlying: str) -> None:
+        """It came: down one rung, so that a vendor who grants a few requests a minute is not asked for all of them."""
+        rung = self._rungs.pop(underlying, 0)
+        if rung > 1:
+            self._rungs[underlying] = rung - 1
+
+    def _may_ask(self, underlying: str, now_ns: int) -> bool:
+        return now_ns >= self._wait_ns.get(underlying, 0)
 
     def learn(self, underlying: str, expiries: Mapping[str, int], now_ns: int) -> None:
         """Lay out an underlying's slices from its expiry dates and their number of contracts."""
@@ -94,10 +117,10 @@ class Schedule:
     def due(self, now_ns: int) -> list[ChainSlice]:
         """The slices due at `now_ns`, near expiries first; each counts as asked for."""
         due = []
-        for plan in self._followed.values():
-            if plan is not None:
-                for chain_slice, due_ns in plan.due_ns.items():
-                    if due_ns <= now_ns:
-                        due.append(chain_slice)
-                        plan.due_ns[chain_slice] = now_ns + self._every_ns[chain_slice.near]
+        for underlying, plan in self._followed.items():
+            if plan is not None and self._may_ask(underlying, now_ns):
+                its = [chain_slice for chain_slice, due_ns in plan.due_ns.items() if due_ns <= now_ns]
+                for chain_slice in its[:1] if underlying in self._rungs else its:
+                    due.append(chain_slice)
+                    plan.due_ns[chain_slice] = now_ns + self._every_ns[chain_slice.near]
         return sorted(due, key=lambda chain_slice: not chain_slice.near)

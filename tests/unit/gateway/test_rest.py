@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from schemas.symbols import symbol_code
-from services.core.calendar import ny_ns
+from services.core.calendar import NS, ny_ns
 from services.gateway.contracts import ContractTable
 from services.gateway.errors import RestRefusedError, RestUnavailableError
 from services.gateway.partition import Partitioner
@@ -205,3 +205,25 @@ async def test_an_answer_that_does_not_come_is_missing_and_asked_for_again(vendo
     assert [page async for page in it.poll(NOW)] == []
     assert it.failures == 1
     assert len([page async for page in it.poll(NOW + 31 * 10**9)]) == 1
+
+
+async def test_a_chain_that_does_not_answer_is_left_alone_ever_longer_and_told_of_once(
+    vendor: Vendor, rest: RestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A plan of five requests a minute was asked two hundred times."""
+    caplog.set_level("INFO", "strikewire.gateway")
+    reference = "/v3/reference/options/contracts"
+    vendor.says(reference, (429, {"error": "too many requests"}))
+    it = poller(rest, "SPY")
+    for second in range(600):
+        assert [page async for page in it.poll(NOW + second * NS)] == []
+        it.settle(NOW + second * NS)
+    assert vendor.calls[reference] == 6 * TRIES
+    (told,) = caplog.records
+    assert told.getMessage().startswith("chain of SPY is late")
+    vendor.says(reference, (200, {"results": []}))
+    for second in range(600, 1000):
+        assert [page async for page in it.poll(NOW + second * NS)] == []
+        it.settle(NOW + second * NS)
+    assert [record.getMessage() for record in caplog.records[1:]] == ["chain of SPY: answers come again"]
+    assert vendor.calls[reference] == 6 * TRIES + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from services.core.calendar import NS, ny_ns
-from services.gateway.schedule import RELEARN_NS, Schedule
+from services.gateway.schedule import RELEARN_NS, RETRY_NS, Schedule
 
 T0 = ny_ns(dt.date(2025, 12, 17), 10)
 NEAR_S, FAR_S = 30.0, 300.0
@@ -74,3 +74,32 @@ def test_no_more_chains_are_followed_than_there_is_room_for() -> None:
     it = schedule("A", "B", room=2)
     it.follow(["A", "C"])
     assert it.followed == ("A", "B")
+
+
+def test_a_chain_whose_answers_fail_is_asked_for_ever_more_seldom() -> None:
+    it = schedule("SPY", "QQQ")
+    asked = []
+    for second in range(3600):
+        if "SPY" in it.unlearned(T0 + second * NS):
+            asked.append(second)
+            it.failed("SPY", T0 + second * NS)
+    assert asked[:7] == [0, 10, 30, 70, 150, 310, 610]
+    assert len(asked) == 6 + (3600 - 310) // 300
+    assert it.unlearned(T0 + 5 * NS) == ["QQQ"], "the others do not wait for it"
+
+
+def test_after_a_failure_one_slice_is_tried_until_answers_come() -> None:
+    it = schedule("SPY", "QQQ")
+    expiries = {"2025-12-17": 250, "2025-12-18": 250, "2025-12-19": 250}
+    it.learn("SPY", expiries, T0)
+    it.learn("QQQ", expiries, T0)
+    it.failed("SPY", T0)
+    it.failed("SPY", T0)
+    assert {piece.underlying for piece in it.due(T0)} == {"QQQ"}
+    back_ns = T0 + RETRY_NS[1]
+    counts = []
+    for _ in range(3):
+        counts.append(sum(piece.underlying == "SPY" for piece in it.due(back_ns)))
+        it.answered("SPY")
+    assert counts == [1, 1, 1]
+    assert len([piece for piece in it.due(back_ns + 30 * NS) if piece.underlying == "SPY"]) == 3
