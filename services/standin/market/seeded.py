@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from services.standin.listing import Listing
 from services.standin.market.activity import BaseRate
 from services.standin.market.arrivals import Arrivals
 from services.standin.market.bars import StockBars
-from services.standin.market.book import Book
+from services.standin.market.book import VIX_EVERY_S, Book
 from services.standin.market.bursts import Plan, plan_of
 from services.standin.market.dealers import hedged
 from services.standin.market.events import Schedule, schedule_of
@@ -51,6 +52,14 @@ CALENDAR_AHEAD, CALENDAR_LEAST = dt.timedelta(days=1200), dt.timedelta(days=1000
 VIX_OVER_SPX_VOL = 118.0
 # Beyond this a contract moves with its underlying and its volatility cannot be told.
 SILENT_DELTA = 0.985
+
+
+class _Closed(NamedTuple):
+    """Where the session before left every contract that is listed today, USD to the tick, (rows,), NaN where worthless,
+    and the SLOW_INDICES; NaN throughout where a walk begins."""
+
+    contracts_usd: Floats
+    slow: Floats
 
 
 class SeededMarket:
@@ -103,6 +112,13 @@ class SeededMarket:
     _spans: SpanMaker
     # The day's trades as far as they have been handed out; the session's own are a span ahead.
     _shown: DayStatistics
+    # Of SLOW_INDICES, up to a second of the session: as far as somebody has asked.
+    _ranged_s: int
+    _slow_high: Floats
+    _slow_low: Floats
+    # The session before, as far as it had to be made anyhow, and what of it is compared with once somebody asks.
+    _yesterday: Day | None
+    _closed: _Closed | None
 
     @property
     def clock_ns(self) -> int:
@@ -142,6 +158,7 @@ class SeededMarket:
 
     def snapshot(self, rows: NDArray[np.intp]) -> Snapshot:
         """The state of these contracts at the last whole second of the clock."""
+        closed_usd = self._closed_before().contracts_usd[rows]
         book = self._at_clock()
         quote = book.quote(rows, 0.0)
         greeks = book.greeks(rows)
@@ -157,7 +174,7 @@ class SeededMarket:
             ask_exchange=quote.ask_venue,
             quote_ns=np.full(len(rows), book.now_ns),
             **self._shown.columns(rows),
-            previous_close=np.full(len(rows), np.nan),
+            previous_close=closed_usd,
             iv=greeks.iv + hidden,
             delta=greeks.delta + hidden,
             gamma=greeks.gamma + hidden,
@@ -201,8 +218,18 @@ class SeededMarket:
             return IndexState(
                 value, _cents(opened), _cents(high), _cents(low), _cents(day.previous_close_usd[at]), book.now_ns
             )
-        opened = float(self._opening_family[SLOW_INDICES.index(ticker)])
-        return IndexState(value, opened, max(opened, value), min(opened, value), np.nan, book.now_ns)
+        at = SLOW_INDICES.index(ticker)
+        self._range(book.second)
+        range_, closed = (float(self._slow_high[at]), float(self._slow_low[at])), float(self._closed_before().slow[at])
+        return IndexState(value, float(self._opening_family[at]), *range_, closed, self._at_clock().now_ns)
+
+    def _range(self, until_s: int) -> None:
+        """Highest and lowest of SLOW_INDICES since the open, whenever a run began and whatever was asked before."""
+        for second in range(self._ranged_s, until_s + 1, VIX_EVERY_S):
+            self._today.book.at(second)
+            values = index_values(self._today.book, slow=True)[len(FAST_INDICES) :]
+            self._slow_high, self._slow_low = np.fmax(self._slow_high, values), np.fmin(self._slow_low, values)
+            self._ranged_s = second + VIX_EVERY_S
 
     # A session's beginning
 
@@ -232,31 +259,55 @@ class SeededMarket:
         listing = list_contracts(self.seed, session.date, levels, self._calendar, self._density)
         return hedged(day, listing, self.scenario), listing
 
-    def _closed_before(self, session: calendar.Session, yesterday: Session | None) -> Floats | None:
-        """Where dealers' hedging left every level at the close before a session, (members,): the walk does not know of
-        it. None without dealers, and where a walk begins."""
+    def _before(self, session: calendar.Session) -> calendar.Session | None:
+        """The session before one; None where a walk begins."""
         at = self._calendar.sessions.index(session)
-        if not self.scenario.dealers or at == 0:
+        if at == 0:
             return None
         before = self._calendar.sessions[at - 1]
-        if Walk.beginning(before.date) != Walk.beginning(session.date):
-            return None
-        day = self._morning(before)[0] if yesterday is None else yesterday.day
-        return day.levels(day.seconds)
+        return before if Walk.beginning(before.date) == Walk.beginning(session.date) else None
+
+    def _closed_before(self) -> _Closed:
+        """What the state of today is compared with; it takes up to a third of a second, so only when asked."""
+        if self._closed is None:
+            self._closed = self._closing(self._before(self._today.day.session))
+            self._yesterday = None
+        return self._closed
+
+    def _closing(self, before: calendar.Session | None) -> _Closed:
+        if before is None:
+            return _Closed(np.full(len(self.listing), np.nan), np.full(len(SLOW_INDICES), np.nan))
+        day = self._yesterday
+        if day is None:
+            day = day_of(self.seed, self._walk.morning(before), self.scenario.vol_scale)
+        # Today's contracts as they stood then, whether or not they were listed.
+        book = Book(self.seed, day, self.listing, self._calendar, self._schedule, self.scenario)
+        book.at(day.seconds)
+        rows = np.arange(len(self.listing))
+        # Values and not quotes, whose chances go by row: a contract's is another on another day.
+        ticks_usd = book.quote(rows, 0.0).tick_cents / 100.0
+        closed_usd = np.round(np.round(book.value(rows, 0.0)[0] / ticks_usd) * ticks_usd, 2)
+        return _Closed(np.where(closed_usd > 0, closed_usd, np.nan), index_values(book, slow=True)[len(FAST_INDICES) :])
 
     def _begin(self, session: calendar.Session, clock_ns: int, yesterday: Session | None = None) -> None:
         if session.date + CALENDAR_LEAST > self._calendar_ends:
             self._look_ahead(self._calendar.sessions[0].date, session.date)
-        closed_usd = self._closed_before(session, yesterday)
+        before = self._before(session)
+        self._yesterday = None if before is None or yesterday is None else yesterday.day
+        if before is not None and yesterday is None and self.scenario.dealers:
+            self._yesterday = self._morning(before)[0]
         day, listing = self._morning(session)
-        if closed_usd is not None:
-            day = day._replace(previous_close_usd=closed_usd)
+        if self.scenario.dealers and self._yesterday is not None:
+            # Where dealers' hedging left the levels: the walk does not know of it.
+            day = day._replace(previous_close_usd=self._yesterday.levels(self._yesterday.seconds))
         if yesterday is not None:
             listing = yesterday.ledger.carried(yesterday.listing.tickers, listing)
         book = Book(self.seed, day, listing, self._calendar, self._schedule, self.scenario, self._span_s)
         plan = plan_of(self.seed, book, day.morning.informed)
         book.at(0)
         self._opening_family = index_values(book, slow=True)[len(FAST_INDICES) :]
+        self._ranged_s, self._slow_high, self._slow_low = 0, self._opening_family, self._opening_family
+        self._closed = None
         arrivals = Arrivals(self.seed, session.date, BaseRate(day, self._intensity))
         ledger = Ledger(listing, listing.settlement_ns <= session.close_ns)
         bars = StockBars(self.seed, day, self._stocks, self._span_s)

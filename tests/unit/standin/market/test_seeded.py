@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import hashlib
+import itertools
 import os
 import platform
 import subprocess
@@ -20,7 +21,7 @@ from services.standin.market.seeded import SeededMarket
 from services.standin.market.truth import Truth
 from services.standin.market.universe import CAST
 from services.standin.reference import CONDITIONS
-from services.standin.source import Batch, Prints, joined
+from services.standin.source import Batch, IndexState, Prints, joined
 from services.standin.websocket.wire import encode, option_events
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -362,6 +363,42 @@ def test_the_vix_family_is_served_and_other_indices_are_not(ten: Ten) -> None:
     assert ten.market.index_state("I:TICK") is None
 
 
+def test_the_days_range_of_vix_only_widens_and_is_the_same_however_a_run_came_there() -> None:
+    market = SeededMarket(7)
+    open_ns = market.clock_ns
+
+    def at(hour: int) -> IndexState:
+        market._clock_ns = open_ns + hour * 3600 * SECOND_NS
+        state = market.index_state("I:VIX")
+        assert state is not None
+        assert state.updated_ns == market.clock_ns
+        return state
+
+    states = [at(hour) for hour in range(7)]
+    assert all(one.high <= other.high and one.low >= other.low for one, other in itertools.pairwise(states))
+    assert states[-1].high > max(states[0].open, states[-1].value), "it is not a matter of two instants"
+    assert SeededMarket(7, market.clock_ns).index_state("I:VIX") == states[-1]
+
+
+def test_asking_for_the_range_of_vix_changes_nothing() -> None:
+    asked, left = SeededMarket(3), SeededMarket(3)
+    for market in (asked, left):
+        run(market, 20)
+    asked.index_state("I:VIX")
+    asked.snapshot(np.arange(50))
+    assert digest(asked, 3) == digest(left, 3)
+
+
+def test_a_market_at_its_very_beginning_has_no_yesterday() -> None:
+    market = SeededMarket(7)
+    first = market._calendar.sessions[0]
+    begun = SeededMarket(7, first.open_ns)
+    state = begun.index_state("I:VIX")
+    assert state is not None
+    assert np.isnan(state.previous_close)
+    assert np.isnan(begun.snapshot(np.arange(5)).previous_close).all()
+
+
 def test_after_the_close_the_next_session_opens() -> None:
     market = SeededMarket(3)
     close_ns = market._today.day.session.close_ns
@@ -381,6 +418,11 @@ def test_after_the_close_the_next_session_opens() -> None:
     assert level.value == pytest.approx(yesterday.value, rel=0.06)
 
 
+def quotes_by_ticker(market: SeededMarket) -> dict[str, tuple[float, float]]:
+    state = market.snapshot(np.arange(len(market.listing)))
+    return dict(zip(market.listing.tickers, zip(state.bid.tolist(), state.ask.tolist(), strict=True), strict=True))
+
+
 @pytest.mark.parametrize("scenario", ["plain", "crash"])
 def test_todays_close_is_tomorrows_previous_close_however_a_run_came_there(scenario: str) -> None:
     """With dealers as well, whose hedging the walk from day to day does not know; and their hedging does not depend on
@@ -388,14 +430,24 @@ def test_todays_close_is_tomorrows_previous_close_however_a_run_came_there(scena
     close_ns = SeededMarket(7, scenario=scenario)._today.day.session.close_ns
     market = SeededMarket(7, close_ns - SECOND_NS, scenario=scenario)
     market.advance(SECOND_NS, NOBODY)
-    closed = market.index_state("I:SPX")
+    closed = [market.index_state(ticker) for ticker in market.index_tickers]
+    quoted = quotes_by_ticker(market)
     market.advance(1, NOBODY)
     begun = SeededMarket(7, market.clock_ns, scenario=scenario)
-    opened, found = market.index_state("I:SPX"), begun.index_state("I:SPX")
-    assert closed is not None
-    assert opened is not None
-    assert opened.previous_close == pytest.approx(closed.value, abs=0.02)
-    assert opened == found
+    for ticker, before in zip(market.index_tickers, closed, strict=True):
+        opened = market.index_state(ticker)
+        assert before is not None
+        assert opened is not None
+        assert opened.previous_close == pytest.approx(before.value, abs=0.02)
+        assert opened == begun.index_state(ticker)
+    rows = np.arange(len(market.listing))
+    previous = market.snapshot(rows).previous_close
+    assert np.array_equal(previous, begun.snapshot(rows).previous_close, equal_nan=True)
+    pairs = [(usd, *quoted[t]) for t, usd in zip(market.listing.tickers, previous, strict=True) if t in quoted]
+    usd, bid, ask = np.array(pairs).T
+    assert np.count_nonzero(usd > 0) > 20_000
+    assert np.mean(np.abs(usd - (bid + ask) / 2)[usd > 0] <= (ask - bid)[usd > 0]) > 0.99
+    assert np.all(bid[np.isnan(usd)] <= 0.05), "only what is worthless has no closing value"
     assert market.listing.open_interest.tolist() != begun.listing.open_interest.tolist()
     assert np.array_equal(market._today.day.log_return, begun._today.day.log_return)
 
