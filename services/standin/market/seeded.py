@@ -198,7 +198,7 @@ class SeededMarket:
         for second in reversed(seconds) if newest else seconds:
             self._today.book.at(second)
             quote = self._spans.quotes(second, np.array([row], np.int32), nothing, 0)
-            if first_ns <= int(quote.t_ms[0]) * NS_PER_MS <= last_ns:
+            if len(quote.t_ms) and first_ns <= int(quote.t_ms[0]) * NS_PER_MS <= last_ns:
                 found.append(quote)
             if len(found) == count:
                 break

@@ -123,7 +123,7 @@ class SpanMaker:
 
     def quotes(self, second: int, quoted: NDArray[np.int32], prints: Prints, printed: int) -> Quotes:
         """Quotes of the contracts somebody asked for in the span that begins at `second`, at which the book stands: one
-        of their own each, and one before each of the first `printed` prints."""
+        of their own each, and one before each of the first `printed` prints; none of what is halted."""
         if not len(quoted):
             return Quotes.empty()
         if len(quoted) > len(self._desk.quotes):
@@ -132,7 +132,9 @@ class SpanMaker:
         span = second, 1000 * self._span_s, *self._begins_ms(second)
         table, desk = self._session.book.table, self._desk
         told = tell_quotes(table, quoted, self._quote_key, *span, desk, prints, printed, self._met, quotes)
-        return taken(quotes, slice(0, told))
+        quotes = taken(quotes, slice(0, told))
+        # In a halt there is nobody to quote, and nothing is told of it.
+        return quotes if self._session.book.halted is None else taken(quotes, quotes.ask_size > 0)
 
     def _begins_ms(self, second: int) -> tuple[int, int]:
         """When a second of the session begins, in ms since 1970 and since midnight."""

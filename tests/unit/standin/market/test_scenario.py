@@ -17,6 +17,7 @@ from services.standin.market.universe import CAST, position_of
 from services.standin.market.walk import Walk
 
 NOBODY = np.empty(0, np.int32)
+CANCELS = (201, 203, 205, 207)
 WANTED = {"calm", "crash", "driftless", "earnings", "expiry", "half_day", "halt", "pin", "plain", "planted", "squeeze"}
 CALENDAR = Calendar.load(dt.date(2025, 1, 1), dt.date(2028, 12, 31))
 SESSIONS = 40
@@ -125,9 +126,15 @@ def test_nothing_trades_or_is_quoted_while_everything_is_halted_and_it_reopens_w
     assert len(market.advance(SECOND_NS, quoted).prints.q) > 100
     market.advance(SECOND_NS, quoted)
     stopped = [market.advance(SECOND_NS, quoted) for _ in range(5)]
-    # Corrections of what was printed before come all the same.
-    assert all(np.all(batch.prints.condition < 209) for batch in stopped)
-    assert all(not len(batch.bars.close) and not batch.quotes.ask.any() for batch in stopped)
+    # Corrections of what was printed in the second before come all the same.
+    assert np.isin(stopped[0].prints.condition, CANCELS).all()
+    assert not any(len(batch.prints.q) for batch in stopped[1:])
+    assert not any(len(batch.bars.close) or len(batch.quotes.q) for batch in stopped)
+    halted_ns = open_ns + 2400 * SECOND_NS
+    ticker = market.listing.tickers[100]
+    assert len(market.quotes_of(ticker, halted_ns, halted_ns + 5 * SECOND_NS, 10, newest=True).q) == 0
+    (last,) = market.quotes_of(ticker, 0, halted_ns + 5 * SECOND_NS, 1, newest=True).t_ms.tolist()
+    assert 0 <= halted_ns - last * 1_000_000 <= SECOND_NS
     after = SeededMarket(7, open_ns + 3300 * SECOND_NS, scenario="crash")
     assert 210 in after.advance(SECOND_NS, quoted).prints.condition
 
