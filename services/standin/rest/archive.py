@@ -61,16 +61,6 @@ class Archive:
         """The stock's bars."""
         return self._bars.of(lambda _: self._stock_at.get(ticker))
 
-    def on(self, listing: Listing) -> Batch:
-        """Everything that is remembered of the listing's day."""
-        return Batch(
-            listing,
-            self._prints.on(listing),
-            self._quotes.on(listing),
-            self._values.on(listing),
-            self._bars.on(listing),
-        )
-
 
 class _Block(Generic[Columns]):
     """Rows of one day in time order, and where each symbol's are."""
@@ -121,13 +111,6 @@ class _Shelf(Generic[Columns]):
         if self._open_listing is not None and (symbol := symbol_on(self._open_listing)) is not None:
             latest = self._latest()
             parts.append(cast(Columns, taken(cast(Any, latest), latest[0] == symbol)))
-        return joined(parts) if parts else self._empty
-
-    def on(self, listing: Listing) -> Columns:
-        """All rows of a day in time order."""
-        parts = [block.columns for block in self._blocks if block.listing is listing]
-        if listing is self._open_listing:
-            parts.append(self._latest())
         return joined(parts) if parts else self._empty
 
     def _latest(self) -> Columns:

@@ -35,11 +35,6 @@ def test_who_is_not_known_gets_nothing(tape: Tape) -> None:
     assert len(Archive((), ()).trades(CALL).q) == 0
 
 
-def test_a_day_is_what_was_told_of_it(tape: Tape) -> None:
-    told = filled(tape).on(tape.listing)
-    assert (told.prints.q.tolist(), len(told.bars.close), len(told.values.value)) == ([2, 4, 6], 3, 0)
-
-
 def test_blocks_change_nothing_but_the_oldest_go_first(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_module, "BLOCK_ROWS", 1)
     archive = filled(tape, prints_max=2)
