@@ -155,7 +155,7 @@ CATALOGUE: dict[Name, Definition] = {
     ),
     "strikewire_agents_recoveries_total": Definition(
         Counter, "times a partition caught up by replay", ("reason",),
-        "`gap` or `stuck` rising: the framework's consumer fails",
+        "`gap`, `stuck` or `silent` rising: the framework's consumer fails",
     ),
     "strikewire_agents_recovery_seconds": Definition(
         Histogram, "time a partition took to catch up", (), "rising: the day's log is long",
