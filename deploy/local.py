@@ -36,6 +36,7 @@ FOLDER = Path("var/local")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 TABLE, CONFIG = "processes.json", "strikewire.toml"
 VARIABLE = "GATEWAY_ARGUMENTS"
+KEY_VARIABLE = "MASSIVE_API_KEY"
 # Compiling kernels for the first time, on two cores that start everything else as well.
 READY_S_MAX = 120.0
 STOP_S_MAX = 15.0
@@ -72,8 +73,8 @@ def main() -> int:
     parser.add_argument("--no-feed", action="store_true", help="start no gateway")
     parser.add_argument("--no-docker", action="store_true", help="processes even where a Docker engine runs")
     options = parser.parse_args()
-    told = gateway_arguments_told()
-    reason = refusal(options, told) if options.action == "up" else None
+    arguments = env_variable(VARIABLE)
+    reason = refusal(options, arguments) if options.action == "up" else None
     if reason is not None:
         parser.error(reason)
     if not options.no_docker and engine_answers():
@@ -83,21 +84,25 @@ def main() -> int:
             )
         environment = {**os.environ, **docker_environment(options)}
         return subprocess.run(compose_command(options), cwd=ROOT, check=False, env=environment).returncode
+    key = env_variable(KEY_VARIABLE)
+    if key is not None:  # as Docker finds it
+        os.environ[KEY_VARIABLE] = key
     local = Local(options.folder)
     if options.action == "down":
         return local.down()
     if options.action == "status":
         return local.show()
-    return local.up(options, told)
+    return local.up(options, arguments)
 
 
-def gateway_arguments_told(environment: Mapping[str, str] = os.environ, folder: Path = ROOT) -> str | None:
-    """GATEWAY_ARGUMENTS where they were set, as Docker looks for them; None where nobody set them, "" is a wish."""
-    if VARIABLE in environment:
-        return environment[VARIABLE]
+def env_variable(variable: str, environment: Mapping[str, str] = os.environ, folder: Path = ROOT) -> str | None:
+    """A variable where it was set, as Docker looks for it: the environment, then .env; None where nobody set it, and ""
+    is a wish."""
+    if variable in environment:
+        return environment[variable]
     path = folder / ".env"
     lines = path.read_text().splitlines() if path.exists() else []
-    found = [match for line in lines if (match := re.fullmatch(rf"\s*(?:export\s+)?{VARIABLE}\s*[=:](.*)", line))]
+    found = [match for line in lines if (match := re.fullmatch(rf"\s*(?:export\s+)?{variable}\s*[=:](.*)", line))]
     if not found:
         return None
     value = re.sub(r"(^|\s)#.*", "", found[-1][1]).strip()

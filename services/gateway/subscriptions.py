@@ -135,6 +135,9 @@ class Subscriptions:
             return Note("unsubscribed", pairs=(pair,))
         self.acknowledged.add(pair)
         self.refused.discard(pair)  # it was given up, and is granted after all
+        if _channel(pair) in self._denied:  # so the plan has the channel
+            self._denied.discard(_channel(pair))
+            self.refused = {other for other in self.refused if _channel(other) != _channel(pair)}
         return Note("subscribed", pairs=(pair,))
 
     def unauthorized(self) -> None:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from services.history.tokens import Token, tokens
+from services.history.tokens import Token, first_semicolon, tokens
 
 __all__ = ["BadRequestError", "Statement", "quoted", "read_statement"]
 
@@ -38,6 +38,8 @@ _BEFORE_ROWS = re.compile(rb"(?:[ \t]*(?:;?[ \t]*\r?\n|\s|;))?")
 _BEFORE_NAME = frozenset({"INTO", "TABLE", "FUNCTION"})
 # Enough for the first word behind any comment; a statement that has none in it counts as one that writes.
 _HEAD_CHARACTERS = 65_536
+# ClickHouse's `max_query_size`: so long may a text be, the values of an INSERT aside. It is cut up word by word here.
+_TEXT_BYTES_MAX = 262_144
 _READS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK"})
 _STREAMS = frozenset({"SELECT", "WITH"})
 # Each block of these is a whole of its own; the others have a head or foot and must be made in one piece.
@@ -134,13 +136,11 @@ def _cut(text: bytes) -> _Cut:
     takes_rows = _first_word(text) == "INSERT"
     depth, end = 0, len(text)
     before = last = Token("", b"", 0, 0)
-    rest = tokens(text)
-    for number, token in enumerate(rest):
+    for number, token in enumerate(tokens(text)):
+        if token.end > _TEXT_BYTES_MAX:
+            raise BadRequestError(f"Syntax error: a statement's text may have {_TEXT_BYTES_MAX} bytes (max_query_size)")
         if token.text == b";":
-            end = token.start
-            if any(more.text != b";" for more in rest):
-                shown = text[end : end + 40].decode(errors="replace")
-                raise BadRequestError(f"Syntax error (Multi-statements are not allowed): {shown}")
+            end = _only_end(text, token.start)
             break
         # INSERT INTO outfile is a table of that name.
         if token.word == "OUTFILE" and last.word == "INTO" and not (takes_rows and number == 2):
@@ -150,13 +150,21 @@ def _cut(text: bytes) -> _Cut:
             if last.word == "FORMAT" and token.kind == "word" and not _names(before):
                 found = _BEFORE_ROWS.match(text, token.end)
                 return _Cut(last.start, token.text.decode(), found.end() if found else token.end)
-            if token.word == "VALUES" and b";" not in text[token.end :].rstrip(b"; \t\r\n"):
-                break  # so that a hundred megabytes of values are not cut up
-            takes_rows = token.word not in ("VALUES", "SELECT", "WITH")
+            if token.word == "VALUES":
+                return _Cut(_only_end(text, first_semicolon(text, token.end)), None, None)
+            takes_rows = token.word not in ("SELECT", "WITH")
         before, last = last, token
     if before.word == "FORMAT" and last.kind == "word":
         return _Cut(before.start, last.text.decode(), None)
     return _Cut(end, None, None)
+
+
+def _only_end(text: bytes, end: int) -> int:
+    """`end`, behind which nothing may stand but more semicolons. Raises BadRequestError for a second statement."""
+    if any(more.text != b";" for more in tokens(text, end)):
+        shown = text[end : end + 40].decode(errors="replace")
+        raise BadRequestError(f"Syntax error (Multi-statements are not allowed): {shown}")
+    return end
 
 
 def _names(token: Token) -> bool:

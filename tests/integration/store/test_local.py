@@ -24,8 +24,8 @@ from deploy.local import (
     _started,
     compose_command,
     docker_environment,
+    env_variable,
     feed_arguments,
-    gateway_arguments_told,
     refusal,
 )
 from tests.support.services import ROOT
@@ -97,8 +97,8 @@ def test_a_feed_that_the_environment_names_is_not_replaced_by_a_made_up_market(t
     assert feed_arguments(wish("up"), "") == []
     assert feed_arguments(wish("up"), "--standin --scenario quiet") == ["--standin", "--scenario", "quiet"]
     assert feed_arguments(wish("up"), None) == ["--standin", "--speed", "10"]
-    assert gateway_arguments_told({}, tmp_path) is None
-    assert gateway_arguments_told({"GATEWAY_ARGUMENTS": ""}, tmp_path) == ""
+    assert env_variable("GATEWAY_ARGUMENTS", {}, tmp_path) is None
+    assert env_variable("GATEWAY_ARGUMENTS", {"GATEWAY_ARGUMENTS": ""}, tmp_path) == ""
     for line, value in {
         "GATEWAY_ARGUMENTS=": "",
         'export GATEWAY_ARGUMENTS=""': "",
@@ -106,8 +106,9 @@ def test_a_feed_that_the_environment_names_is_not_replaced_by_a_made_up_market(t
         "GATEWAY_ARGUMENTS=--standin --speed 3  # slow": "--standin --speed 3",
     }.items():
         (tmp_path / ".env").write_text(f"# GATEWAY_ARGUMENTS=no\nMASSIVE_API_KEY=k\n{line}\n")
-        assert gateway_arguments_told({}, tmp_path) == value
-        assert gateway_arguments_told({"GATEWAY_ARGUMENTS": "--seed 2"}, tmp_path) == "--seed 2"
+        assert env_variable("GATEWAY_ARGUMENTS", {}, tmp_path) == value
+        assert env_variable("MASSIVE_API_KEY", {}, tmp_path) == "k"
+        assert env_variable("GATEWAY_ARGUMENTS", {"GATEWAY_ARGUMENTS": "--seed 2"}, tmp_path) == "--seed 2"
 
 
 @pytest.mark.parametrize(

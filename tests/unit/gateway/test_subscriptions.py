@@ -172,6 +172,22 @@ def test_a_channel_that_the_plan_does_not_have_is_asked_for_once_whatever_contra
     assert subscriptions.coverage == Coverage(desired=4, acknowledged=1, refused=3, open=0)
 
 
+def test_a_channel_that_is_granted_late_is_asked_for_again() -> None:
+    """One complaint, and answers slower than our patience: the channel seemed to be none of the plan's."""
+    subscriptions = Subscriptions(["T.*"])
+    subscriptions.start(0)
+    subscriptions.acknowledge("T.*", gone=False)
+    subscriptions.settle(0)
+    subscriptions.want(["T.*", "Q.a", "Q.b"], S)
+    subscriptions.unauthorized()
+    subscriptions.tick(S + ACK_TIMEOUT_NS)
+    assert subscriptions.refused == {"Q.a", "Q.b"}
+    subscriptions.acknowledge("Q.a", gone=False)
+    subscriptions.outbox.clear()
+    subscriptions.want(["T.*", "Q.a", "Q.b", "Q.c"], 2 * S + ACK_TIMEOUT_NS)
+    assert [json.loads(request)["params"] for request in subscriptions.outbox] == ["Q.b,Q.c"]
+
+
 def test_a_contract_that_is_refused_alone_says_nothing_of_its_channel() -> None:
     subscriptions, asked = refusing("Q.O:SPY251219C000000052")
     assert asked == ["Q.O:SPY251219C000000052"]
