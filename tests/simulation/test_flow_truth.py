@@ -61,7 +61,7 @@ def test_the_side_is_right_well_above_chance(judged: Judged, figure: Note, tier:
     sided = (judged.reading.tier == tier) & (judged.reading.side != 0)
     right = float(np.mean(judged.reading.side[sided] == judged.side[sided]))
     figure(f"tier {tier}: {right:.1%} right of {np.count_nonzero(sided):,} prints ({sided.mean():.0%} of all)")
-    assert np.count_nonzero(sided) > 5_000
+    assert np.count_nonzero(sided) > 3_000  # a share to a percent
     assert right > floor
 
 

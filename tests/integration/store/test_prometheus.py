@@ -144,7 +144,8 @@ def test_prometheus_scrapes_what_the_sink_counts(scraped: tuple[str, ServiceProc
 def test_prometheus_scrapes_gateway_and_agents_while_they_judge(
     binaries: tuple[Path, Path], kafka: KafkaSettings, tmp_path: Path
 ):
-    """A made-up market through Kafka: from its first event to how long an alert took."""
+    """A made-up market through Kafka, from its first event to its first alert. How old frames and alerts are is counted
+    on the wall's clock only, which a made-up market does not have."""
     environment = {"STRIKEWIRE_HEALTH_TOKEN": TOKEN}
     settings = {"kafka.prefix": kafka.prefix, "gateway.partitions": 2}
     common = [
@@ -169,9 +170,7 @@ def test_prometheus_scrapes_gateway_and_agents_while_they_judge(
             "strikewire_agents_lag_records >= 0",
             "strikewire_sequencer_held_frames >= 0",
             "histogram_quantile(0.9, sum by (le) (strikewire_pipeline_step_seconds_bucket)) < 1",
-            "sum(strikewire_frame_age_seconds_count) > 100",
             'sum(strikewire_pipeline_alerts_total{outcome="sent"}) > 0',
-            "sum(strikewire_alert_latency_seconds_count) > 0",
         ):
             until(base, query)
         assert_catalogued(base)
