@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import functools
 import hashlib
 import itertools
 import os
@@ -76,6 +77,7 @@ print(digest(SeededMarket(3), 5), digest(SeededMarket(3, scenario="crash"), 5), 
 """
 
 
+@functools.cache
 def fingerprint(**environment: str) -> str:
     """Digests of two markets by the second and one by the minute, made in a process of its own."""
     return subprocess.run(
@@ -84,7 +86,7 @@ def fingerprint(**environment: str) -> str:
 
 
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
-    assert len({fingerprint(PYTHONHASHSEED=seed) for seed in ("0", "1", "77")}) == 1
+    assert fingerprint(PYTHONHASHSEED="0") == fingerprint(PYTHONHASHSEED="77")
 
 
 def test_the_bytes_are_those_on_record() -> None:
