@@ -149,6 +149,19 @@ async def stock_ticks(feed: Feed) -> None:
     assert {quote["q"] + 1 for quote in quotes} == {trade["q"] for trade in trades}
 
 
+@ROWS.row("12", "stock quotes in round lots", manners=Manners(stock_sizes="lots"), off=settings())
+async def stock_lots(feed: Feed) -> None:
+    quotes = of(await feed.day("Q.XYZ", "/stocks"), "Q")
+    assert quotes
+    assert all(0 < quote[side] < 100 for quote in quotes for side in ("bs", "as"))
+
+
+@ROWS.row("12", "an index every so many seconds", manners=Manners(index_every=120), off=settings())
+async def index_cadence(feed: Feed) -> None:
+    values = of(await feed.day("V.*", "/indices"), "V")  # a tape of three minutes, a value each
+    assert len(values) == len({value["t"] // 120_000 for value in values}) == 2
+
+
 @ROWS.row("12", "only the stocks' channels that are held", off=settings(Session, "wants", lambda *_: True))
 async def stock_channels(feed: Feed) -> None:
     assert {event["ev"] for event in await feed.day("Q.XYZ", "/stocks")} == {"Q"}

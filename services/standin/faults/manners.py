@@ -52,6 +52,10 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     frame_events_max: Annotated[int, "events in a frame (11.1/11)"] = FRAME_EVENTS_MAX
     mix_statuses: Annotated[bool, "whether acknowledgements ride in frames of events (11.1/11)"] = True
     bar_delay_s: Annotated[float, "market time from a bar's end to its A or AM on options and indices (3.3)"] = 1.0
+    index_every: Annotated[
+        int, "market seconds between two values of an index; volatility indices have fifteen at least (3.5)"
+    ] = 1
+    stock_sizes: Annotated[Literal["shares", "lots"], "what sizes of stock quotes count (3.7)"] = "shares"
     rest_delayed: Annotated[
         bool, "whether REST says DELAYED as to a delayed plan, in status and timeframe; what it tells stays new (7.1)"
     ] = False

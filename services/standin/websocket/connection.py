@@ -31,9 +31,10 @@ from services.standin.listing import Listing
 from services.standin.source import Bars, Batch, Prints, Quotes, Source, taken
 from services.standin.websocket.outlet import Outlet
 from services.standin.websocket.session import Session
-from services.standin.websocket.stock_ticks import stock_ticks
+from services.standin.websocket.stock_ticks import ROUND_LOT, stock_ticks
 from services.standin.websocket.wire import (
     Event,
+    IndexValue,
     Status,
     StockBar,
     StockQuote,
@@ -97,6 +98,7 @@ class Connection:
         self._statuses: list[Event] = []
         self._rows_for: tuple[int, int] | None = None
         self._rows: dict[str, NDArray[np.int32]] = {}
+        self._stretches: dict[str, int] = {}
         self._closing: asyncio.Task[None] | None = None
 
     def reachable(self) -> bool:
@@ -195,7 +197,8 @@ class Connection:
             if session.holds("FMV"):
                 events += fair_values(batch.listing, self._chosen(batch.listing, "FMV", batch.quotes))
         elif session.cluster == "indices" and session.holds("V"):
-            events = [e for e in index_events(source.index_tickers, batch.values) if session.wants("V", e.T)]  # type: ignore[union-attr]
+            values = index_events(source.index_tickers, batch.values)
+            events = [e for e in values if session.wants("V", e.T) and self._is_due(e)]
         elif session.cluster == "stocks":
             events = self._stock_events(source, batch.bars)
         for (cluster, channel), bars in step.bars.items():
@@ -203,12 +206,22 @@ class Connection:
                 events += [bar for bar in bars if session.wants(channel, bar.sym)]  # type: ignore[union-attr]
         return events
 
+    def _is_due(self, value: IndexValue) -> bool:
+        """Whether no value of the index was told in the same stretch of `index_every` seconds."""
+        every = self.session.manners.index_every
+        stretch = value.t // (1000 * every)
+        if every > 1 and self._stretches.get(value.T) == stretch:
+            return False
+        self._stretches[value.T] = stretch
+        return True
+
     def _stock_events(self, source: Source, bars: Bars) -> list[Event]:
         """Trades, quotes and bars of stocks, as far as somebody wants them."""
         session = self.session
         made: list[StockTrade | StockQuote | StockBar] = []
         if session.holds("T") or session.holds("Q"):
-            made += stock_ticks(source.stock_tickers, bars)
+            unit = ROUND_LOT if session.manners.stock_sizes == "lots" else 1
+            made += stock_ticks(source.stock_tickers, bars, unit)
         if session.holds("A"):
             made += stock_events(source.stock_tickers, bars)
         return [event for event in made if session.wants(STOCK_CHANNELS[type(event)], event.sym)]

@@ -17,7 +17,7 @@ from services.standin.market.universe import CAST
 from services.standin.source import Bars
 from services.standin.websocket.wire import StockQuote, StockTrade
 
-__all__ = ["TICKS_MAX", "stock_ticks"]
+__all__ = ["ROUND_LOT", "TICKS_MAX", "stock_ticks"]
 
 # A bar of a busy second holds a hundred trades and more; so many of them are told.
 TICKS_MAX = 8
@@ -43,8 +43,9 @@ class _Bar(NamedTuple):
     end_ms: int
 
 
-def stock_ticks(tickers: Sequence[str], bars: Bars) -> list[StockTrade | StockQuote]:
-    """Trades and quotes of the bars, each ticker's in the order of time."""
+def stock_ticks(tickers: Sequence[str], bars: Bars, quote_unit: int = 1) -> list[StockTrade | StockQuote]:
+    """Trades and quotes of the bars, each ticker's in the order of time. quote_unit: shares that a quote's size counts
+    as one, ROUND_LOT or 1."""
     count = len(bars.symbol)
     place = bars.symbol.astype(np.int64) * 2**40 + bars.end_ms // WINDOW_MS
     numbers = np.arange(TICKS_MAX * _DRAWS)
@@ -53,11 +54,11 @@ def stock_ticks(tickers: Sequence[str], bars: Bars) -> list[StockTrade | StockQu
     events: list[StockTrade | StockQuote] = []
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for (symbol, *bar), dice in zip(rows, chance.tolist(), strict=True):
-        events += _ticks(tickers[symbol], _Bar(*bar), dice)
+        events += _ticks(tickers[symbol], _Bar(*bar), dice, quote_unit)
     return events
 
 
-def _ticks(ticker: str, bar: _Bar, dice: list[list[float]]) -> list[StockTrade | StockQuote]:
+def _ticks(ticker: str, bar: _Bar, dice: list[list[float]], quote_unit: int) -> list[StockTrade | StockQuote]:
     prices = _prices(bar, dice)
     times = sorted(bar.end_ms - WINDOW_MS + int(WINDOW_MS * drawn[0]) for drawn in dice[: len(prices)])
     sizes = _sizes(bar.volume, [0.2 + drawn[1] for drawn in dice[: len(prices)]])
@@ -68,11 +69,11 @@ def _ticks(ticker: str, bar: _Bar, dice: list[list[float]]) -> list[StockTrade |
         q = t_ms % 86_400_000 * 2 * TICKS_MAX + 2 * number + 1
         spread = max(round(SPREAD_SHARE * price, 2), 0.01)
         bid = round(price - (spread if drawn[4] < 0.5 else 0.0), 2)
-        bid_shares, ask_shares = (ROUND_LOT * (1 + int(12 * chance**3)) for chance in drawn[5:7])
+        bid_size, ask_size = (ROUND_LOT * (1 + int(12 * chance**3)) // quote_unit for chance in drawn[5:7])
         venue = VENUES[int(drawn[3] * len(VENUES))]
         events.append(
             StockQuote(
-                sym=ticker, bx=venue, bp=bid, bs=bid_shares, ax=venue, ap=round(bid + spread, 2), as_=ask_shares, c=1,
+                sym=ticker, bx=venue, bp=bid, bs=bid_size, ax=venue, ap=round(bid + spread, 2), as_=ask_size, c=1,
                 t=t_ms, q=q, z=tape,
             )
         )  # fmt: skip

@@ -238,7 +238,7 @@ def fair_values(listing: Listing, quotes: Quotes) -> list[Event]:
     ]
 
 
-def index_events(tickers: Sequence[str], values: Values) -> list[Event]:
+def index_events(tickers: Sequence[str], values: Values) -> list[IndexValue]:
     """Index levels as wire events."""
     return [
         IndexValue(value, tickers[symbol], t)
