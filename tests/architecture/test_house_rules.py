@@ -51,6 +51,12 @@ def prose(text: str) -> str:
     return re.sub(r"^(```|~~~).*?^\1[^\n]*$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def anchors(text: str) -> set[str]:
+    """What a link may name behind `#`: headings in lower case, punctuation out, a hyphen for each blank."""
+    headings = re.findall(r"^#+ (.+?)\s*$", prose(text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def told(found: list[str]) -> str:
     return "\n" + "\n".join(found)
 
@@ -80,10 +86,14 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     found = []
     for name, text in texts(".md"):
         for target in re.findall(r"\]\(([^)\s]+)\)", prose(text)):
-            if re.match(r"[a-z]+:|#", target):
+            if re.match(r"[a-z]+:", target):
                 continue
-            if not ((ROOT / name).parent / target.split("#")[0]).exists():
+            file, _, anchor = target.partition("#")
+            path = (ROOT / name).parent / file if file else ROOT / name
+            if not path.exists():
                 found.append(f"{name} links to {target}, which does not exist")
+            elif anchor and path.suffix == ".md" and anchor not in anchors(path.read_text()):
+                found.append(f"{name} links to {target}, but no heading there gives #{anchor}")
     assert not found, told(found)
 
 
