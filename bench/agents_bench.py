@@ -31,12 +31,12 @@ from deploy.kafka.broker import Broker
 from schemas.frames import CLOCK_FEED, CLOCK_WALL, COLUMN_DTYPES, ROW_TYPES, Frame, Lane, Rows, decode_frame
 from schemas.symbols import symbol_code
 from services.core.calendar import NS, ny_ns
-from services.gateway.writer import Writer
+from services.gateway.sequencing.writer import Writer
 from services.kafka.client import plain_consumer
 from services.kafka.lanes import lane_places
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
 from services.kafka.writer import open_writer
+from services.settings.kafka import KafkaSettings
 
 __all__ = ["run"]
 

@@ -23,21 +23,21 @@ import uvloop
 
 from schemas.decisions import Alert, Record
 from schemas.frames import Frame, Lane
-from services.agents import run_agents
-from services.config import Config
+from services.agents.app import run_agents
+from services.agents.partitions import Partitions
 from services.core.calendar import Calendar, ny_ns
 from services.core.identity import identity
 from services.core.pipeline import Outputs, Pipeline
 from services.core.sequencer import Sequencer
-from services.garbage import spare_what_stays
 from services.kafka.client import plain_consumer
-from services.kafka.documents import records
 from services.kafka.lanes import lane_places
-from services.kafka.machine import Machine
-from services.kafka.partitions import Partitions
-from services.kafka.settings import KafkaSettings
+from services.kafka.partition_processor import PartitionProcessor
+from services.kafka.records import records
 from services.kafka.writer import open_writer
-from services.metrics import Metrics
+from services.runtime.config import Config
+from services.runtime.gc_pauses import spare_what_stays
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 from services.wiring import build_pipeline, warm_up
 
 # A print of this size is the bench's own mark: the pipeline says an alert about it, whatever the rules say.
@@ -124,7 +124,9 @@ async def _bare(
         nonlocal done
         done += head.rows
 
-    machines = {p: Machine(p, build, Sequencer(), dict.fromkeys(Lane, 0), stepped) for p in range(partitions)}
+    machines = {
+        p: PartitionProcessor(p, build, Sequencer(), dict.fromkeys(Lane, 0), stepped) for p in range(partitions)
+    }
     names = {place: lane for p in machines for lane, place in lane_places(settings, p).items()}
     async with open_writer(settings) as writer, plain_consumer(settings) as consumer:
         consumer.assign(list(names))

@@ -18,11 +18,11 @@ import msgspec
 
 from bench.harness import entry, interleaved
 from schemas.frames import CLOCK_WALL, Lane, encode_frame
-from services.gateway.massive import Quote, Status, Trade
-from services.gateway.partition import Partitioner
-from services.gateway.protocol import Session
-from services.gateway.tabulate import Tabulator
-from services.gateway.writer import Writer
+from services.core.partitioner import Partitioner
+from services.gateway.decoding.tabulate import Tabulator
+from services.gateway.massive.messages import Quote, Status, Trade
+from services.gateway.massive.protocol import FeedProtocol
+from services.gateway.sequencing.writer import Writer
 
 __all__ = ["run"]
 
@@ -100,7 +100,7 @@ def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
 
 def sequenced(frames: list[bytes], table: Tabulator, encode: bool) -> int:
     """The gateway's own path, without the sockets: the rows written."""
-    session = Session("options", "")
+    session = FeedProtocol("options", "")
     table.repeats.clear()  # each round is a day of its own
     writer = Writer(PARTITIONS, epoch=1, clock=CLOCK_WALL)
     rows = 0

@@ -17,11 +17,11 @@ import numpy as np
 
 from bench.harness import entry
 from bench.market_peer import PLACES, Drawn, Laws, drawn_by_kind, drawn_uniform
-from services.standin.market import orders
-from services.standin.market.activity import BaseRate, row_weights
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.market.universe import CAST
-from services.standin.market.venues import SORTED_VENUES, place_table
+from standin.market import orders
+from standin.market.activity import BaseRate, row_weights
+from standin.market.seeded import SECOND_NS, SeededMarket
+from standin.market.universe import CAST
+from standin.market.venues import SORTED_VENUES, place_table
 
 __all__ = ["run"]
 

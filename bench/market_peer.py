@@ -1,6 +1,6 @@
 """What a stretch of market draws, kind by kind, and numpy drawing the same and doing nothing with it.
 
-The market draws, with `services/standin/market/kernels`:
+The market draws, with `standin/market/kernels`:
 
 * a second and an underlying: how many orders come (Poisson, at a mean of its own);
 * an order: which of some forty thousand contracts (by weights), of which flavour (by twenty weights), how large
@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.standin.market.orders import OrderKind
+from standin.market.orders import OrderKind
 
 __all__ = ["Drawn", "Laws", "drawn_by_kind", "drawn_uniform"]
 

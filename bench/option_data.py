@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.quant import twin
+from services.quant import numpy_reference as twin
 from services.quant.arrays import Floats, Signs
 
 __all__ = ["RATE", "Options", "options"]

@@ -19,7 +19,8 @@ from scipy.optimize import least_squares
 from bench.harness import entry, interleaved
 from bench.option_data import RATE, Options, options
 from bench.option_peers import IvEngine, Lbriv, quantlib_vols, vollib_vols
-from services.quant import american, black, gamma_profile, svi, twin
+from services.quant import american, black, gamma_profile, svi
+from services.quant import numpy_reference as twin
 from services.quant.arrays import Floats
 
 __all__ = ["run"]

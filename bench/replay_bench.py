@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from bench.harness import entry, interleaved
 from schemas.frames import Frame, Lane, TradeRows
-from services.config import RulesConfig
 from services.core.calendar import NS, Calendar, ny_ns
 from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 from services.replay.runner import calendar_of, recorded_rules, replay
 from services.replay.source import epoch_frames, joined_frames
-from services.standin.market.seeded import DEFAULT_START
+from services.runtime.config import RulesConfig
 from services.wiring import build_pipeline, warm_up
+from standin.market.seeded import DEFAULT_START
 from tests.simulation.played import played_log
 
 __all__ = ["NAMES", "run"]

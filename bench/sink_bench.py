@@ -26,12 +26,12 @@ from bench.harness import entry
 from deploy.kafka.broker import Broker
 from schemas.frames import COLUMN_DTYPES, Frame, Header, Lane, TradeRows, encode_frame
 from schemas.symbols import symbol_code
-from services.config import SinkConfig, WarehouseConfig
 from services.history.engine import open_remote
 from services.kafka.client import producer
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
-from services.metrics import Metrics
+from services.runtime.config import SinkConfig, WarehouseConfig
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 from services.sinks.batch import token
 from services.sinks.clickhouse import frames_table, insert, lane_table
 from services.sinks.kafka_sink import INSERTS, KafkaSink

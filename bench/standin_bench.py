@@ -20,11 +20,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bench.harness import entry
-from services.standin.listing import Listing
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.server import StandIn
-from services.standin.source import Batch, IndexState, Snapshot, Source
-from services.standin.websocket.wire import frames, option_events, status_frame
+from standin.feed.listing import Listing
+from standin.feed.source import Batch, IndexState, Snapshot, Source
+from standin.market.seeded import SECOND_NS, SeededMarket
+from standin.protocol.wire import frames, option_events, status_frame
+from standin.server.server import StandIn
 
 __all__ = ["run"]
 

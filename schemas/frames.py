@@ -35,7 +35,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas import layouts
-from schemas.layouts import END_OF_STREAM, Layout, learn_layout
+from schemas.layouts import END_OF_STREAM, BatchLayout, learn_layout
 from schemas.symbols import SYMBOL_BYTES
 
 __all__ = [
@@ -404,11 +404,11 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 @functools.lru_cache(maxsize=2 * layouts.ROWS_MAX)
-def _layout(lane: Lane, rows: int) -> Layout:
+def _layout(lane: Lane, rows: int) -> BatchLayout:
     return learn_layout(LANE_SCHEMAS[lane], rows)
 
 
-def plain_layout(head: Header, data: bytes) -> Layout | None:
+def plain_layout(head: Header, data: bytes) -> BatchLayout | None:
     """How the rows lie in a frame that this version's `encode_frame` wrote; None when it may be another's."""
     if not 0 < head.rows <= layouts.ROWS_MAX or not data.startswith(_SCHEMA_BYTES[head.lane], HEADER_BYTES):
         return None

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-__all__ = ["ROWS_MAX", "Layout", "learn_layout"]
+__all__ = ["ROWS_MAX", "BatchLayout", "learn_layout"]
 
 # Twice the biggest frame of the default settings and some; beyond it the rows cost more than what is said about them.
 ROWS_MAX = 1_024
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
-class Layout(NamedTuple):
+class BatchLayout(NamedTuple):
     """One kind of batch: the message that says what follows, the columns' places behind it, and where they end."""
 
     message: bytes
@@ -31,7 +31,7 @@ class Layout(NamedTuple):
     """Where the last column's padding ends, counted in the same way."""
 
 
-def learn_layout(schema: pa.Schema, rows: int) -> Layout:
+def learn_layout(schema: pa.Schema, rows: int) -> BatchLayout:
     """Have Arrow write a batch of zeros, and look where it put what.
 
     Columns are of fixed width and without missing values, as a lane's are.
@@ -47,4 +47,4 @@ def learn_layout(schema: pa.Schema, rows: int) -> Layout:
     nexts: Sequence[int] = (*offsets[1:], written.size)
     gaps = [bytes(till - at - rows * width) for at, till, width in zip(offsets, nexts, widths, strict=True)]
     gaps[-1] += END_OF_STREAM
-    return Layout(written.slice(0, offsets[0]).to_pybytes(), offsets, tuple(gaps), written.size)
+    return BatchLayout(written.slice(0, offsets[0]).to_pybytes(), offsets, tuple(gaps), written.size)

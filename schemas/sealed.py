@@ -24,7 +24,7 @@ from schemas.frames import (
     empty_rows,
     plain_layout,
 )
-from schemas.layouts import Layout
+from schemas.layouts import BatchLayout
 
 __all__ = ["SealedFrame", "join_frames", "seal"]
 
@@ -34,7 +34,7 @@ class SealedFrame(NamedTuple):
 
     header: Header
     data: bytes
-    layout: Layout | None
+    layout: BatchLayout | None
 
 
 def seal(data: bytes) -> SealedFrame | Frame:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.errors import StrikewireError
-from services.garbage import no_collection
+from services.runtime.gc_pauses import no_collection
 
 __all__ = ["main"]
 
@@ -79,7 +79,7 @@ def _parsed(given: list[str]) -> argparse.Namespace | None:
 
 
 def _guarded(options: argparse.Namespace) -> int:
-    from services.logs import set_up
+    from services.runtime.logs import set_up
 
     set_up(options.log_level)
     try:

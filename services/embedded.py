@@ -23,15 +23,15 @@ from typing import Any, NamedTuple
 from schemas.decisions import Alert, DeadLetter, Signal, View
 from schemas.frames import CLOCK_WALL, Frame, Lane
 from schemas.gaps import Gap
-from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
-from services.core.pipeline import Pipeline, Silence
+from services.core.pipeline import Pipeline, SuppressionReason
 from services.core.sequencer import Sequencer
 from services.errors import ConfigError
 from services.history.warehouse import Warehouse
-from services.metrics import Metrics, count_decision
 from services.replay.recovery import recovered
 from services.replay.runner import rules_document
+from services.runtime.config import Config
+from services.runtime.metrics import Metrics, count_decision
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from services.wiring import PROGRAM, build_pipeline, rules_digest
 
@@ -71,7 +71,7 @@ class Embedded:
         self._ordinals = Ordinals()
         self._pipelines: dict[int, Pipeline] = {}
         self._sequencers: dict[int, Sequencer[Frame]] = {}
-        self._batch = _Batch([], [], {}, [], [], [])
+        self._batch = _CommitBatch([], [], {}, [], [], [])
         self._pending_rows = 0
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -223,7 +223,7 @@ class Embedded:
             self._urgent.set()
 
     async def _commit(self) -> None:
-        batch, self._batch = self._batch, _Batch([], [], {}, [], [], [])
+        batch, self._batch = self._batch, _CommitBatch([], [], {}, [], [], [])
         rows, self._pending_rows = self._pending_rows, 0
         self._wake.clear()
         self._urgent.clear()
@@ -237,12 +237,14 @@ class Embedded:
         if rows and not self._room.is_set():
             self._room.set()
 
-    def _write_rest(self, batch: _Batch) -> None:
+    def _write_rest(self, batch: _CommitBatch) -> None:
         self._writer.write_views(batch.views)
         self._writer.write_dead_letters(batch.dead_letters)
         self._writer.write_gaps(batch.gaps)
 
-    async def _publish(self, numbered: list[tuple[int, Signal | Alert]], silences: dict[str, Silence]) -> None:
+    async def _publish(
+        self, numbered: list[tuple[int, Signal | Alert]], silences: dict[str, SuppressionReason]
+    ) -> None:
         """Deliver, then note as delivered: a crash between the two delivers again, under the same id."""
         for _, decision in numbered:
             count_decision(self._metrics, decision, silences)
@@ -267,12 +269,12 @@ class Embedded:
                 self._metrics.observe("strikewire_alert_latency_seconds", latency_s)
 
 
-class _Batch(NamedTuple):
+class _CommitBatch(NamedTuple):
     """What waits for the disk."""
 
     frames: list[Frame]
     decisions: list[tuple[int, Signal | Alert]]
-    silences: dict[str, Silence]
+    silences: dict[str, SuppressionReason]
     views: list[View]
     dead_letters: list[DeadLetter]
     gaps: list[Gap]

@@ -19,7 +19,7 @@ from schemas.decisions import Alert, Contribution, Direction, Record, Signal, ro
 from services.core.calendar import NS
 from services.core.contract import Context, Moment
 from services.core.identity import identity
-from services.core.pipeline import Silence
+from services.core.pipeline import SuppressionReason
 
 __all__ = ["Scanner", "ScannerParameters"]
 
@@ -69,7 +69,7 @@ class Scanner:
         self._alerted_ns.clear()
         self._hour.clear()
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | Silence:
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | SuppressionReason:
         """An alert, or why there is none."""
         said, coverage = self._contributions(signal, contexts, moment.now_ns)
         said += self._agreement(signal, moment.now_ns)
@@ -130,7 +130,7 @@ class Scanner:
             )
         return said
 
-    def _silence(self, signal: Signal, score: float, now_ns: int) -> Silence | None:
+    def _silence(self, signal: Signal, score: float, now_ns: int) -> SuppressionReason | None:
         p = self.parameters
         if score < p.score_min:
             return "score"

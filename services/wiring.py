@@ -14,12 +14,12 @@ import services.contexts
 import services.detectors
 from schemas.frames import COLUMN_DTYPES, ROW_TYPES, Frame, Header, Lane, Rows, empty_rows
 from schemas.symbols import symbol_code
-from services.config import RulesConfig, convert
 from services.core.calendar import NS, Calendar
 from services.core.contract import Context, Detector
 from services.core.pipeline import Pipeline
 from services.core.registry import RegistryError, build, discover
 from services.errors import ConfigError
+from services.runtime.config import RulesConfig, convert
 from services.scanner import Scanner, ScannerParameters
 
 __all__ = ["PROGRAM", "build_pipeline", "context_types", "detector_types", "resolved_rules", "rules_digest", "warm_up"]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from schemas.symbols import SymbolError, symbol_code
 from services.core.calendar import NEW_YORK, NS
 from services.errors import InputError
-from services.gateway.settings import GatewaySettings
+from services.settings.gateway import GatewaySettings
 
 __all__ = ["check_feed", "day", "duration", "moment", "speed", "symbol"]
 

@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 
-from services.config import RulesConfig
 from services.core.calendar import Calendar
-from services.gateway import plain_frames
-from services.standin.market.kernels import warming
+from services.gateway.decoding import plain_frames
+from services.runtime.config import RulesConfig
 from services.wiring import warm_up
+from standin.market.kernels import warming
 
 __all__ = ["compile_beside"]
 

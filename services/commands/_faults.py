@@ -13,25 +13,25 @@ from rich.table import Table
 
 from services.commands._output import console, print_json
 from services.errors import InputError
-from services.standin.errors import StandInError
-from services.standin.faults.asked import Key, draw_faults, keys_of, manners_of, read_fault, summary
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import FAULTS, Fault
+from standin.errors import StandInError
+from standin.faults.named import FAULTS, Fault
+from standin.faults.protocol_options import ProtocolOptions
+from standin.faults.requested import Key, draw_faults, keys_of, manners_of, read_fault, summary
 
-__all__ = ["Asked", "add_fault_arguments", "asked_faults", "faults_markdown", "print_faults"]
+__all__ = ["RequestedFaults", "add_fault_arguments", "asked_faults", "faults_markdown", "print_faults"]
 
 
-class Asked(NamedTuple):
+class RequestedFaults(NamedTuple):
     """What the options ask of the protocol."""
 
-    manners: Manners
+    manners: ProtocolOptions
     faults: tuple[Fault, ...]
     seed: int
 
 
 def add_fault_arguments(parser: argparse.ArgumentParser) -> None:
     """The protocol's options."""
-    names = ", ".join(key.name for key in keys_of(Manners))
+    names = ", ".join(key.name for key in keys_of(ProtocolOptions))
     parser.add_argument(
         "--fault",
         action="append",
@@ -54,7 +54,7 @@ def add_fault_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_faults(options: argparse.Namespace) -> Asked:
+def asked_faults(options: argparse.Namespace) -> RequestedFaults:
     """What was asked for. Raises InputError with the names that exist."""
     seed = options.fault_seed
     if seed is not None and seed < 0:
@@ -69,13 +69,15 @@ def asked_faults(options: argparse.Namespace) -> Asked:
         raise InputError("--switch", str(error)) from None
     if not faults and seed is not None:
         faults = draw_faults(seed)
-    return Asked(manners, faults, seed or 0)
+    return RequestedFaults(manners, faults, seed or 0)
 
 
 def print_faults(*, as_json: bool) -> None:
     """Every fault and every switch with its keys."""
     if as_json:
-        print_json({"faults": [_fault_document(*each) for each in FAULTS.items()], "switches": _documents(Manners)})
+        print_json(
+            {"faults": [_fault_document(*each) for each in FAULTS.items()], "switches": _documents(ProtocolOptions)}
+        )
         return
     faults = Table(
         "fault", "what happens", "keys", "massive.md", title="--fault NAME:KEY=VALUE,...", title_justify="left"
@@ -84,7 +86,7 @@ def print_faults(*, as_json: bool) -> None:
         keys = "\n".join(_told(key) for key in keys_of(kind))
         faults.add_row(name, summary(kind), keys, kind.row)
     switches = Table("switch", "what it decides", "takes", "default", title="--switch NAME=VALUE", title_justify="left")
-    for key in keys_of(Manners):
+    for key in keys_of(ProtocolOptions):
         switches.add_row(key.name, key.says, key.takes, key.default)
     console.print(faults, switches)
 
@@ -102,7 +104,7 @@ def faults_markdown() -> str:
         keys = "<br>".join(f"`{_told(key).replace('|', ', ')}`" for key in keys_of(kind))
         lines.append(f"| `{name}` | {summary(kind)} | {keys} | {kind.row} |")
     lines += ["", "| switch | what it decides | takes | default |", "|---|---|---|---|"]
-    for key in keys_of(Manners):
+    for key in keys_of(ProtocolOptions):
         lines.append(f"| `{key.name}` | {key.says} | {key.takes.replace('|', ', ')} | `{key.default}` |")
     return (
         "\n".join(lines).replace("a duration such as 30s", "a duration").replace("a size such as 1MB", "a size") + "\n"
@@ -113,7 +115,7 @@ def _fault_document(name: str, kind: type[Fault]) -> dict[str, Any]:
     return {"name": name, "what": summary(kind), "row": kind.row, "keys": _documents(kind)}
 
 
-def _documents(kind: type[Fault] | type[Manners]) -> Sequence[dict[str, str]]:
+def _documents(kind: type[Fault] | type[ProtocolOptions]) -> Sequence[dict[str, str]]:
     keys: list[Key] = keys_of(kind)
     return [key._asdict() for key in keys]
 

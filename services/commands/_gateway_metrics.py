@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from services.gateway.stats import GatewayStats
-from services.metrics import Metrics
+from services.gateway.shell.stats import GatewayStats
+from services.runtime.metrics import Metrics
 
 __all__ = ["count_forever", "count_gateway"]
 

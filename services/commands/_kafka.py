@@ -7,7 +7,7 @@ import argparse
 import msgspec
 
 from services.commands._replaying import configuration
-from services.config import Config
+from services.runtime.config import Config
 
 __all__ = ["add_broker_arguments", "add_metrics_argument", "kafka_configuration"]
 

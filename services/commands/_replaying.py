@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from services.config import Config as _Config
-from services.config import apply, convert, load, read_toml
 from services.errors import InputError
 from services.history.engine import open_warehouse
 from services.history.warehouse import Warehouse
+from services.runtime.config import Config as _Config
+from services.runtime.config import apply, convert, load, read_toml
 
 __all__ = ["configuration", "history", "overridden", "progress_bar", "refuse_server"]
 

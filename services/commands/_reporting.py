@@ -7,11 +7,11 @@ from pathlib import Path
 
 from services.commands._output import console, print_json
 from services.errors import InputError
-from services.standin.errors import StandInError
-from services.standin.market.scenario import PLAIN, scenario_of
-from services.standin.portrait.recorded import recorded_of
-from services.standin.portrait.report import write_report
-from services.standin.portrait.seen import seen_of
+from standin.errors import StandInError
+from standin.market.scenario import PLAIN, scenario_of
+from standin.report.recorded import recorded_of
+from standin.report.report import write_report
+from standin.stylized_facts.market_stats import seen_of
 
 __all__ = ["add_reporting_arguments", "report"]
 

@@ -21,18 +21,18 @@ from schemas.decisions import Alert
 from services.commands._gateway_metrics import count_forever, count_gateway
 from services.commands._output import alert_row, alerts_table, console, market_time, print_json, told
 from services.commands._replaying import refuse_server
-from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
-from services.garbage import no_collection, spare_what_stays
-from services.gateway.account import own_account
-from services.gateway.gateway import Gateway
-from services.gateway.settings import GatewaySettings
-from services.health import serve_health
+from services.gateway.shell.account import own_account
+from services.gateway.shell.gateway import Gateway
 from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
-from services.metrics import Metrics
 from services.replay.runner import stored
+from services.runtime.config import Config
+from services.runtime.gc_pauses import no_collection, spare_what_stays
+from services.runtime.health import serve_health
+from services.runtime.metrics import Metrics
+from services.settings.gateway import GatewaySettings
 from services.wiring import warm_up
 
 __all__ = ["Feed", "run_embedded"]

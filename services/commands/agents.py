@@ -16,14 +16,14 @@ from typing import Any
 
 from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
 from services.commands._output import console, print_json
-from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
-from services.garbage import spare_what_stays
-from services.health import serve_health
 from services.kafka.client import refusals_in_a_sentence
-from services.kafka.machine import Build
-from services.metrics import Metrics
+from services.kafka.partition_processor import Build
+from services.runtime.config import Config
+from services.runtime.gc_pauses import spare_what_stays
+from services.runtime.health import serve_health
+from services.runtime.metrics import Metrics
 from services.wiring import build_pipeline, warm_up
 
 EXAMPLE = "strikewire agents --brokers 127.0.0.1:9092"
@@ -71,8 +71,8 @@ def serve_agents(config: Config, build: Build, metrics_port: int, json: bool) ->
 
 
 async def _serve(config: Config, build: Build, metrics_port: int, json: bool) -> int:
-    from services.agents import run_agents
-    from services.kafka.partitions import Partitions
+    from services.agents.app import run_agents
+    from services.agents.partitions import Partitions
     from services.kafka.topics import check_judged
     from services.kafka.writer import open_writer
 

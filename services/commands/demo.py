@@ -17,11 +17,11 @@ from services.commands._compiling import compile_beside
 from services.commands._faults import add_fault_arguments, asked_faults
 from services.commands._replaying import configuration
 from services.commands._running import Feed, run_embedded
-from services.config import Config
 from services.errors import InputError
-from services.standin.errors import StandInError
-from services.standin.server import DEFAULT_KEYS, StandIn
-from services.standin.sources import open_source
+from services.runtime.config import Config
+from standin.errors import StandInError
+from standin.files.sources import open_source
+from standin.server.server import DEFAULT_KEYS, StandIn
 
 EXAMPLE = "strikewire demo --duration 60s --speed 30"
 

@@ -27,21 +27,21 @@ from services.commands._kafka import add_broker_arguments, add_metrics_argument,
 from services.commands._output import console, print_json
 from services.commands._running import Feed
 from services.commands.demo import standin_feed
-from services.config import Config
 from services.core.calendar import Calendar
 from services.errors import InputError
-from services.gateway.account import own_account
-from services.gateway.gateway import Gateway
-from services.gateway.settings import GatewaySettings
-from services.gateway.stats import GatewayStats
-from services.health import serve_health
+from services.gateway.shell.account import own_account
+from services.gateway.shell.gateway import Gateway
+from services.gateway.shell.stats import GatewayStats
 from services.kafka.client import refusals_in_a_sentence
 from services.kafka.epochs import epoch_header
-from services.kafka.lease import Held, hold_lease
-from services.kafka.tail import LogTail, log_tail
+from services.kafka.log_tail import LogTail, log_tail
 from services.kafka.writer import KafkaWriter, open_writer
-from services.metrics import Metrics
+from services.redis.gateway_lease import Held, hold_lease
 from services.replay.runner import rules_document
+from services.runtime.config import Config
+from services.runtime.health import serve_health
+from services.runtime.metrics import Metrics
+from services.settings.gateway import GatewaySettings
 from services.sinks.clickhouse import Epoch
 from services.wiring import PROGRAM, rules_digest
 

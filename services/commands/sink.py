@@ -15,12 +15,12 @@ from typing import Any
 
 from services.commands._kafka import add_broker_arguments, kafka_configuration
 from services.commands._output import console, print_json
-from services.config import Config
 from services.errors import StoreUnreachableError
-from services.health import serve_health
 from services.history.engine import open_embedded, open_remote
 from services.kafka.client import refusals_in_a_sentence
-from services.metrics import Metrics
+from services.runtime.config import Config
+from services.runtime.health import serve_health
+from services.runtime.metrics import Metrics
 from services.sinks.hot_state import HotState
 from services.sinks.kafka_sink import KafkaSink
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from services.commands._arguments import day, duration, speed
-from services.commands._faults import Asked, add_fault_arguments, asked_faults, print_faults
-from services.commands._making import add_making_arguments, make_history, refuse_making_arguments
+from services.commands._faults import RequestedFaults, add_fault_arguments, asked_faults, print_faults
+from services.commands._history_generator import add_making_arguments, make_history, refuse_making_arguments
 from services.commands._output import console, print_json
 from services.commands._reporting import add_reporting_arguments, report
 from services.errors import FeedError, InputError
-from services.standin.errors import StandInError
-from services.standin.faults.asked import written
-from services.standin.market.scenario import names
-from services.standin.server import StandIn
-from services.standin.source import Source
-from services.standin.sources import open_source
-from services.standin.truth_files import TruthFiles
+from standin.errors import StandInError
+from standin.faults.requested import written
+from standin.feed.source import Source
+from standin.files.sources import open_source
+from standin.files.truth_files import TruthFiles
+from standin.market.scenario import names
+from standin.server.server import StandIn
 
 EXAMPLE = "strikewire standin --port 8765 --seed 7 --fault drop:after=30s"
 # REST takes the port after the WebSocket's, the delayed host the one after that.
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             files.close()
 
 
-async def _serve(options: argparse.Namespace, source: Source, asked: Asked) -> int:
+async def _serve(options: argparse.Namespace, source: Source, asked: RequestedFaults) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -120,7 +120,7 @@ async def _serve(options: argparse.Namespace, source: Source, asked: Asked) -> i
     return 0
 
 
-def _ready(standin: StandIn, asked: Asked) -> dict[str, Any]:
+def _ready(standin: StandIn, asked: RequestedFaults) -> dict[str, Any]:
     ready: dict[str, Any] = {"ws": standin.ws_url, "rest": standin.rest_url}
     if standin.delayed_url is not None:
         ready["delayed_ws"] = standin.delayed_url

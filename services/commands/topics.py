@@ -12,7 +12,7 @@ from rich.table import Table
 from schemas.topics import TOPICS
 from services.commands._kafka import add_broker_arguments, kafka_configuration
 from services.commands._output import console, print_json
-from services.config import Config
+from services.runtime.config import Config
 
 EXAMPLE = "strikewire topics create --set kafka.replication=3 --set kafka.min_isr=2"
 

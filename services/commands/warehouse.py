@@ -11,13 +11,13 @@ import signal
 
 from services.commands._output import console, print_json
 from services.commands._replaying import configuration
-from services.config import Config
 from services.errors import InputError
-from services.health import serve_health
 from services.history.engine import PASSWORD_VARIABLE, WAREHOUSE_DIR, open_embedded
-from services.history.server import Limits, serve_engine
-from services.metrics import Metrics
-from services.secrets import secret
+from services.history.server import ServerLimits, serve_engine
+from services.runtime.config import Config
+from services.runtime.health import serve_health
+from services.runtime.metrics import Metrics
+from services.runtime.secrets import secret
 
 EXAMPLE = "strikewire warehouse --port 8123 --data-dir var"
 
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to listen."""
     parser.add_argument("--port", type=int, default=8123, metavar="P", help="0 takes a free one (default 8123)")
     parser.add_argument("--bind", default="127.0.0.1", metavar="HOST", help="beyond loopback only with a password")
-    parser.add_argument("--handles", type=int, default=Limits().handles, metavar="N", help="statements side by side")
+    parser.add_argument(
+        "--handles", type=int, default=ServerLimits().handles, metavar="N", help="statements side by side"
+    )
     parser.add_argument("--metrics-port", type=int, default=0, metavar="P", help="of /live, /ready and /metrics")
 
 
@@ -52,7 +54,7 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
     password = secret(PASSWORD_VARIABLE)
-    limits = Limits()._replace(handles=options.handles)
+    limits = ServerLimits()._replace(handles=options.handles)
     path = options.data_dir / WAREHOUSE_DIR
     metrics = Metrics()
     async with (

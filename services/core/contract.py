@@ -25,7 +25,15 @@ from schemas.frames import Frame, Lane
 from services.core.calendar import Session
 
 __all__ = [
-    "FAR_FUTURE_NS", "Asked", "Context", "ContextView", "Detector", "Finding", "Moment", "Parameters", "Trigger",
+    "FAR_FUTURE_NS",
+    "Context",
+    "ContextView",
+    "Detector",
+    "Finding",
+    "Moment",
+    "Parameters",
+    "Trigger",
+    "TriggerFilter",
     "Views",
 ]  # fmt: skip
 
@@ -69,7 +77,7 @@ class Trigger(NamedTuple):
     facts: Any
 
 
-class Asked(NamedTuple):
+class TriggerFilter(NamedTuple):
     """What a trigger must be for a detector to act on it; whatever else is said about it need not be raised."""
 
     premium_usd: float = 0.0
@@ -78,13 +86,13 @@ class Asked(NamedTuple):
     dte_min: int = -DTE_ANY
     dte_max: int = DTE_ANY
 
-    def either(self, other: Asked) -> Asked:
+    def either(self, other: TriggerFilter) -> TriggerFilter:
         """What satisfies this one or the other, or a little more.
 
         >>> Asked(premium_usd=5.0, sided=True, dte_min=1).either(Asked(premium_usd=3.0, sided=True)).premium_usd
         3.0
         """
-        return Asked(
+        return TriggerFilter(
             min(self.premium_usd, other.premium_usd),
             self.sided and other.sided,
             self.single_leg and other.single_leg,
@@ -115,7 +123,7 @@ class ContextView(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-NEVER = Asked(premium_usd=math.inf)
+NEVER = TriggerFilter(premium_usd=math.inf)
 V = TypeVar("V", bound=ContextView)
 
 
@@ -139,15 +147,15 @@ class Context(ABC):
     Parameters: ClassVar[type[Parameters]]
     # The kinds of trigger that somebody listens to, and what they ask of one to act on it, as the pipeline says before
     # the first session; None: all. What nobody listens to need not be raised. Nothing else may depend on it.
-    listened: Mapping[str, Asked] | None = None
+    listened: Mapping[str, TriggerFilter] | None = None
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.triggers: list[Trigger] = []
 
-    def asked(self, kind: str) -> Asked:
+    def asked(self, kind: str) -> TriggerFilter:
         """What a trigger of this kind must be for anybody to act on it: of infinite premium when nobody listens."""
-        return Asked() if self.listened is None else self.listened.get(kind, NEVER)
+        return TriggerFilter() if self.listened is None else self.listened.get(kind, NEVER)
 
     @abstractmethod
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -262,9 +270,9 @@ class Detector(ABC):
     def open_session(self, day: dt.date, session: Session | None) -> None:
         """Start a trading day afresh. Called before the first trigger too."""
 
-    def asks(self, kind: str) -> Asked:
+    def asks(self, kind: str) -> TriggerFilter:
         """Triggers of this kind that are not this lead to nothing here, so that nobody need raise them."""
-        return Asked()
+        return TriggerFilter()
 
     @abstractmethod
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:

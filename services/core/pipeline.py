@@ -17,13 +17,13 @@ import numpy as np
 from schemas.decisions import Alert, Signal, View, canonical, rounded
 from schemas.frames import Frame, Header, Lane, well_formed
 from services.core.calendar import NS, Calendar, Session, ny_date, ny_ns
-from services.core.contract import FAR_FUTURE_NS, Asked, Context, Detector, Finding, Moment, Trigger, Views
+from services.core.contract import FAR_FUTURE_NS, Context, Detector, Finding, Moment, Trigger, TriggerFilter, Views
 from services.core.identity import identity, parameters_digest
 
-__all__ = ["Judge", "Outputs", "Pipeline", "Silence"]
+__all__ = ["Judge", "Outputs", "Pipeline", "SuppressionReason"]
 
 # Why a signal did not become an alert.
-Silence: TypeAlias = Literal["score", "cooldown", "hourly_limit"]
+SuppressionReason: TypeAlias = Literal["score", "cooldown", "hourly_limit"]
 
 # Views are published once a minute of market time for every underlying that moved: enough for a chart of the day.
 SAMPLE_NS = 60 * NS
@@ -35,7 +35,7 @@ class Judge(Protocol):
     def open_session(self) -> None:
         """Start a trading day afresh."""
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | Silence:
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | SuppressionReason:
         """An alert, or why there is none."""
 
 
@@ -47,7 +47,7 @@ class Outputs(NamedTuple):
 
     decisions: list[Signal | Alert]
     views: list[View]
-    silences: dict[str, Silence]
+    silences: dict[str, SuppressionReason]
 
     @property
     def signals(self) -> list[Signal]:
@@ -96,7 +96,7 @@ class Pipeline:
             for kind in sorted(detector.triggers):
                 self._by_trigger.setdefault(kind, []).append(detector)
         asked = {
-            kind: functools.reduce(Asked.either, (one.asks(kind) for one in heard))
+            kind: functools.reduce(TriggerFilter.either, (one.asks(kind) for one in heard))
             for kind, heard in self._by_trigger.items()
         }
         for context in self.contexts:
@@ -111,7 +111,7 @@ class Pipeline:
         self._sample_ns = FAR_FUTURE_NS
         self._decisions: list[Signal | Alert] = []
         self._sampled: list[View] = []
-        self._silences: dict[str, Silence] = {}
+        self._silences: dict[str, SuppressionReason] = {}
 
     @property
     def started(self) -> bool:

@@ -23,10 +23,10 @@ class RegistryError(ValueError):
 
 
 def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
-    """The classes of a package's files, by name, in the order of their names.
+    """The classes of a package's files and folders, by name, in the order of their names.
 
-    Every file whose name does not start with an underscore holds exactly one concrete subclass of `base`, whose `name`
-    is the file's. Raises RegistryError otherwise.
+    Every file or folder whose name does not start with an underscore holds exactly one concrete subclass of `base`,
+    whose `name` is the file's. A folder's `__init__` imports it. Raises RegistryError otherwise.
     """
     found: dict[str, type[T]] = {}
     for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
@@ -39,7 +39,7 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
             if inspect.isclass(value)
             and issubclass(value, base)
             and not inspect.isabstract(value)
-            and value.__module__ == module.__name__
+            and f"{value.__module__}.".startswith(f"{module.__name__}.")
         ]
         if len(classes) != 1 or classes[0].name != module_info.name:
             names = [value.__name__ for value in classes]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.contexts.flow import FlowCluster, FlowView
 from services.contexts.price import PriceView
 from services.core.calendar import NS, Session
-from services.core.contract import Asked, Detector, Finding, Moment, Parameters, Trigger, Views
+from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
 from services.detectors._barriers import barriers, weighted
 from services.detectors._words import contract_words, money
 
@@ -96,10 +96,10 @@ class SweepConfirmation(Detector):
         self._sweeps.clear()
         self._fired_ns.clear()
 
-    def asks(self, kind: str) -> Asked:
+    def asks(self, kind: str) -> TriggerFilter:
         p = self.parameters
         least_usd = min(p.premium_usd, p.premium_mega_usd)
-        return Asked(least_usd, sided=True, single_leg=True, dte_min=p.dte_min, dte_max=p.dte_max)
+        return TriggerFilter(least_usd, sided=True, single_leg=True, dte_min=p.dte_min, dte_max=p.dte_max)
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters

@@ -10,7 +10,7 @@ from schemas.symbols import Contract, contract_ticker
 from services.contexts.flow import ContractMinute, FlowView
 from services.contexts.price import PriceView
 from services.core.calendar import Session
-from services.core.contract import Asked, Detector, Finding, Moment, Parameters, Trigger, Views
+from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
 from services.detectors._barriers import barriers, weighted
 from services.detectors._words import contract_words, money
 
@@ -89,8 +89,8 @@ class UnusualActivity(Detector):
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self._told_usd.clear()
 
-    def asks(self, kind: str) -> Asked:
-        return Asked(self.parameters.premium_usd, dte_min=self.parameters.dte_min)
+    def asks(self, kind: str) -> TriggerFilter:
+        return TriggerFilter(self.parameters.premium_usd, dte_min=self.parameters.dte_min)
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters

@@ -6,7 +6,7 @@
     ├── RestRefusedError       401 or 403 (or another 4xx) on a REST feature: the feature is switched off
     └── RestUnavailableError   the vendor's REST stayed away through every retry: this answer is missing
 
-Malformed market data raises nothing: it is a `services.gateway.massive.Reject`, a value.
+Malformed market data raises nothing: it is a `services.gateway.massive.messages.Reject`, a value.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.config import WarehouseConfig, refuse_missing_file, split_address
 from services.errors import ConfigError, InputError, StoreBusyError, StoreError, StoreUnreachableError
 from services.history.migrations import migrate
-from services.locks import owned
-from services.secrets import secret
+from services.runtime.config import WarehouseConfig, refuse_missing_file, split_address
+from services.runtime.locks import owned
+from services.runtime.secrets import secret
 
 __all__ = ["WAREHOUSE_DIR", "open_embedded", "open_remote", "open_warehouse"]
 

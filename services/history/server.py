@@ -34,7 +34,7 @@ from services.errors import InputError
 from services.history.handles import EngineError, Handles
 from services.history.statements import BadRequestError, Statement, read_statement
 
-__all__ = ["Limits", "serve_engine"]
+__all__ = ["ServerLimits", "serve_engine"]
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Limits(NamedTuple):
+class ServerLimits(NamedTuple):
     """What one server takes on."""
 
     # Four statements beside each other: a long replay, a dashboard, the sink's insert, and one to spare.
@@ -65,7 +65,7 @@ async def serve_engine(
     *,
     user: str = "default",
     password: str = "",
-    limits: Limits = Limits(),  # noqa: B008  (immutable)
+    limits: ServerLimits = ServerLimits(),  # noqa: B008  (immutable)
 ) -> AsyncIterator[int]:
     """Serve the engine at `path`, which this process must own, while the context is open; gives the port.
 
@@ -93,7 +93,7 @@ async def serve_engine(
 class _Server:
     """Requests in, the engine's answers out."""
 
-    def __init__(self, path: Path, user: str, password: str, limits: Limits) -> None:
+    def __init__(self, path: Path, user: str, password: str, limits: ServerLimits) -> None:
         self._user, self._password, self._limits = user, password, limits
         self._handles = Handles(path, limits.handles)
         # A thread for every handle, and one more for each that waits for one.

@@ -14,7 +14,7 @@ from schemas.frames import KIND_INDEX, KIND_STOCK, LANE_SCHEMAS, Lane, Rows, row
 from schemas.gaps import Gap
 from schemas.symbols import SYMBOL_BYTES
 from schemas.topics import TOPICS
-from services.gateway.gaps import CHANNELS, Past
+from services.gateway.gaps.ledger import CHANNELS, EarlierGaps
 from services.sinks.clickhouse import Epoch
 
 __all__ = ["Frames", "Place", "Warehouse"]
@@ -164,7 +164,7 @@ class Warehouse:
         rows = self._rows("SELECT document FROM gaps FINAL ORDER BY epoch, number")
         return [msgspec.json.decode(row[0], type=Gap) for row in rows]
 
-    def past(self) -> Past:
+    def past(self) -> EarlierGaps:
         """What earlier epochs leave to the gateway's gap ledger; after `cut_torn_rows`."""
         heard_ns = {}
         for channel, its_rows in _CHANNEL_ROWS.items():
@@ -173,7 +173,7 @@ class Warehouse:
             )
             if rows:
                 heard_ns[channel] = last_ns
-        return Past(heard_ns, [gap for gap in self.gaps() if gap.state == "open"])
+        return EarlierGaps(heard_ns, [gap for gap in self.gaps() if gap.state == "open"])
 
     def document(self, table: str, identity: str) -> bytes | None:
         """A signal or alert by its id."""

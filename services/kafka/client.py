@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.conn import get_ip_port_afi
 from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 
-from services.config import refuse_missing_file
 from services.errors import ConfigError, StrikewireError
-from services.kafka.settings import KafkaSettings
-from services.secrets import secret
+from services.runtime.config import refuse_missing_file
+from services.runtime.secrets import secret
+from services.settings.kafka import KafkaSettings
 
 __all__ = [
     "KafkaRefusedError",

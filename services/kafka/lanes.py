@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.frames import Lane
-from services.kafka.machine import Decided, Machine
-from services.kafka.settings import KafkaSettings
+from services.kafka.partition_processor import Decided, PartitionProcessor
+from services.settings.kafka import KafkaSettings
 
-__all__ = ["AHEAD_FRAMES_MAX", "Pace", "lane_places", "read_lanes", "stepped"]
+__all__ = ["AHEAD_FRAMES_MAX", "WorkPace", "lane_places", "read_lanes", "stepped"]
 
 # A lane that is this many frames ahead waits for the others; the sequencer gives up at five times as many.
 AHEAD_FRAMES_MAX = 2_000
@@ -28,7 +28,10 @@ def lane_places(settings: KafkaSettings, partition: int) -> dict[Lane, TopicPart
 
 
 async def read_lanes(
-    consumer: AIOKafkaConsumer, lanes: Mapping[Lane, TopicPartition], machine: Machine, arrived: Callable[[], bool]
+    consumer: AIOKafkaConsumer,
+    lanes: Mapping[Lane, TopicPartition],
+    machine: PartitionProcessor,
+    arrived: Callable[[], bool],
 ) -> AsyncIterator[Decided]:
     """Push records into `machine` from where it stands until `arrived`; what they led to.
 
@@ -37,7 +40,7 @@ async def read_lanes(
     names = {place: lane for lane, place in lanes.items()}
     for lane, place in lanes.items():
         consumer.seek(place, machine.next_offset[lane])
-    pace = Pace()
+    pace = WorkPace()
     while not arrived():
         wanted = _not_too_far_ahead(machine)
         batches = await consumer.getmany(
@@ -52,7 +55,7 @@ async def read_lanes(
             yield decided
 
 
-class Pace:
+class WorkPace:
     """Lets others run when we have been busy for long enough."""
 
     def __init__(self) -> None:
@@ -65,7 +68,7 @@ class Pace:
             self._since = time.monotonic()
 
 
-async def stepped(machine: Machine, pace: Pace) -> AsyncIterator[Decided]:
+async def stepped(machine: PartitionProcessor, pace: WorkPace) -> AsyncIterator[Decided]:
     """Step what waits in `machine`, with breaks; what it led to. Several may do so at a time: the order is kept."""
     while machine.waiting:
         decided = machine.step_run()
@@ -74,7 +77,7 @@ async def stepped(machine: Machine, pace: Pace) -> AsyncIterator[Decided]:
         await pace.breathe()
 
 
-def _not_too_far_ahead(machine: Machine) -> list[Lane]:
+def _not_too_far_ahead(machine: PartitionProcessor) -> list[Lane]:
     """The lanes to read on. When all are ahead a frame is lost, and only what comes later can close the hole."""
     if machine.held < AHEAD_FRAMES_MAX:
         return list(Lane)

@@ -9,8 +9,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from services.kafka.documents import Published
-from services.kafka.settings import KafkaSettings
+from services.kafka.records import Published
+from services.settings.kafka import KafkaSettings
 
 __all__ = ["OUTPUTS", "read_partition", "read_published"]
 

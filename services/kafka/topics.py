@@ -21,7 +21,7 @@ from schemas.topics import TOPICS, Topic
 from services.errors import StrikewireError
 from services.kafka.client import REQUEST_BYTES_MAX, client_arguments, reaching
 from services.kafka.published import OUTPUTS
-from services.kafka.settings import KafkaSettings
+from services.settings.kafka import KafkaSettings
 
 __all__ = ["Present", "TopicDifferenceError", "Wanted", "check_judged", "create", "differences", "present", "wanted"]
 

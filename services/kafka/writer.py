@@ -20,9 +20,9 @@ from schemas.decisions import DeadLetter, canonical
 from schemas.frames import Frame, encode_frame
 from schemas.gaps import Gap
 from services.kafka.client import producer
-from services.kafka.documents import Record
 from services.kafka.membership import Membership
-from services.kafka.settings import KafkaSettings
+from services.kafka.records import ProducerRecord
+from services.settings.kafka import KafkaSettings
 
 __all__ = ["KafkaWriter", "StaleWriteError", "UnconfirmedError", "open_writer"]
 
@@ -123,7 +123,7 @@ class KafkaWriter:
         """Records that no broker has confirmed yet."""
         return self._under_way
 
-    async def write(self, record: Record) -> None:
+    async def write(self, record: ProducerRecord) -> None:
         """Hand one record over; waits while too many are under way. Raises what an earlier one failed with."""
         await self._wait_for_room()
         future = await self._taken(record)
@@ -133,7 +133,7 @@ class KafkaWriter:
             self._room.clear()
         future.add_done_callback(self._confirmed)
 
-    async def _taken(self, record: Record) -> asyncio.Future[object]:
+    async def _taken(self, record: ProducerRecord) -> asyncio.Future[object]:
         """What will be done when a broker has the record, which the client has taken."""
         topic = self._settings.topic(record.topic)
         while True:
@@ -150,15 +150,15 @@ class KafkaWriter:
             head = frame.header
             headers = opening_headers if head.opening else []
             key = b"%d" % head.partition
-            await self.write(Record(head.lane.topic, key, encode_frame(frame), head.partition, headers))
+            await self.write(ProducerRecord(head.lane.topic, key, encode_frame(frame), head.partition, headers))
 
     async def write_dead_letter(self, letter: DeadLetter, partition: int = 0) -> None:
         """Hand a dead letter over."""
-        await self.write(Record("dead.letters", letter.source.encode(), canonical(letter), partition, []))
+        await self.write(ProducerRecord("dead.letters", letter.source.encode(), canonical(letter), partition, []))
 
     async def write_gap(self, gap: Gap) -> None:
         """Hand an entry of the gap ledger over; all go to one partition, so that a later state follows the earlier."""
-        await self.write(Record("feed.gaps", gap.channel.encode(), canonical(gap), 0, []))
+        await self.write(ProducerRecord("feed.gaps", gap.channel.encode(), canonical(gap), 0, []))
 
     async def hasten(self) -> None:
         """Let the client send what it was given before its caller goes on with work; it may be kept from it."""

@@ -55,9 +55,10 @@ def called(function: Function) -> Function:
 
 @functools.cache
 def _sources_digest(room: pathlib.Path) -> str:
-    """What a room's kernels are made of: its source text and that of this one, shortened to 48 bits."""
+    """What a room's kernels are made of: its source text and that of the shared ones, shortened to 48 bits."""
     digest = hashlib.sha256()
-    for directory in sorted({room, pathlib.Path(__file__).parent}):
+    here = pathlib.Path(__file__).parent
+    for directory in sorted({room, here, here.parent / "market"}):
         for source in sorted(directory.glob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

@@ -11,7 +11,6 @@ from typing import Any
 
 from schemas.decisions import Alert, Signal
 from schemas.frames import Frame, Lane
-from services.config import Config
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
 from services.errors import ConfigError
@@ -19,6 +18,7 @@ from services.history.warehouse import Warehouse
 from services.replay.recovery import recovered
 from services.replay.runner import rules_document
 from services.replay.source import joined_frames
+from services.runtime.config import Config
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from services.wiring import PROGRAM, build_pipeline, rules_digest
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from schemas.decisions import Alert, Signal
-from services.config import RulesConfig
 from services.core.calendar import Calendar
-from services.core.pipeline import Pipeline, Silence
+from services.core.pipeline import Pipeline, SuppressionReason
 from services.history.warehouse import Warehouse
 from services.replay.runner import recorded_rules, walk
+from services.runtime.config import RulesConfig
 from services.sinks.clickhouse import Ordinals
 from services.wiring import build_pipeline, rules_digest
 
@@ -27,7 +27,7 @@ class Recovered(NamedTuple):
     pipeline: Pipeline
     missing: list[tuple[int, Signal | Alert]]
     rows: int
-    silences: dict[str, Silence]
+    silences: dict[str, SuppressionReason]
 
 
 def recovered(
@@ -42,7 +42,7 @@ def recovered(
         pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)
         under = digest  # the rules of the pipeline we end with; the newest epoch may have no frame yet
         ordinals, missing, rows = Ordinals(), list[tuple[int, Signal | Alert]](), 0
-        silences: dict[str, Silence] = {}
+        silences: dict[str, SuppressionReason] = {}
         for step in walk(warehouse, calendar, recorded_rules(), partition, from_ns=from_ns, sampling=sampling):
             rows += step.frame.header.rows
             pipeline = step.pipeline

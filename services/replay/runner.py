@@ -13,21 +13,21 @@ import msgspec
 
 from schemas.decisions import Alert, Signal, canonical
 from schemas.frames import Frame, Lane
-from services.config import RulesConfig
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.identity import Digest
 from services.core.pipeline import Outputs, Pipeline
 from services.errors import InputError
 from services.history.warehouse import Warehouse
 from services.replay.source import epoch_frames
+from services.runtime.config import RulesConfig
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, context_types, detector_types, resolved_rules, rules_digest
 
 __all__ = [
+    "ReplayComparison",
+    "ReplayStep",
     "Run",
-    "Step",
     "Tally",
-    "Verdict",
     "calendar_of",
     "recorded_rules",
     "replay",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-class Step(NamedTuple):
+class ReplayStep(NamedTuple):
     """One frame and what it led to. `silent` when the epoch only warms the rules of a later one up."""
 
     pipeline: Pipeline
@@ -72,7 +72,7 @@ class Run(NamedTuple):
         return self.trades / self.seconds if self.seconds else 0.0
 
 
-class Verdict(NamedTuple):
+class ReplayComparison(NamedTuple):
     """Live against replay."""
 
     equal: bool
@@ -120,7 +120,7 @@ def walk(
     from_ns: int | None = None,
     to_ns: int | None = None,
     sampling: bool = False,
-) -> Iterator[Step]:
+) -> Iterator[ReplayStep]:
     """One partition's log through the pipeline, frame by frame.
 
     Rules may differ between epochs (a restart with another configuration). Live then built its state anew from the
@@ -136,10 +136,10 @@ def walk(
             for frame in epoch_frames(
                 warehouse, partition, epoch.epoch, from_ns=max(day_ns, from_ns or 0), to_ns=to_ns
             ):
-                yield Step(pipeline, frame, pipeline.step(frame), True)
+                yield ReplayStep(pipeline, frame, pipeline.step(frame), True)
         for epoch in same:
             for frame in epoch_frames(warehouse, partition, epoch.epoch, from_ns=from_ns, to_ns=to_ns):
-                yield Step(pipeline, frame, pipeline.step(frame), False)
+                yield ReplayStep(pipeline, frame, pipeline.step(frame), False)
 
 
 def replay(
@@ -191,7 +191,7 @@ def stored(warehouse: Warehouse) -> Tally:
 
 def verify(
     warehouse: Warehouse, calendar: Calendar, rules_of: RulesOf, progress: Callable[[int], None] | None = None
-) -> Verdict:
+) -> ReplayComparison:
     """Replay what was recorded and compare, line by line."""
     live_digest, replay_digest = Digest(), Digest()
     live_counts, replay_counts = {"signal": 0, "alert": 0}, {"signal": 0, "alert": 0}
@@ -208,10 +208,10 @@ def verify(
                 first = _difference(partition, index, one, other)
     live_tally = Tally(live_digest.hexdigest(), live_counts["signal"], live_counts["alert"])
     replay_tally = Tally(replay_digest.hexdigest(), replay_counts["signal"], replay_counts["alert"])
-    return Verdict(first is None, live_tally, replay_tally, first)
+    return ReplayComparison(first is None, live_tally, replay_tally, first)
 
 
-def _lines(steps: Iterator[Step], progress: Callable[[int], None] | None) -> Iterator[tuple[str, bytes]]:
+def _lines(steps: Iterator[ReplayStep], progress: Callable[[int], None] | None) -> Iterator[tuple[str, bytes]]:
     for step in steps:
         if progress is not None:
             progress(step.frame.header.rows)

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Commit", "Filling", "Limits", "token"]
+__all__ = ["BatchLimits", "Commit", "Filling", "token"]
 
 # Kafka's limit on commit metadata is 4096 bytes; ours takes some 60.
 _NOWHERE = (-1, -1)
 
 
-class Limits(NamedTuple):
+class BatchLimits(NamedTuple):
     """When a batch is big or old enough."""
 
     rows_max: int
@@ -68,7 +68,7 @@ class Filling:
         """Whether the range was fixed by an earlier run."""
         return self.end is not None
 
-    def takes(self, offset: int, rows: int, day: int | None, limits: Limits) -> bool:
+    def takes(self, offset: int, rows: int, day: int | None, limits: BatchLimits) -> bool:
         """Whether a record belongs to this batch; if not, the batch is complete.
 
         `day` is the calendar day its rows go to, None when it brings none: one insert fills one day.
@@ -93,7 +93,7 @@ class Filling:
         if self._day is None:
             self._day = day
 
-    def due(self, position: int, now_ns: int, limits: Limits) -> bool:
+    def due(self, position: int, now_ns: int, limits: BatchLimits) -> bool:
         """Whether to insert now. `position` is the offset up to which the consumer has read."""
         if self.end is not None:
             # Records may have left a compacted topic since; what stands at the consumer's position decides.

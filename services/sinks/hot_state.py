@@ -21,11 +21,11 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError
 
-from services.config import RedisConfig
 from services.kafka.client import KafkaUnreachableError, client_arguments, reaching
-from services.kafka.settings import KafkaSettings
-from services.metrics import Metrics
-from services.sinks.redis_client import open_redis
+from services.redis.client import open_redis
+from services.runtime.config import RedisConfig
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 
 __all__ = ["HotState", "HotStore"]
 

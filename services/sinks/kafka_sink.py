@@ -29,12 +29,12 @@ from aiokafka.structs import OffsetAndMetadata
 
 from schemas.decisions import canonical
 from schemas.topics import TOPICS
-from services.config import SinkConfig
 from services.errors import InputError
 from services.kafka.client import client_arguments, reaching
-from services.kafka.settings import KafkaSettings
-from services.metrics import Metrics
-from services.sinks.batch import Commit, Limits
+from services.runtime.config import SinkConfig
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
+from services.sinks.batch import BatchLimits, Commit
 from services.sinks.clickhouse import insert
 from services.sinks.partition import LostPartitionError, Partition
 from services.sinks.records import Item
@@ -74,7 +74,7 @@ class KafkaSink:
     ) -> None:
         self._kafka, self._config, self._client, self.metrics = kafka, config, client, metrics
         self._topics = {kafka.topic(name): TOPICS[name] for name in topics}
-        self.limits = Limits(config.rows_max, config.age_ms_max * 1_000_000)
+        self.limits = BatchLimits(config.rows_max, config.age_ms_max * 1_000_000)
         self._partitions: dict[TopicPartition, Partition] = {}
         self._threads = ThreadPoolExecutor(INSERTS, thread_name_prefix="insert")
         self._failed: asyncio.Future[None] | None = None

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from aiokafka import TopicPartition
 
 from schemas.topics import Topic
-from services.sinks.batch import Commit, Filling, Limits, token
-from services.sinks.records import Item, Reader, Record, tables
+from services.sinks.batch import BatchLimits, Commit, Filling, token
+from services.sinks.records import Item, Reader, SinkRecord, tables
 
 __all__ = ["LostPartitionError", "Partition"]
 
@@ -34,7 +34,7 @@ class LostPartitionError(Exception):
 class Outside(Protocol):
     """What a partition asks of the sink."""
 
-    limits: Limits
+    limits: BatchLimits
 
     async def commit(self, place: TopicPartition, offset: int, said: Commit) -> None:
         """Commit, or raise LostPartitionError."""
@@ -107,7 +107,7 @@ class Partition:
     def take(self, records: Iterable[Any], now_ns: int) -> None:
         """Take what the consumer read, in order."""
         for one in records:
-            record = Record(
+            record = SinkRecord(
                 self.topic.name, one.partition, one.offset, one.timestamp * 1_000_000, one.value, one.headers
             )
             item = self._reader.read(record)

@@ -28,7 +28,7 @@ from services.sinks.clickhouse import (
     views_table,
 )
 
-__all__ = ["DATA_BYTES_MAX", "Item", "Reader", "Record", "poison", "tables"]
+__all__ = ["DATA_BYTES_MAX", "Item", "Reader", "SinkRecord", "poison", "tables"]
 
 DAY_NS = 86_400_000_000_000
 # What a dead letter keeps of the bytes: enough to see what it was.
@@ -39,7 +39,7 @@ STAMP_NS_MIN = -2_208_988_800 * 1_000_000_000
 PARTITIONS_MAX = 65_536
 
 
-class Record(NamedTuple):
+class SinkRecord(NamedTuple):
     """The part of a Kafka record that matters here; `received_ns` is when the broker took it."""
 
     topic: str
@@ -73,7 +73,7 @@ class Reader:
         self.dropped = 0
         self._decoder = msgspec.json.Decoder(topic.document) if topic.document is not None else None
 
-    def read(self, record: Record) -> Item | None:
+    def read(self, record: SinkRecord) -> Item | None:
         """What a record brings; None when it is a repetition."""
         try:
             if record.value is None:
@@ -84,7 +84,7 @@ class Reader:
         except (FrameError, ValueError, TypeError, OverflowError, RecursionError) as error:
             return poison(record, str(error))
 
-    def _frame(self, record: Record, value: bytes) -> Item | None:
+    def _frame(self, record: SinkRecord, value: bytes) -> Item | None:
         head, batch = decode_batch(value)
         _check_frame(head, batch, self._topic, self._partition)
         if (head.epoch, head.seq) <= self.last:
@@ -94,7 +94,7 @@ class Reader:
         self.last = (head.epoch, head.seq)
         return Item(record.offset, head.rows, head.received_ns // DAY_NS, (head, batch, epoch))
 
-    def _document(self, record: Record, value: bytes) -> Item:
+    def _document(self, record: SinkRecord, value: bytes) -> Item:
         assert self._decoder is not None
         one = self._decoder.decode(value)
         content: Any = (one, value)
@@ -117,7 +117,7 @@ class Reader:
         return item
 
 
-def poison(record: Record, problem: str) -> Item:
+def poison(record: SinkRecord, problem: str) -> Item:
     """A record that is no row."""
     letter = DeadLetter(
         source=record.topic,
@@ -205,7 +205,7 @@ def _numbers(batch: pa.RecordBatch, name: str, kind: type[np.generic]) -> np.nda
     return np.frombuffer(column.buffers()[1], kind, len(column), column.offset * np.dtype(kind).itemsize)
 
 
-def _epoch(record: Record) -> Epoch | None:
+def _epoch(record: SinkRecord) -> Epoch | None:
     """What the opening frame of the first partition on the first lane says of its epoch; the others say the same."""
     if record.partition != 0 or record.topic != FIRST_LANE:
         return None
@@ -220,7 +220,7 @@ def _epoch(record: Record) -> Epoch | None:
 FIRST_LANE = next(topic.name for topic in TOPICS.values() if topic.lane is not None)
 
 
-def _ordinal(record: Record, decision: Signal | Alert) -> int:
+def _ordinal(record: SinkRecord, decision: Signal | Alert) -> int:
     """The decision's number at its position; an alert without one follows its signal."""
     text = dict(record.headers).get("ordinal")
     return int(text) if text is not None else int(isinstance(decision, Alert))

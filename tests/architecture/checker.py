@@ -23,7 +23,7 @@ from tests.architecture.house import (
 
 __all__ = ["breaches", "library_of", "room_of", "sources", "used_libraries", "within"]
 
-OURS = ("schemas", "services")
+OURS = ("schemas", "services", "standin")
 
 
 class Import(NamedTuple):

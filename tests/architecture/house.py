@@ -38,52 +38,35 @@ ROOMS: dict[str, Room] = {
     "services.errors": Room(WORDS, pure=True),
     "services.core": Room(MACHINE, pure=True),
     "services.quant": Room(MACHINE, pure=True),
+    "services.settings": Room(MACHINE, pure=True),
+    "services.market": Room(MACHINE, pure=True),
     "services.contexts": Room(DECISIONS, pure=True),
     "services.detectors": Room(DECISIONS, pure=True),
     "services.scanner": Room(DECISIONS, pure=True),
-    "services.gateway": Room(DECISIONS, pure=True),  # the vendor's protocol and the sequencing writer
-    "services.gateway.gateway": Room(PROGRAMS),
-    "services.gateway.account": Room(STORES),  # a lock file
-    "services.gateway.chains": Room(PROGRAMS),
-    "services.gateway.gap_keeper": Room(PROGRAMS),
-    "services.gateway.inbox": Room(PROGRAMS),
-    "services.gateway.poller": Room(PROGRAMS),
-    "services.gateway.refill": Room(PROGRAMS),
-    "services.gateway.rest": Room(PROGRAMS),
-    "services.gateway.sockets": Room(PROGRAMS),
-    "services.standin": Room(DECISIONS, pure=True),  # the market, the faults, and the vendor's documents
-    "services.standin.portrait.recorded": Room(STORES),
-    "services.standin.portrait.report": Room(STORES),
-    "services.standin.portrait.charts": Room(STORES),
-    "services.standin.portrait.sections": Room(STORES),
-    "services.standin.rest.answers": Room(PROGRAMS),
-    "services.standin.rest.past": Room(PROGRAMS),
-    "services.standin.rest.routes": Room(PROGRAMS),
-    "services.standin.server": Room(PROGRAMS),
-    "services.standin.sources": Room(STORES),
-    "services.standin.tapes": Room(STORES),  # reads the zip files of a tape
-    "services.standin.truth_files": Room(STORES),
-    "services.standin.websocket.connection": Room(PROGRAMS),
-    "services.standin.websocket.door": Room(PROGRAMS),
+    "services.gateway": Room(DECISIONS, pure=True),
+    "services.gateway.shell": Room(PROGRAMS),
     "services.chain": Room(STORES),  # reads option chains from files
-    "services.config": Room(STORES),
-    "services.health": Room(STORES),
     "services.history": Room(STORES),
     "services.kafka": Room(STORES),
-    "services.kafka.settings": Room(WORDS, pure=True),
-    "services.garbage": Room(STORES),
-    "services.locks": Room(STORES),
-    "services.logs": Room(STORES),
-    "services.metrics": Room(STORES),
-    "services.secrets": Room(STORES),
+    "services.redis": Room(STORES),
+    "services.runtime": Room(STORES),
     "services.sinks": Room(STORES),
     "services.wiring": Room(PROGRAMS),
     "services.agents": Room(PROGRAMS),
     "services.embedded": Room(PROGRAMS),
     "services.replay": Room(PROGRAMS),
-    "services.chain.command": Room(COMMANDS),
     "services.cli": Room(COMMANDS),
     "services.commands": Room(COMMANDS),
+    "standin": Room(DECISIONS, pure=True),  # the package itself, and its errors
+    "standin.faults": Room(DECISIONS, pure=True),
+    "standin.feed": Room(DECISIONS, pure=True),
+    "standin.market": Room(DECISIONS, pure=True),
+    "standin.protocol": Room(DECISIONS, pure=True),
+    "standin.stylized_facts": Room(DECISIONS, pure=True),
+    "standin.files": Room(STORES),
+    "standin.report": Room(STORES),
+    "standin.history": Room(PROGRAMS),
+    "standin.server": Room(PROGRAMS),
 }
 
 # Rooms that may not know each other although their floors would allow it: (who, whom, why).
@@ -92,15 +75,17 @@ STRANGERS: tuple[tuple[str, str, str], ...] = (
     ("services.contexts", "services.scanner", "a context knows nobody who judges by it"),
     ("services.detectors", "services.scanner", "a detector speaks whether or not anybody listens"),
     ("services.core", "services.quant", "the machine runs rules it does not understand"),
-    ("services.gateway", "services.standin", "they know each other by the vendor's protocol only"),
-    ("services.standin", "services.gateway", "they know each other by the vendor's protocol only"),
-    ("services.standin", "services.contexts", "the market does not know who watches it"),
-    ("services.standin", "services.detectors", "the market does not know who watches it"),
+    ("services.gateway", "standin", "they know each other by the vendor's protocol only"),
+    ("standin.market", "services.gateway", "they know each other by the vendor's protocol only"),
+    ("standin.protocol", "services.gateway", "they know each other by the vendor's protocol only"),
+    ("standin.server", "services.gateway", "they know each other by the vendor's protocol only"),
+    ("standin", "services.contexts", "the market does not know who watches it"),
+    ("standin", "services.detectors", "the market does not know who watches it"),
     ("services.gateway", "services.contexts", "the gateway sequences and never judges"),
     ("services.gateway", "services.detectors", "the gateway sequences and never judges"),
 )
 
-EVERYWHERE = ("schemas", "services")
+EVERYWHERE = ("schemas", "services", "standin")
 # Every outside library has one home, so that replacing it is an afternoon. numpy and msgspec are the vocabulary.
 HOMES: dict[str, tuple[str, ...]] = {
     "msgspec": EVERYWHERE,
@@ -108,35 +93,31 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("schemas.frames", "schemas.layouts", "services.history", "services.sinks"),
     "numba": (
         "services.quant",
+        "services.market",
         "services.contexts",
-        "services.gateway._frames_kernel",
-        "services.gateway._quotes_kernel",
-        "services.gateway._text_kernel",
-        "services.standin.market.kernels",
+        "services.gateway.decoding",
+        "standin.market.kernels",
     ),
     "llvmlite": ("services.quant.jit",),
     "scipy": ("services.quant",),
     "exchange_calendars": ("services.core.calendar",),
     "aiohttp": (
-        "services.gateway.rest",
-        "services.health",
+        "services.gateway.shell.rest_client",
+        "services.runtime.health",
         "services.history.server",
-        "services.standin.rest.routes",
-        "services.standin.rest.answers",
-        "services.standin.rest.past",
-        "services.standin.server",
+        "standin.server",
     ),
-    "yarl": ("services.gateway.rest",),  # aiohttp's own URLs
-    "websockets": ("services.gateway.sockets", "services.standin.server", "services.standin.websocket"),
+    "yarl": ("services.gateway.shell.rest_client",),  # aiohttp's own URLs
+    "websockets": ("services.gateway.shell.sockets", "standin.server"),
     "aiokafka": ("services.agents", "services.kafka", "services.sinks"),
-    "faust": ("services.agents",),
-    "mode": ("services.agents",),  # what the stream framework is built on
-    "redis": ("services.sinks.redis_client",),
+    "faust": ("services.agents.app",),
+    "mode": ("services.agents.app",),  # what the stream framework is built on
+    "redis": ("services.redis.client",),
     "chdb": ("services.history",),
     "clickhouse_connect": ("services.history",),
     "lz4": ("services.history.server",),
-    "prometheus_client": ("services.health", "services.metrics"),
-    "rich": ("services.chain.tables", "services.commands", "services.logs"),
+    "prometheus_client": ("services.runtime.health", "services.runtime.metrics"),
+    "rich": ("services.chain.tables", "services.commands", "services.runtime.logs"),
     "uvloop": ("services.commands",),
 }
 
@@ -164,7 +145,7 @@ PURE_EXCEPTIONS: dict[tuple[str, str], str] = {
     ("schemas.topics", "print"): "run as a program it says which files it wrote",
     ("services.errors", "pathlib"): "an error may carry the path it is about",
     ("services.quant.jit", "pathlib"): "compiled code is named after the source it was compiled from",
-    ("services.gateway.reconnect", "random"): "the type of the dice that are handed in",
+    ("services.gateway.policy.reconnect_backoff", "random"): "the type of the dice that are handed in",
 }
 
 # Requirements that nothing imports, and why they are there.

@@ -74,9 +74,9 @@ PLANTED = [
         "services.core.pipeline calls dt.datetime.now; that room is pure",
     ),
     (
-        "services.standin.market.seeded",
+        "standin.market.seeded",
         "import numpy as np\nx = np.random.default_rng()",
-        "services.standin.market.seeded calls np.random.default_rng; that room is pure",
+        "standin.market.seeded calls np.random.default_rng; that room is pure",
     ),
     ("services.scanner", "open('x')", "services.scanner calls open; that room is pure"),
     ("services.scanner", "def f():\n  import numba", "services.scanner imports numba; that room is pure"),
@@ -99,9 +99,9 @@ PLANTED = [
         " a context knows nobody who judges by it",
     ),
     (
-        "services.gateway.sockets",
-        "from services.standin.server import StandIn",
-        "services.gateway.sockets imports services.standin.server.StandIn;"
+        "services.gateway.shell.sockets",
+        "from standin.server.server import StandIn",
+        "services.gateway.shell.sockets imports standin.server.server.StandIn;"
         " they know each other by the vendor's protocol only",
     ),
     (
@@ -138,10 +138,10 @@ def test_a_planted_breach_is_told_in_a_sentence(module: str, text: str, sentence
             "import datetime as dt\nday = dt.date(2014, 6, 6)\nstamp = dt.datetime.fromtimestamp(1)",
         ),
         (
-            "services.standin.market.seeded",
+            "standin.market.seeded",
             "import numpy as np\ndef f(dice: np.random.Generator): return dice.random()",
         ),
-        ("services.standin.market.seeded", "import numpy as np\ndice = np.random.Generator(np.random.PCG64(7))"),
+        ("standin.market.seeded", "import numpy as np\ndice = np.random.Generator(np.random.PCG64(7))"),
         ("services.detectors.iv_crush", "from services.contexts.flow import FlowView"),
         ("services.commands.demo", "import time, os\nfrom services.embedded import Embedded\nprint(time.time())"),
     ],

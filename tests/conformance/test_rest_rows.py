@@ -12,8 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import (
+from standin.faults.named import (
     AbsentIndices,
     EmptyDay,
     HttpError,
@@ -23,13 +22,15 @@ from services.standin.faults.named import (
     RateLimit,
     SlowHttp,
 )
-from services.standin.rest import answers as answers_module
-from services.standin.rest import documents, history_documents
-from services.standin.rest import past as rest_past
-from services.standin.rest import query as query_module
-from services.standin.rest import routes as rest_module
-from services.standin.rest.past import Past
-from services.standin.rest.routes import Rest
+from standin.faults.protocol_options import ProtocolOptions
+from standin.protocol import history_documents
+from standin.protocol import rest_documents as documents
+from standin.protocol import rest_query as query_module
+from standin.server import answers as answers_module
+from standin.server import history_routes as rest_past
+from standin.server import routes as rest_module
+from standin.server.history_routes import HistoryRoutes
+from standin.server.routes import Rest
 from tests.support.rows import INDEX_CALL, Feed, Row, Table, holds, is_red, named, settings
 from tests.unit.standin.conftest import CALL, PUT
 
@@ -51,7 +52,7 @@ def without(kind: type, handler: str) -> Any:
 # The documents of 7.2 to 7.11
 
 
-@ROWS.row("7.1", "DELAYED to a delayed plan", manners=Manners(rest_delayed=True), off=settings())
+@ROWS.row("7.1", "DELAYED to a delayed plan", manners=ProtocolOptions(rest_delayed=True), off=settings())
 async def delayed(feed: Feed) -> None:
     async with feed.http() as http:
         _, page, _ = await http.get(CHAIN)
@@ -79,7 +80,7 @@ async def contract(feed: Feed) -> None:
     assert row["details"]["ticker"] == CALL
 
 
-@ROWS.row("7.2", "fair values to a business plan", manners=Manners(business=True), off=settings())
+@ROWS.row("7.2", "fair values to a business plan", manners=ProtocolOptions(business=True), off=settings())
 async def fair_value(feed: Feed) -> None:
     async with feed.http() as http:
         quoted, unquoted, _ = await http.rows(CHAIN)
@@ -127,7 +128,7 @@ async def absent_index(feed: Feed) -> None:
             assert await http.rows(unnamed) == [], "what is not there is listed nowhere"
 
 
-@ROWS.row("7.5", "aggregates of a contract", off=without(Past, "_aggregates"))
+@ROWS.row("7.5", "aggregates of a contract", off=without(HistoryRoutes, "_aggregates"))
 async def aggregates(feed: Feed) -> None:
     async with feed.http() as http:
         _, body, _ = await http.get(f"/v2/aggs/ticker/{CALL}/range/1/minute/2014-06-06/2014-06-06")
@@ -147,7 +148,7 @@ async def index_bars(feed: Feed) -> None:
     assert set(body["results"][0]) == {"o", "h", "l", "c", "t"}
 
 
-@ROWS.row("7.6", "trades", off=without(Past, "_trades"))
+@ROWS.row("7.6", "trades", off=without(HistoryRoutes, "_trades"))
 async def trades(feed: Feed) -> None:
     async with feed.http() as http:
         rows = await http.rows(f"/v3/trades/{CALL}")
@@ -162,7 +163,7 @@ async def trades(feed: Feed) -> None:
     assert on_another_day == []
 
 
-@ROWS.row("7.7", "quotes", off=without(Past, "_quotes"))
+@ROWS.row("7.7", "quotes", off=without(HistoryRoutes, "_quotes"))
 async def quotes(feed: Feed) -> None:
     async with feed.http() as http:
         rows = await http.rows(f"/v3/quotes/{CALL}?order=asc")
@@ -173,7 +174,7 @@ async def quotes(feed: Feed) -> None:
     assert [row["sequence_number"] for row in nbbo] == [1], "the quote at a trade's time"
 
 
-@ROWS.row("7.8", "the newer paths", off=without(Past, "_newer_trades"))
+@ROWS.row("7.8", "the newer paths", off=without(HistoryRoutes, "_newer_trades"))
 async def newer(feed: Feed) -> None:
     async with feed.http() as http:
         (trade,) = await http.rows(f"/options/v3/trades/{PUT}?sort=timestamp.asc")
@@ -185,7 +186,7 @@ async def newer(feed: Feed) -> None:
     assert (venue["id"], last["T"], last["q"], status) == ("300", CALL, 6, 400)
 
 
-@ROWS.row("7.8", "50,000 rows", manners=Manners(newer_limit_max=50_000), off=settings())
+@ROWS.row("7.8", "50,000 rows", manners=ProtocolOptions(newer_limit_max=50_000), off=settings())
 async def newer_limit(feed: Feed) -> None:
     async with feed.http() as http:
         assert (await http.get(f"/options/v3/trades/{PUT}?limit=50000"))[0] == 200
@@ -253,14 +254,14 @@ async def not_entitled(feed: Feed) -> None:
         assert (await http.get(f"/v3/quotes/{CALL}"))[0] == 200
 
 
-@ROWS.row("404", "in JSON", off=settings(manners=Manners(not_found="text")))
+@ROWS.row("404", "in JSON", off=settings(manners=ProtocolOptions(not_found="text")))
 async def not_found(feed: Feed) -> None:
     async with feed.http() as http:
         status, body, _ = await http.get(f"{CHAIN}/O:NOPE")
     assert (status, body["status"]) == (404, "NOT_FOUND")
 
 
-@ROWS.row("404", "in plain text", manners=Manners(not_found="text"), off=settings())
+@ROWS.row("404", "in plain text", manners=ProtocolOptions(not_found="text"), off=settings())
 async def not_found_text(feed: Feed) -> None:
     async with feed.http() as http:
         status, body, response = await http.get("/v1/nothing")
@@ -282,7 +283,7 @@ async def paced(feed: Feed) -> None:
     "429",
     "with Retry-After",
     faults=[RateLimit(requests=1)],
-    manners=Manners(retry_after=True),
+    manners=ProtocolOptions(retry_after=True),
     off=settings(faults=[RateLimit(requests=1)]),
 )
 async def retry_after(feed: Feed) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import urllib3
 
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import ForceDisconnect, MissingGreeks, NotEntitled, RateLimit, Unentitled
-from services.standin.tapes.tape import Tape
+from standin.faults.named import ForceDisconnect, MissingGreeks, NotEntitled, RateLimit, Unentitled
+from standin.faults.protocol_options import ProtocolOptions
+from standin.files.tape import Tape
 from tests.support.rows import Feed
 from tests.unit.standin.conftest import CALL, PUT
 
@@ -72,7 +72,7 @@ async def test_options_arrive_typed(feed: Feed) -> None:
 
 
 async def test_fair_values_arrive_typed(feed: Feed) -> None:
-    received = await listen(feed, "options", f"FMV.{CALL}", manners=Manners(business=True))
+    received = await listen(feed, "options", f"FMV.{CALL}", manners=ProtocolOptions(business=True))
     assert [(type(value).__name__, value.fmv, value.ticker) for value in received] == [
         ("FairMarketValue", 1.53, CALL), ("FairMarketValue", 1.5, CALL),
     ]  # fmt: skip

@@ -9,18 +9,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from services.standin import server as server_module
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import (
+from standin.faults.named import (
     LateStatuses,
     NoPlan,
     SlowConsumer,
     Unentitled,
 )
-from services.standin.websocket import session as session_module
-from services.standin.websocket.connection import Connection
-from services.standin.websocket.session import Reply, Session
-from services.standin.websocket.wire import status_frame
+from standin.faults.protocol_options import ProtocolOptions
+from standin.protocol import session as session_module
+from standin.protocol.session import ClientSession, Reply
+from standin.protocol.wire import status_frame
+from standin.server import server as server_module
+from standin.server.connection import Connection
 from tests.support.rows import (
     Feed,
     Row,
@@ -65,7 +65,7 @@ async def unknown_path(feed: Feed) -> None:
     assert refused.value.response.status_code == 404
 
 
-@ROWS.row("2", "greeting", off=settings(Session, "greeting", staticmethod(lambda: status_frame("hello", ""))))
+@ROWS.row("2", "greeting", off=settings(ClientSession, "greeting", staticmethod(lambda: status_frame("hello", ""))))
 async def greeting(feed: Feed) -> None:
     async with feed.still() as standin, connect(standin.ws_url + "/options") as socket:
         event = {"ev": "status", "status": "connected", "message": "Connected Successfully"}
@@ -99,7 +99,7 @@ async def no_plan(feed: Feed) -> None:
     await refused_with(feed, "demo-key", sentence)
 
 
-@ROWS.row("4", "no auth in time", manners=Manners(auth_timeout_s=0.05), off=settings(manners=Manners()))
+@ROWS.row("4", "no auth in time", manners=ProtocolOptions(auth_timeout_s=0.05), off=settings(manners=ProtocolOptions()))
 async def auth_timeout(feed: Feed) -> None:
     async with feed.still() as standin, connect(standin.ws_url + "/options") as socket:
         await heard(socket)
@@ -127,7 +127,9 @@ async def shuffled_acks(feed: Feed) -> None:
     assert told != [f"subscribed to: {pair}" for pair in pairs]
 
 
-@ROWS.row("6", "unknown ticker: acknowledged", off=settings(Session, "_offers", lambda *pair: pair[2] != "O:NOPE"))
+@ROWS.row(
+    "6", "unknown ticker: acknowledged", off=settings(ClientSession, "_offers", lambda *pair: pair[2] != "O:NOPE")
+)
 async def unknown_ticker(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", "T.O:NOPE") as socket:
         assert messages(await quiet(socket)) == ["subscribed to: T.O:NOPE"]
@@ -149,7 +151,7 @@ async def unknown_channel(feed: Feed) -> None:
         assert messages(await quiet(socket)) == ["subscribed to: T.*"]
 
 
-@ROWS.row("6", "duplicate: silent", off=settings(Session, "_held", lambda *_: False))
+@ROWS.row("6", "duplicate: silent", off=settings(ClientSession, "_held", lambda *_: False))
 async def duplicate(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", "T.*") as socket:
         assert messages(await quiet(socket)) == ["subscribed to: T.*"]
@@ -163,7 +165,7 @@ async def unentitled(feed: Feed) -> None:
         assert messages(await quiet(socket)) == ["not authorized", "subscribed to: T.*"]
 
 
-NO_LIMIT = settings(manners=Manners(quoted_contracts_max=100_000))
+NO_LIMIT = settings(manners=ProtocolOptions(quoted_contracts_max=100_000))
 
 
 @ROWS.row("8", "past the limit: refused whole", off=NO_LIMIT)
@@ -176,7 +178,7 @@ async def limit(feed: Feed) -> None:
         assert statuses(await quiet(socket)) == ["success"], "a pair of the refused request was added"
 
 
-@ROWS.row("8", "configurable errors", manners=Manners(limit_errors=3), off=settings())
+@ROWS.row("8", "configurable errors", manners=ProtocolOptions(limit_errors=3), off=settings())
 async def limit_errors(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", quotes(1, 1001)) as socket:
         assert statuses(await quiet(socket)) == ["error"] * 3
@@ -190,7 +192,7 @@ async def limit_counts_held(feed: Feed) -> None:
         assert set(statuses(await quiet(socket))) == {"error"}
 
 
-@ROWS.row("8", "unsubscribing frees", off=settings(Session, "_unsubscribe", lambda *_: Reply()))
+@ROWS.row("8", "unsubscribing frees", off=settings(ClientSession, "_unsubscribe", lambda *_: Reply()))
 async def unsubscribe_frees(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", quotes(1, 1000)) as socket:
         await quiet(socket)
@@ -225,17 +227,17 @@ async def two_connections(feed: Feed, seed: int = 0) -> str:
     return gone[0]
 
 
-@ROWS.row("9", "the older goes", off=settings(manners=Manners(connections_max=2)))
+@ROWS.row("9", "the older goes", off=settings(manners=ProtocolOptions(connections_max=2)))
 async def older_goes(feed: Feed) -> None:
     assert await two_connections(feed) == "older"
 
 
-@ROWS.row("9", "the newer goes", manners=Manners(victim="newer"), off=settings())
+@ROWS.row("9", "the newer goes", manners=ProtocolOptions(victim="newer"), off=settings())
 async def newer_goes(feed: Feed) -> None:
     assert await two_connections(feed) == "newer"
 
 
-@ROWS.row("9", "any of them goes", manners=Manners(victim="random"), off=settings())
+@ROWS.row("9", "any of them goes", manners=ProtocolOptions(victim="random"), off=settings())
 async def any_goes(feed: Feed) -> None:
     assert {await two_connections(feed, seed) for seed in range(6)} == {"older", "newer"}
 
@@ -260,10 +262,10 @@ async def overflow_reset(feed: Feed) -> None:
     assert closed.rcvd is None
 
 
-RESET = Manners(buffer_bytes=100, slow_consumer="abort")
+RESET = ProtocolOptions(buffer_bytes=100, slow_consumer="abort")
 
 
-@ROWS.row("10", "a switch: reset", manners=RESET, off=settings(manners=Manners(buffer_bytes=100)))
+@ROWS.row("10", "a switch: reset", manners=RESET, off=settings(manners=ProtocolOptions(buffer_bytes=100)))
 async def overflow_reset_by_switch(feed: Feed) -> None:
     await overflow_reset(feed)
 

@@ -13,10 +13,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from services.standin import server as server_module
-from services.standin.faults.delay import Delay
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import (
+from standin.faults.delay import Delay
+from standin.faults.named import (
     BackwardQ,
     BigFrames,
     Drop,
@@ -31,11 +29,13 @@ from services.standin.faults.named import (
     UnknownCondition,
     UnknownEvent,
 )
-from services.standin.websocket import connection as connection_module
-from services.standin.websocket import live_bars as live_bars_module
-from services.standin.websocket import session as session_module
-from services.standin.websocket.connection import Connection
-from services.standin.websocket.session import Session
+from standin.faults.protocol_options import ProtocolOptions
+from standin.protocol import live_bars as live_bars_module
+from standin.protocol import session as session_module
+from standin.protocol.session import ClientSession
+from standin.server import connection as connection_module
+from standin.server import server as server_module
+from standin.server.connection import Connection
 from tests.support.rows import (
     Feed,
     Row,
@@ -75,28 +75,33 @@ async def frames_of(feed: Feed) -> list[list[dict[str, Any]]]:
     return found
 
 
-APART = Manners(mix_statuses=False)
+APART = ProtocolOptions(mix_statuses=False)
 
 
-@ROWS.row("11", "many events a frame", manners=APART, off=settings(manners=Manners(frame_events_max=1)))
+@ROWS.row("11", "many events a frame", manners=APART, off=settings(manners=ProtocolOptions(frame_events_max=1)))
 async def many_events(feed: Feed) -> None:
     frames = await frames_of(feed)
     assert ["Q", "T"] in [[event["ev"] for event in frame] for frame in frames]
 
 
-@ROWS.row("11", "so many at most", manners=Manners(frame_events_max=1, mix_statuses=False), off=settings(manners=APART))
+@ROWS.row(
+    "11",
+    "so many at most",
+    manners=ProtocolOptions(frame_events_max=1, mix_statuses=False),
+    off=settings(manners=APART),
+)
 async def events_a_frame(feed: Feed) -> None:
     frames = await frames_of(feed)
     assert {len(frame) for frame in frames if frame[0]["ev"] != "status"} == {1}
 
 
-@ROWS.row("11", "statuses among events", manners=Manners(flush_s=5.0), off=settings(manners=APART))
+@ROWS.row("11", "statuses among events", manners=ProtocolOptions(flush_s=5.0), off=settings(manners=APART))
 async def mixed_frame(feed: Feed) -> None:
     frames = await frames_of(feed)
     assert [event["ev"] for event in frames[0]] == ["status", "status", "Q", "T"]
 
 
-@ROWS.row("11", "flushed together", off=settings(manners=Manners(flush_s=2.0)))
+@ROWS.row("11", "flushed together", off=settings(manners=ProtocolOptions(flush_s=2.0)))
 async def flush(feed: Feed) -> None:
     async with feed.standin(speed=600) as standin, feed.client(standin.ws_url + "/options", "T.*") as socket:
         began = asyncio.get_running_loop().time()
@@ -128,7 +133,7 @@ async def index_seconds(feed: Feed) -> None:
     assert {(len(str(bar["s"])), bar["e"] - bar["s"], "v" in bar) for bar in bars} == {(13, 1000, False)}
 
 
-@ROWS.row("12", "V has T for its ticker", off=settings(Session, "wants", lambda *_: False))
+@ROWS.row("12", "V has T for its ticker", off=settings(ClientSession, "wants", lambda *_: False))
 async def index_values(feed: Feed) -> None:
     events = await feed.day("V.*,AM.I:SPX", "/indices")
     assert {event["ev"] for event in events} == {"V", "AM"}
@@ -149,25 +154,25 @@ async def stock_ticks(feed: Feed) -> None:
     assert {quote["q"] + 1 for quote in quotes} == {trade["q"] for trade in trades}
 
 
-@ROWS.row("12", "stock quotes in round lots", manners=Manners(stock_sizes="lots"), off=settings())
+@ROWS.row("12", "stock quotes in round lots", manners=ProtocolOptions(stock_sizes="lots"), off=settings())
 async def stock_lots(feed: Feed) -> None:
     quotes = of(await feed.day("Q.XYZ", "/stocks"), "Q")
     assert quotes
     assert all(0 < quote[side] < 100 for quote in quotes for side in ("bs", "as"))
 
 
-@ROWS.row("12", "an index every so many seconds", manners=Manners(index_every=120), off=settings())
+@ROWS.row("12", "an index every so many seconds", manners=ProtocolOptions(index_every=120), off=settings())
 async def index_cadence(feed: Feed) -> None:
     values = of(await feed.day("V.*", "/indices"), "V")  # a tape of three minutes, a value each
     assert len(values) == len({value["t"] // 120_000 for value in values}) == 2
 
 
-@ROWS.row("12", "only the stocks' channels that are held", off=settings(Session, "wants", lambda *_: True))
+@ROWS.row("12", "only the stocks' channels that are held", off=settings(ClientSession, "wants", lambda *_: True))
 async def stock_channels(feed: Feed) -> None:
     assert {event["ev"] for event in await feed.day("Q.XYZ", "/stocks")} == {"Q"}
 
 
-@ROWS.row("12", "ns on FMV", manners=Manners(business=True), off=settings())
+@ROWS.row("12", "ns on FMV", manners=ProtocolOptions(business=True), off=settings())
 async def fair_values(feed: Feed) -> None:
     events = await feed.day(f"T.*,FMV.{CALL}")
     values = of(events, "FMV")
@@ -222,7 +227,7 @@ async def pongs(feed: Feed) -> None:
         await asyncio.wait_for(await socket.ping(), 1)
 
 
-@ROWS.row("14", "the server's own pings", manners=Manners(ping_s=0.05), off=settings())
+@ROWS.row("14", "the server's own pings", manners=ProtocolOptions(ping_s=0.05), off=settings())
 async def server_pings(feed: Feed) -> None:
     async with (
         feed.still() as standin,
@@ -361,7 +366,7 @@ async def delayed(feed: Feed) -> None:
     assert min(late) >= DELAY_NS
 
 
-@ROWS.row("16", "Q refused", delayed=True, off=settings(Session, "_offers", lambda *_: True, delayed=True))
+@ROWS.row("16", "Q refused", delayed=True, off=settings(ClientSession, "_offers", lambda *_: True, delayed=True))
 async def no_delayed_quotes(feed: Feed) -> None:
     async with feed.still() as standin:
         assert standin.delayed_url is not None

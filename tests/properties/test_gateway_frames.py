@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.frames import CLOCK_FEED, CLOCK_WALL, Frame, Int16, Lane, Rows, TradeRows
-from services.gateway.massive import Trade, decode_frame
-from services.gateway.partition import Partitioner
-from services.gateway.protocol import Session
-from services.gateway.tabulate import Tabulator
-from services.gateway.writer import Writer
+from services.core.partitioner import Partitioner
+from services.gateway.decoding.tabulate import Tabulator
+from services.gateway.massive.messages import Trade, decode_frame
+from services.gateway.massive.protocol import FeedProtocol
+from services.gateway.sequencing.writer import Writer
 from tests.support import vendor as v
 
 PARTITIONS = 3
@@ -33,7 +33,7 @@ class Machine:
         self, clock: int = CLOCK_WALL, cluster: str = "options", rows_max: int = 500, long_way: bool = False
     ) -> None:
         self.cluster, self.long_way = cluster, long_way
-        self.session = Session(cluster, "key", {"T.*"})
+        self.session = FeedProtocol(cluster, "key", {"T.*"})
         self.table = Tabulator(Partitioner(PARTITIONS))
         self.writer = Writer(PARTITIONS, epoch=1, clock=clock, rows_max=rows_max)
         self.frames: list[Frame] = []

@@ -30,22 +30,22 @@ import numpy as np
 from schemas.frames import CONDITION_REFILLED, Lane, TradeRows
 from schemas.gaps import Gap
 from schemas.symbols import Contract, contract_ticker, symbol_text
-from services.config import Config
 from services.core.calendar import Calendar
 from services.embedded import Embedded
-from services.gateway.gateway import Gateway
-from services.gateway.settings import GatewaySettings
-from services.gateway.stats import GatewayStats
+from services.gateway.shell.gateway import Gateway
+from services.gateway.shell.stats import GatewayStats
 from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
-from services.metrics import Metrics
 from services.replay.runner import recorded_rules, verify
-from services.standin.faults.asked import draw_faults, written
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import AbsentIndices, Fault, Lag
-from services.standin.market.seeded import SeededMarket
-from services.standin.server import StandIn
-from services.standin.source import Batch
+from services.runtime.config import Config
+from services.runtime.metrics import Metrics
+from services.settings.gateway import GatewaySettings
+from standin.faults.named import AbsentIndices, Fault, Lag
+from standin.faults.protocol_options import ProtocolOptions
+from standin.faults.requested import draw_faults, written
+from standin.feed.source import Batch
+from standin.market.seeded import SeededMarket
+from standin.server.server import StandIn
 
 __all__ = ["Books", "play_session"]
 
@@ -58,7 +58,7 @@ INTENSITY = 0.25
 # What a session's end cuts off was on its way: two flushes at this speed, and what a lag held.
 UNDER_WAY_S = 4.0
 # A client that is not heard is told so in a moment, not after ten seconds of wall time, which would be a whole session.
-MANNERS = Manners(auth_timeout_s=0.3)
+MANNERS = ProtocolOptions(auth_timeout_s=0.3)
 CHANNELS = frozenset({"options.T", "indices.V", "stocks.A"})
 SETTLE_S_MAX = 60.0
 PLAY_S_MAX = 120.0  # a session that hangs is a finding, not a pause

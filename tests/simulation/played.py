@@ -13,19 +13,19 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.frames import CLOCK_FEED, Frame, Lane, TradeRows
-from services.gateway.interest import Interest
-from services.gateway.massive import decode_frame
-from services.gateway.partition import Partitioner
-from services.gateway.settings import GatewaySettings
-from services.gateway.tabulate import Tabulator
-from services.gateway.writer import Writer
-from services.replay.making import chain_rows
-from services.standin.market.bursts import Burst
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.market.truth import Truth
-from services.standin.source import Batch
-from services.standin.websocket.wire import frames as wire_frames
-from services.standin.websocket.wire import index_events, option_events, stock_events
+from services.core.partitioner import Partitioner
+from services.gateway.decoding.tabulate import Tabulator
+from services.gateway.massive.messages import decode_frame
+from services.gateway.policy.contract_ranking import ContractRanking
+from services.gateway.sequencing.writer import Writer
+from services.settings.gateway import GatewaySettings
+from standin.feed.source import Batch
+from standin.history.generator import chain_rows
+from standin.market.bursts import Burst
+from standin.market.seeded import SECOND_NS, SeededMarket
+from standin.market.truth import Truth
+from standin.protocol.wire import frames as wire_frames
+from standin.protocol.wire import index_events, option_events, stock_events
 
 __all__ = ["Played", "play", "played_log"]
 
@@ -64,7 +64,7 @@ class _Feed:
     def __init__(self, seed: int, epoch: int, partitions: int, intensity: float, *, keep_truth: bool) -> None:
         self.market = SeededMarket(seed, intensity=intensity, keep_truth=keep_truth)
         self.table = Tabulator(Partitioner(partitions, {}))
-        self.interest = Interest(self.table.contracts)
+        self.interest = ContractRanking(self.table.contracts)
         self.writer = Writer(partitions, epoch, CLOCK_FEED, SETTINGS.frame_rows_max, SETTINGS.flush_ms)
         self.frames: list[Frame] = []
         listing = self.market.listing

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.frames import Frame, TradeRows
-from services.contexts._flow_state import RING
 from services.contexts.flow import Flow
+from services.contexts.flow.state import RING
 from services.core.contract import Trigger, Views
 
 __all__ = ["NOT_SIDED", "Reading", "read"]

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 
 from schemas.decisions import Alert, Signal
-from services.config import RulesConfig
 from services.core.calendar import NS, Calendar
+from services.runtime.config import RulesConfig
 from services.wiring import build_pipeline
 from tests.simulation.played import Played, play
 

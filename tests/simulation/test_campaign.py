@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.standin.faults.asked import draw_faults
-from services.standin.faults.named import FAULTS
+from standin.faults.named import FAULTS
+from standin.faults.requested import draw_faults
 from tests.simulation.campaign import FAULTS_S, play_session
 
 pytestmark = pytest.mark.slow

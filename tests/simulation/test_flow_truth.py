@@ -18,8 +18,8 @@ from schemas.frames import Frame, TradeRows
 from schemas.symbols import symbol_text
 from services.contexts.flow import Flow, FlowParameters, FlowView
 from services.core.contract import Views
-from services.standin.market.orders import OrderKind
-from services.standin.market.seeded import DEFAULT_START
+from standin.market.orders import OrderKind
+from standin.market.seeded import DEFAULT_START
 from tests.simulation.played import Played, play
 from tests.simulation.reading import NOT_SIDED, Reading, read
 

@@ -19,10 +19,10 @@ import pytest
 from schemas.frames import CLOCK_FEED, Frame, Header, Lane
 from schemas.symbols import parse_contract, symbol_code
 from services.contexts.flow import Flow, FlowParameters, FlowView
-from services.gateway.massive import decode_frame
-from services.gateway.partition import Partitioner
-from services.gateway.tabulate import Tabulator
-from services.gateway.writer import Writer
+from services.core.partitioner import Partitioner
+from services.gateway.decoding.tabulate import Tabulator
+from services.gateway.massive.messages import decode_frame
+from services.gateway.sequencing.writer import Writer
 from tests.simulation.reading import Reading, read
 from tests.support.frames import constant_rows
 from tests.support.vendor import frame, quote, trade

@@ -16,10 +16,10 @@ from typing import Any
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from services.commands.agents import serve_agents
-from services.config import Config
-from services.gateway.settings import GatewaySettings
-from services.kafka.settings import KafkaSettings
-from services.logs import set_up
+from services.runtime.config import Config
+from services.runtime.logs import set_up
+from services.settings.gateway import GatewaySettings
+from services.settings.kafka import KafkaSettings
 from tests.support.kafka_log import build_small
 
 DEAF_S = 9.0

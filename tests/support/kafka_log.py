@@ -12,7 +12,7 @@ from services.core.calendar import NS
 from services.core.identity import Digest
 from services.core.pipeline import Pipeline
 from services.core.sequencer import Sequencer
-from services.kafka.machine import Decided, Machine
+from services.kafka.partition_processor import Decided, PartitionProcessor
 from tests.support.frames import constant_rows
 from tests.support.machines import CALENDAR, OPEN_NS, Echo, EveryOther, Last, Prints
 
@@ -90,7 +90,7 @@ def expected_digest(frames: Iterable[Frame], partitions: Sequence[int] = range(4
     return digest.hexdigest(), sum(map(len, lines.values()))
 
 
-def taken(machine: Machine, lane: Lane, offset: int, data: bytes) -> Iterator[Decided]:
+def taken(machine: PartitionProcessor, lane: Lane, offset: int, data: bytes) -> Iterator[Decided]:
     """What one record leads to."""
     machine.push(lane, offset, data)
     while machine.waiting:

@@ -21,7 +21,7 @@ from services.core.contract import (
     Views,
 )
 from services.core.identity import identity
-from services.core.pipeline import Silence
+from services.core.pipeline import SuppressionReason
 
 FRIDAY = dt.date(2014, 6, 6)
 MONDAY = dt.date(2014, 6, 9)
@@ -235,7 +235,7 @@ class EveryOther:
         self.sessions += 1
         self.judged = 0
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | Silence:
+    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | SuppressionReason:
         self.judged += 1
         if self.judged % 2:
             return "score"

@@ -21,8 +21,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from services.standin.server import StandIn
-from services.standin.tapes.tape import Tape
+from standin.files.tape import Tape
+from standin.server.server import StandIn
 from tests.unit.standin.conftest import DAY, write_tape
 
 __all__ = [

@@ -10,7 +10,7 @@ import msgspec
 from schemas.decisions import Alert, Signal, View, canonical
 from schemas.frames import Frame, encode_frame
 from services.kafka.client import producer
-from services.kafka.settings import KafkaSettings
+from services.settings.kafka import KafkaSettings
 from services.sinks.clickhouse import Epoch, Ordinals
 
 Raw = tuple[str, int, bytes | None, list[tuple[str, bytes]]]

@@ -24,9 +24,9 @@ from services.core.pipeline import Pipeline
 from services.errors import StrikewireError
 from services.history.engine import open_remote
 from services.history.warehouse import Warehouse
-from services.kafka.audit import Audit, audit
 from services.replay.runner import stored
 from services.wiring import build_pipeline
+from tests.support.audit import Audit, audit
 from tests.torture.chain import Chain
 from tests.torture.faults import Faults, plan
 from tests.torture.processes import TortureError

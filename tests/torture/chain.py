@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deploy.kafka.broker import Broker
 from deploy.ports import free_port, free_ports
-from services.config import Config, load
 from services.kafka.topics import create
+from services.runtime.config import Config, load
 from tests.torture.processes import Process
 
 __all__ = ["Chain"]

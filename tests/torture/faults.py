@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from services.kafka.audit import Repeat
+from tests.support.audit import Repeat
 from tests.torture.chain import Chain
 from tests.torture.processes import Process, TortureError
 

@@ -13,11 +13,11 @@ import pytest
 
 from schemas.decisions import Alert, DeadLetter
 from schemas.frames import CLOCK_FEED
-from services.config import Config
 from services.core.pipeline import Outputs
 from services.embedded import Embedded
-from services.metrics import Metrics
-from services.replay.runner import Step, rules_document
+from services.replay.runner import ReplayStep, rules_document
+from services.runtime.config import Config
+from services.runtime.metrics import Metrics
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, rules_digest
 from tests.support.conformance import decisions
@@ -99,7 +99,7 @@ async def test_every_signal_is_counted_with_what_became_of_it() -> None:
 async def test_what_a_killed_run_had_said_is_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = STRICT.rules()
     pipeline = build_pipeline(rules, CALENDAR, 0)
-    steps = [Step(pipeline, frame, pipeline.step(frame), False) for frame in RICH_LOG]
+    steps = [ReplayStep(pipeline, frame, pipeline.step(frame), False) for frame in RICH_LOG]
     said = next(one.id for step in steps for one in step.outputs.decisions if one.detector == "unusual_activity")
 
     class Recorded:
@@ -190,9 +190,9 @@ async def test_new_rules_hold_from_the_start_also_when_they_were_recorded_by_a_r
         decision_ids = staticmethod(set)
         partitions = staticmethod(lambda: [0])
 
-    def walk(_: Any, __: Any, rules_of: Any, partition: int, **___: Any) -> Iterator[Step]:
+    def walk(_: Any, __: Any, rules_of: Any, partition: int, **___: Any) -> Iterator[ReplayStep]:
         if rules_digest(rules_of(epochs[0])) == rules_digest(old.rules()):
-            yield Step(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], [], {}), False)
+            yield ReplayStep(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], [], {}), False)
 
     monkeypatch.setattr("services.replay.recovery.walk", walk)
     embedded = Embedded(new, SlowDisk(), CALENDAR, lambda _: None, Metrics())

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.decisions import Alert, Contribution, Signal
 from services.core.contract import Context, ContextView, Moment
-from services.core.pipeline import Silence
+from services.core.pipeline import SuppressionReason
 from services.scanner import Scanner, ScannerParameters
 from tests.support.decisions import signal
 from tests.support.logs import DAY
@@ -37,7 +37,7 @@ class Says:
         )
 
 
-def judge(scanner: Scanner, at_s: float, contexts: Sequence[Any] = (), **fields: Any) -> Alert | Silence:
+def judge(scanner: Scanner, at_s: float, contexts: Sequence[Any] = (), **fields: Any) -> Alert | SuppressionReason:
     given: dict[str, Any] = {"emitted_ns": int(at_s * NS), "base": 70.0, **fields}
     moment = Moment(int(at_s * NS), 0, 1, 5, DAY, None)
     typed: Sequence[Context] = contexts

@@ -16,10 +16,10 @@ import pytest
 
 from deploy.kafka.broker import die_with_parent
 from schemas.frames import Frame
-from services.kafka.audit import Audit, audit
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
 from services.kafka.writer import open_writer
+from services.settings.kafka import KafkaSettings
+from tests.support.audit import Audit, audit
 from tests.support.kafka_log import build_small
 
 ROOT = Path(__file__).resolve().parents[3]

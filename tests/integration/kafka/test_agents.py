@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from schemas.frames import Lane
-from services.agents import run_agents
+from services.agents import partitions
+from services.agents.app import run_agents
+from services.agents.partitions import Partitions
 from services.core.calendar import NS
-from services.kafka import partitions
-from services.kafka.audit import audit
 from services.kafka.client import plain_consumer
-from services.kafka.documents import Record
-from services.kafka.partitions import Partitions
 from services.kafka.published import OUTPUTS, read_published
-from services.kafka.settings import KafkaSettings
+from services.kafka.records import ProducerRecord
 from services.kafka.writer import open_writer
-from services.metrics import Metrics
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 from tests.integration.kafka.conftest import PARTITIONS, Start, assert_exact, audited, write
+from tests.support.audit import audit
 from tests.support.kafka_log import STEP_NS, build_small, expected_digest, small_log
 from tests.support.machines import OPEN_NS
 
@@ -293,7 +293,7 @@ async def test_somebody_else_s_record_on_an_output_says_nothing_about_what_is_ou
     async with open_writer(settings) as writer:
         for topic in OUTPUTS:
             for value in foreign:
-                await writer.write(Record(topic, b"SPY", value, 0, [("at", b"never")]))
+                await writer.write(ProducerRecord(topic, b"SPY", value, 0, [("at", b"never")]))
         await writer.flush()
     async with plain_consumer(settings) as probe:
         published = await read_published(probe, settings, 0)

@@ -13,14 +13,14 @@ from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 
 from schemas.frames import Lane
-from services.agents import DELIVERY, Begun, make_app, run_agents
-from services.kafka.assignor import LanesTogether
+from services.agents.app import DELIVERY, Begun, make_app, run_agents
+from services.agents.assignor import LanesTogether
+from services.agents.partitions import Partitions
 from services.kafka.client import FETCH_WAIT_MS
 from services.kafka.membership import Membership
-from services.kafka.partitions import Partitions
-from services.kafka.settings import KafkaSettings
 from services.kafka.writer import open_writer
-from services.metrics import Metrics
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 from tests.support.kafka_log import build_small
 
 

@@ -14,17 +14,17 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.frames import Lane, decode_header
 from services.commands.agents import calendar_of_day
-from services.config import load
 from services.core.calendar import ny_date
 from services.core.pipeline import Pipeline
-from services.kafka.audit import audit
 from services.kafka.client import client_arguments, plain_consumer
 from services.kafka.epochs import read_epoch
+from services.kafka.log_tail import log_tail
 from services.kafka.published import read_partition
-from services.kafka.settings import KafkaSettings
-from services.kafka.tail import log_tail
+from services.runtime.config import load
+from services.settings.kafka import KafkaSettings
 from services.wiring import build_pipeline, rules_digest
 from tests.integration.kafka.conftest import PARTITIONS
+from tests.support.audit import audit
 from tests.support.services import ServiceProcess
 from tests.torture.chain import EAGER
 

@@ -18,8 +18,8 @@ from deploy.ports import free_port
 from schemas.frames import Lane
 from services.kafka import writer
 from services.kafka.client import client_arguments
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
+from services.settings.kafka import KafkaSettings
 from tests.integration.kafka.conftest import PARTITIONS, Start, assert_exact, audited, write
 from tests.support.kafka_log import expected_digest, small_log
 

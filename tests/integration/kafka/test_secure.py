@@ -14,18 +14,18 @@ import msgspec
 import pytest
 
 from deploy.kafka.broker import BrokerError, reason_not_here
-from services.agents import run_agents
-from services.config import RedisConfig, WarehouseConfig
+from services.agents.app import run_agents
+from services.agents.partitions import Partitions
 from services.history.engine import open_remote
-from services.kafka.audit import audit
-from services.kafka.partitions import Partitions
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
 from services.kafka.writer import open_writer
-from services.metrics import Metrics
+from services.redis.client import open_redis
+from services.runtime.config import RedisConfig, WarehouseConfig
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 from services.sinks.clickhouse import Epoch
-from services.sinks.redis_client import open_redis
 from tests.integration.kafka.conftest import ROOT, assert_exact, write
+from tests.support.audit import audit
 from tests.support.certificates import Authority
 from tests.support.decisions import alert
 from tests.support.kafka_log import OPEN_NS, build_small, expected_digest, small_log

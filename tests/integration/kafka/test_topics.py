@@ -11,7 +11,7 @@ import pytest
 
 from schemas.topics import TOPICS
 from services.kafka import topics
-from services.kafka.settings import KafkaSettings
+from services.settings.kafka import KafkaSettings
 
 pytestmark = pytest.mark.services
 

@@ -12,16 +12,16 @@ from aiokafka.protocol.group import HeartbeatRequest
 from deploy.kafka.broker import Broker, reason_not_here
 from services.kafka import membership as module
 from services.kafka.client import plain_consumer
-from services.kafka.documents import Record
 from services.kafka.membership import SURE_S, Membership
 from services.kafka.published import read_partition
-from services.kafka.settings import KafkaSettings
+from services.kafka.records import ProducerRecord
 from services.kafka.topics import create
 from services.kafka.writer import StaleWriteError, UnconfirmedError, open_writer
+from services.settings.kafka import KafkaSettings
 
 pytestmark = pytest.mark.services
 
-ONE = Record("signals", b"SPY", b"{}", 0, [])
+ONE = ProducerRecord("signals", b"SPY", b"{}", 0, [])
 BEAT = HeartbeatRequest("group", 1, "member")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.config import WarehouseConfig
 from services.history.engine import open_remote
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
+from services.runtime.config import WarehouseConfig
+from services.settings.kafka import KafkaSettings
 from tests.support.services import ServiceProcess
 
 _NUMBERS = itertools.count()

@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from schemas.decisions import canonical
-from services.kafka.settings import KafkaSettings
+from services.settings.kafka import KafkaSettings
 from tests.support.decisions import alert
 from tests.support.services import ROOT
 from tests.support.topics import decision_records, put

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from schemas.frames import Lane
-from services.config import WarehouseConfig
 from services.history.engine import open_remote
-from services.kafka.settings import KafkaSettings
+from services.runtime.config import WarehouseConfig
+from services.settings.kafka import KafkaSettings
 from tests.support.logs_small import LogBuilder
 from tests.support.services import ServiceProcess
 from tests.support.topics import frame_records, put

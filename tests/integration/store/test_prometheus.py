@@ -18,9 +18,9 @@ import yaml
 
 from deploy.ports import free_port
 from schemas.frames import Lane
-from services.config import WarehouseConfig
-from services.kafka.settings import KafkaSettings
-from services.metrics import CATALOGUE
+from services.runtime.config import WarehouseConfig
+from services.runtime.metrics import CATALOGUE
+from services.settings.kafka import KafkaSettings
 from tests.support.logs_small import LogBuilder
 from tests.support.prometheus import prometheus_binaries
 from tests.support.services import ROOT, ServiceProcess

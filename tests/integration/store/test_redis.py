@@ -14,13 +14,13 @@ import redis
 import redis.asyncio
 
 from schemas.decisions import canonical
-from services.config import Config, RedisConfig, WarehouseConfig
 from services.errors import ConfigError
-from services.kafka.lease import hold_lease
-from services.kafka.settings import KafkaSettings
+from services.redis.client import open_redis
+from services.redis.gateway_lease import hold_lease
+from services.redis.lease import Lease
+from services.runtime.config import Config, RedisConfig, WarehouseConfig
+from services.settings.kafka import KafkaSettings
 from services.sinks.hot_state import HotStore, PoisonError
-from services.sinks.lease import Lease
-from services.sinks.redis_client import open_redis
 from tests.support.decisions import alert, view
 from tests.support.services import ServiceProcess
 from tests.support.topics import decision_records, put, view_records

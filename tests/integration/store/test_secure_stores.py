@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from schemas.decisions import canonical
-from services.config import RedisConfig, WarehouseConfig
 from services.history.engine import StoreError, open_remote
+from services.redis.client import PASSWORD_VARIABLE, open_redis
+from services.runtime.config import RedisConfig, WarehouseConfig
 from services.sinks.hot_state import HotStore
-from services.sinks.redis_client import PASSWORD_VARIABLE, open_redis
 from tests.support.certificates import Authority
 from tests.support.decisions import alert
 from tests.support.services import ServiceProcess

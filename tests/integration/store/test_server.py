@@ -19,10 +19,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from schemas.decisions import canonical
 from schemas.frames import Lane
-from services.config import WarehouseConfig
 from services.errors import ConfigError, StoreError
 from services.history.engine import open_remote
 from services.history.warehouse import Warehouse
+from services.runtime.config import WarehouseConfig
 from services.sinks.clickhouse import Epoch, WarehouseWriter
 from tests.support.decisions import alert, signal
 from tests.support.logs_small import START_NS, LogBuilder

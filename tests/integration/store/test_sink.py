@@ -18,15 +18,15 @@ from deploy.kafka.broker import Broker, reason_not_here
 from schemas.decisions import canonical
 from schemas.frames import Frame, Lane, encode_frame
 from schemas.topics import TOPICS
-from services.config import WarehouseConfig
 from services.history.engine import open_remote
 from services.history.warehouse import Warehouse
 from services.kafka.client import client_arguments
-from services.kafka.settings import KafkaSettings
 from services.kafka.topics import create
+from services.runtime.config import WarehouseConfig
+from services.settings.kafka import KafkaSettings
 from services.sinks.batch import Commit, token
 from services.sinks.clickhouse import Epoch, insert
-from services.sinks.records import Reader, Record, tables
+from services.sinks.records import Reader, SinkRecord, tables
 from tests.support.decisions import alert, signal, view
 from tests.support.logs_small import START_NS, LogBuilder
 from tests.support.services import ROOT, ServiceProcess
@@ -212,7 +212,7 @@ def test_a_token_is_never_reused_for_other_rows(
         if frame.header.lane is Lane.TRADES
     ]
     reader = Reader(TOPICS["options.trades"], 0, (1, 6))
-    items = [reader.read(Record("options.trades", 0, at, 0, encode_frame(stream[at]))) for at in range(5, 17)]
+    items = [reader.read(SinkRecord("options.trades", 0, at, 0, encode_frame(stream[at]))) for at in range(5, 17)]
     (name, rows), *_ = tables(TOPICS["options.trades"], [item for item in items if item])
     insert(counted.client, name, rows, token("options.trades", 0, 5, 17, name))
     assert counted.positions() == (120, 120)

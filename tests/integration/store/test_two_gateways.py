@@ -16,13 +16,13 @@ import pytest
 
 from deploy.ports import free_port, free_ports
 from services.commands.agents import calendar_of_day
-from services.config import Config, RedisConfig, load
 from services.core.calendar import ny_date
 from services.core.pipeline import Pipeline
-from services.kafka.audit import Audit, audit
-from services.kafka.lease import hold_lease
-from services.kafka.settings import KafkaSettings
+from services.redis.gateway_lease import hold_lease
+from services.runtime.config import Config, RedisConfig, load
+from services.settings.kafka import KafkaSettings
 from services.wiring import build_pipeline
+from tests.support.audit import Audit, audit
 from tests.support.services import ServiceProcess
 from tests.torture.chain import EAGER
 from tests.torture.processes import Process

@@ -12,8 +12,8 @@ import pytest
 
 from services.commands import _compiling
 from services.commands._compiling import compile_beside
-from services.config import RulesConfig
-from services.standin.market.kernels import warming
+from services.runtime.config import RulesConfig
+from standin.market.kernels import warming
 
 
 class Other:
@@ -63,7 +63,7 @@ def test_an_empty_cache_is_filled_by_two_processes(
     monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
     other = Other(ends)
     run(monkeypatch, other)
-    assert other.commands == [[sys.executable, "-m", "services.standin.market.kernels.warming"]]
+    assert other.commands == [[sys.executable, "-m", "standin.market.kernels.warming"]]
     assert done == ["pipeline", "gateway"]
     assert other.killed
 

@@ -9,8 +9,8 @@ import pytest
 
 from services.cli import main
 from services.commands._faults import faults_markdown
-from services.standin.faults.named import FAULTS
-from services.standin.tapes.tape import Tape
+from standin.faults.named import FAULTS
+from standin.files.tape import Tape
 from tests.unit.standin.conftest import DAY, write_tape
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "standin.md"

@@ -6,7 +6,7 @@ import pytest
 
 from services.cli import _parsed
 from services.commands._kafka import kafka_configuration
-from services.kafka.settings import KafkaSettings
+from services.settings.kafka import KafkaSettings
 
 
 def kafka(*words: str) -> KafkaSettings:

@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from services.cli import COMMANDS, _common
-from services.config import load
-from services.metrics import CATALOGUE
+from services.runtime.config import load
+from services.runtime.metrics import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

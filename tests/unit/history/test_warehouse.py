@@ -13,7 +13,7 @@ from schemas.frames import Frame, Lane
 from schemas.gaps import Gap
 from schemas.symbols import symbol_code
 from services.errors import StoreError
-from services.gateway.gaps import Past
+from services.gateway.gaps.ledger import EarlierGaps
 from services.history import warehouse as module
 from services.history.warehouse import Place, Warehouse
 from services.replay.source import epoch_frames
@@ -60,7 +60,7 @@ def test_an_empty_warehouse_knows_that_it_is_empty(warehouse_client: Any):
 def test_the_past_is_what_was_heard_last_of_each_channel_and_the_gaps_that_are_open(warehouse_client: Any):
     writer, builder = WarehouseWriter(warehouse_client), LogBuilder()
     reader = Warehouse(warehouse_client)
-    assert reader.past() == Past({}, [])
+    assert reader.past() == EarlierGaps({}, [])
     second = 1_000_000_000
     writer.write_frames([
         builder.frame(Lane.TRADES, 2, event_ns=[START_NS + 5 * second, START_NS - second]),

@@ -11,7 +11,7 @@ import pytest
 
 from services.errors import StrikewireError
 from services.kafka import topics
-from services.kafka.settings import KafkaSettings
+from services.settings.kafka import KafkaSettings
 
 
 class Brokers:

@@ -12,16 +12,16 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import PartitionMetadata
 
-from services.kafka.documents import Record
 from services.kafka.membership import Membership
-from services.kafka.settings import KafkaSettings
+from services.kafka.records import ProducerRecord
 from services.kafka.writer import KafkaWriter, StaleWriteError, UnconfirmedError
+from services.settings.kafka import KafkaSettings
 
 PATIENCE_MS = 20
 NOBODY, BROKER = -1, 1
 PLACE = TopicPartition("signals", 0)
 # Two of them do not fit into one of the client's batches.
-HALF = Record("signals", b"SPY", b"x" * 10_000, 0, [])
+HALF = ProducerRecord("signals", b"SPY", b"x" * 10_000, 0, [])
 
 
 class Client(AIOKafkaProducer):  # type: ignore[misc]

@@ -7,7 +7,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from services.quant import black, twin
+from services.quant import black
+from services.quant import numpy_reference as twin
 
 
 def spot_market(spot, rate, dividend_yield, years):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.quant import black, exposure, gamma_profile, twin
+from services.quant import black, exposure, gamma_profile
+from services.quant import numpy_reference as twin
 from tests.unit.quant.test_exposure import OPEN_INTEREST, RIGHT, STRIKE, VOL, YEARS
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.frames import CLOCK_FEED
-from services.config import load
 from services.history.warehouse import Warehouse
 from services.replay.explain import explain
 from services.replay.recording import Recorder
+from services.runtime.config import load
 from tests.support.logs import CALENDAR, OPEN, frames
 from tests.support.scenarios import everything
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.frames import CLOCK_FEED
-from services.config import Config, load
 from services.history.warehouse import Warehouse
 from services.replay.recording import Recorder
 from services.replay.runner import recorded_rules, verify
+from services.runtime.config import Config, load
 from tests.support.logs import CALENDAR, OPEN, Row, frames, later
 from tests.support.scenarios import sweeps, unusual
 

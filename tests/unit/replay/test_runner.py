@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from services.config import RulesConfig
 from services.replay.runner import recorded_rules, rules_document
+from services.runtime.config import RulesConfig
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, rules_digest
 from tests.support.machines import CALENDAR

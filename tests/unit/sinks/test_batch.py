@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sinks.batch import Commit, Filling, Limits, token
+from services.sinks.batch import BatchLimits, Commit, Filling, token
 
-LIMITS = Limits(rows_max=100, age_ns_max=1000)
+LIMITS = BatchLimits(rows_max=100, age_ns_max=1000)
 
 
 def test_a_batch_takes_its_first_record_however_big_it_is():
@@ -43,7 +43,7 @@ def test_one_insert_fills_one_calendar_day():
 
 def test_an_intended_range_is_formed_again_whatever_the_limits_are_now():
     filling = Filling(10, end=13)
-    strict = Limits(rows_max=1, age_ns_max=0)
+    strict = BatchLimits(rows_max=1, age_ns_max=0)
     for offset in (10, 11, 12):
         assert not filling.due(offset, 10**12, strict)
         assert filling.takes(offset, 500, offset, strict)
@@ -110,7 +110,7 @@ def test_batches_cover_every_record_once_and_a_range_is_formed_again_alike(
         taken = []
         for offset, rows, day in log:
             if offset >= start:
-                if not again.takes(offset, rows, day, Limits(1, 0)):
+                if not again.takes(offset, rows, day, BatchLimits(1, 0)):
                     break
                 again.add(offset, rows, day, 0)
                 taken.append(offset)

@@ -9,9 +9,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
 
-from services.config import SinkConfig
-from services.kafka.settings import KafkaSettings
-from services.metrics import Metrics
+from services.runtime.config import SinkConfig
+from services.runtime.metrics import Metrics
+from services.settings.kafka import KafkaSettings
 from services.sinks import kafka_sink as module
 from services.sinks.batch import Commit
 from services.sinks.kafka_sink import KafkaSink

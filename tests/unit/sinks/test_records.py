@@ -14,7 +14,7 @@ from schemas.frames import Frame, Lane, encode_frame
 from schemas.gaps import Gap
 from schemas.topics import TOPICS
 from services.sinks.clickhouse import Epoch
-from services.sinks.records import DATA_BYTES_MAX, Reader, Record, tables
+from services.sinks.records import DATA_BYTES_MAX, Reader, SinkRecord, tables
 from tests.support.decisions import alert, signal, view
 from tests.support.logs_small import START_NS, LogBuilder
 
@@ -22,8 +22,8 @@ TRADES = TOPICS["options.trades"]
 NOWHERE = (-1, -1)
 
 
-def record(topic: str, value: bytes | None, offset: int = 0, partition: int = 0, **headers: bytes) -> Record:
-    return Record(topic, partition, offset, START_NS, value, list(headers.items()))
+def record(topic: str, value: bytes | None, offset: int = 0, partition: int = 0, **headers: bytes) -> SinkRecord:
+    return SinkRecord(topic, partition, offset, START_NS, value, list(headers.items()))
 
 
 def read(topic: str, value: bytes | None, **more: Any) -> Any:

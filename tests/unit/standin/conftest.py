@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.standin.tapes.tape import Tape
+from standin.files.tape import Tape
 
 DAY = dt.date(2014, 6, 6)
 OPEN_MS = 34_200_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.standin.faults.delay import DELAY_NS, Delay
-from services.standin.tapes.tape import Tape
+from standin.faults.delay import DELAY_NS, Delay
+from standin.files.tape import Tape
 
 MINUTE_NS = 60_000_000_000
 

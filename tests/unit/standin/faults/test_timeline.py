@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from services.standin.faults.manners import Manners
-from services.standin.faults.named import (
+from standin.faults.named import (
     AuthFailed,
     AuthTimeout,
     Cluster,
@@ -14,7 +13,8 @@ from services.standin.faults.named import (
     Strike,
     Unentitled,
 )
-from services.standin.faults.timeline import Receptions, Timeline, found, under
+from standin.faults.protocol_options import ProtocolOptions
+from standin.faults.timeline import Receptions, Timeline, found, under
 
 S = 1_000_000_000
 
@@ -76,6 +76,6 @@ def test_the_last_of_two_faults_of_a_kind_counts() -> None:
 
 
 def test_plans_take_channels_and_the_websocket_away() -> None:
-    assert under([Unentitled(channels=("Q", "AM"))], Manners()).entitled == frozenset({"T", "A", "V"})
-    assert under([NoPlan()], Manners()).plan_includes_websocket is False
-    assert under([], Manners()) == Manners()
+    assert under([Unentitled(channels=("Q", "AM"))], ProtocolOptions()).entitled == frozenset({"T", "A", "V"})
+    assert under([NoPlan()], ProtocolOptions()).plan_includes_websocket is False
+    assert under([], ProtocolOptions()) == ProtocolOptions()

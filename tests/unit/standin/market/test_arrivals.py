@@ -7,8 +7,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from services.standin.market.arrivals import BRANCHING, Arrivals
-from services.standin.market.informed import intensity
+from standin.market.arrivals import BRANCHING, Arrivals
+from standin.market.informed import intensity
 
 DAY = dt.date(2025, 12, 15)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.source import joined
+from standin.feed.source import joined
+from standin.market.seeded import SECOND_NS, SeededMarket
 
 NOBODY = np.empty(0, np.int32)
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.quant import black, variance_index
-from services.standin.market.book import VIX_FAMILY, Book, smile_of
-from services.standin.market.noise import key_of, uniform
-from services.standin.market.paths import Day
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.surface import Smile, swap_volatility, total_variance_at, total_variance_atm
-from services.standin.market.universe import CAST, position_of
-from services.standin.market.variance import intraday_shape, remaining_share, years_of_variance
-from services.standin.market.walk import LASTING
+from standin.market.book import VIX_FAMILY, Book, smile_of
+from standin.market.paths import Day
+from standin.market.random_streams import key_of, uniform
+from standin.market.seeded import SeededMarket
+from standin.market.surface import SurfaceSmile, swap_volatility, total_variance_at, total_variance_atm
+from standin.market.universe import CAST, position_of
+from standin.market.variance import intraday_shape, remaining_share, years_of_variance
+from standin.market.walk import LASTING
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def day(book: Book) -> Day:
 def test_a_smile_has_no_butterfly_arbitrage(theta: float, rho: float, eta: float) -> None:
     """Gatheral and Jacquier's density g(k) >= 0, by finite differences over eight deviations either side."""
     k = np.linspace(-8, 8, 1601) * np.sqrt(theta)
-    w = total_variance_at(k, np.full(len(k), theta), Smile(np.array(rho), np.array(eta)))
+    w = total_variance_at(k, np.full(len(k), theta), SurfaceSmile(np.array(rho), np.array(eta)))
     step = k[1] - k[0]
     first, second = np.gradient(w, step), np.gradient(np.gradient(w, step), step)
     density = (1 - k * first / (2 * w)) ** 2 - first**2 / 4 * (1 / w + 0.25) + second / 2
@@ -47,7 +47,7 @@ def test_variance_never_falls_with_time_at_any_strike(vol_now: float, vol_lastin
     theta = total_variance_atm(*(np.full(200, vol) for vol in (vol_now, vol_lasting, vol_long)), tau)
     assert np.all(np.diff(theta) > 0)
     for k in (-0.5, -0.1, 0.0, 0.1, 0.5):
-        w = total_variance_at(np.full(200, k), theta, Smile(np.array(-0.7), np.array(0.8)))
+        w = total_variance_at(np.full(200, k), theta, SurfaceSmile(np.array(-0.7), np.array(0.8)))
         assert np.all(np.diff(w) > -1e-12)
 
 
@@ -170,7 +170,7 @@ def test_every_smile_of_the_day_is_free_of_butterfly_and_calendar_arbitrage(book
             order = slots[np.argsort(book._settles[slots], kind="stable")]
             theta = book.theta[order]
             assert np.all(np.diff(theta) > 0)
-            smile = Smile(*map(np.array, smile_of(CAST[who].ticker, CAST[who].kind)))
+            smile = SurfaceSmile(*map(np.array, smile_of(CAST[who].ticker, CAST[who].kind)))
             k = np.linspace(-1.0, 1.0, 81)[:, None] * np.sqrt(theta[-1])
             w = total_variance_at(np.broadcast_to(k, (81, len(theta))), theta, smile)
             assert np.all(np.diff(w, axis=1) >= -1e-12)

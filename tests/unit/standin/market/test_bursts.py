@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.book import Book
-from services.standin.market.bursts import CONTRACTS_MAX, Plan, plan_of
-from services.standin.market.informed import MOVES
-from services.standin.market.orders import OrderKind
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import CAST
+from standin.market.book import Book
+from standin.market.bursts import CONTRACTS_MAX, Plan, plan_of
+from standin.market.informed import MOVES
+from standin.market.orders import OrderKind
+from standin.market.seeded import SeededMarket
+from standin.market.universe import CAST
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.dealers import hedged
-from services.standin.market.paths import day_of
-from services.standin.market.scenario import Scenario, scenario_of
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import position_of
+from standin.market.dealers import hedged
+from standin.market.paths import day_of
+from standin.market.scenario import Scenario, scenario_of
+from standin.market.seeded import SeededMarket
+from standin.market.universe import position_of
 
 PIN = scenario_of("pin")
 

@@ -8,35 +8,35 @@ import numpy as np
 import pytest
 
 from services.core.calendar import Calendar, ny_ns
-from services.standin.market.book import Book
-from services.standin.market.events import DECISION_MONTHS, NEVER_NS, Schedule, earnings_night, schedule_of
-from services.standin.market.scenario import scenario_of
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import CAST, position_of
+from standin.market.book import Book
+from standin.market.events import DECISION_MONTHS, NEVER_NS, EventSchedule, earnings_night, schedule_of
+from standin.market.scenario import scenario_of
+from standin.market.seeded import SeededMarket
+from standin.market.universe import CAST, position_of
 
 CALENDAR = Calendar.load(dt.date(2025, 1, 1), dt.date(2028, 12, 31))
 
 
 @pytest.fixture(scope="module")
-def schedule() -> Schedule:
+def schedule() -> EventSchedule:
     return schedule_of(7, scenario_of("plain"), CALENDAR, dt.date(2026, 12, 31))
 
 
-def test_every_stock_reports_four_times_a_year_and_nothing_else_does(schedule: Schedule) -> None:
+def test_every_stock_reports_four_times_a_year_and_nothing_else_does(schedule: EventSchedule) -> None:
     reports = np.count_nonzero(schedule.earnings_ns < NEVER_NS, axis=1)
     stocks = np.array([member.kind == "stock" for member in CAST])
     assert set(reports[stocks].tolist()) == {8}
     assert not reports[~stocks].any()
 
 
-def test_rates_are_decided_eight_times_and_inflation_told_twelve_times_a_year(schedule: Schedule) -> None:
+def test_rates_are_decided_eight_times_and_inflation_told_twelve_times_a_year(schedule: EventSchedule) -> None:
     per_year = len(schedule.market_ns) / 2
     assert per_year == 12 + len(DECISION_MONTHS)
     assert np.all(np.diff(schedule.market_ns) > 0)
     assert ny_ns(dt.date(2025, 12, 17), 14) in schedule.market_ns.tolist()
 
 
-def test_an_option_carries_the_announcements_it_outlives(schedule: Schedule) -> None:
+def test_an_option_carries_the_announcements_it_outlives(schedule: EventSchedule) -> None:
     spx = np.array([position_of["SPX"]] * 3)
     now_ns = ny_ns(dt.date(2025, 12, 17), 10)
     settles = np.array(
@@ -49,7 +49,7 @@ def test_an_option_carries_the_announcements_it_outlives(schedule: Schedule) -> 
     assert not schedule.variance(spx[:2], settles[:2], ny_ns(dt.date(2025, 12, 17), 15)).any()
 
 
-def test_who_reported_overnight(schedule: Schedule) -> None:
+def test_who_reported_overnight(schedule: EventSchedule) -> None:
     nvda = position_of["NVDA"]
     at_ns = int(schedule.earnings_ns[nvda][0])
     assert earnings_night(schedule, at_ns, at_ns + 1)[nvda]

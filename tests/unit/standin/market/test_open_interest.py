@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.kernels.executing import EXECUTION
-from services.standin.market.kernels.printing import PRINTS
-from services.standin.market.kernels.tables import OrderKind
-from services.standin.market.noise import ORDERS, dice
-from services.standin.market.open_interest import Ledger
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.source import joined
+from standin.feed.source import joined
+from standin.market.kernels.executing import EXECUTION
+from standin.market.kernels.printing import PRINTS
+from standin.market.kernels.tables import OrderKind
+from standin.market.open_interest import Ledger
+from standin.market.random_streams import ORDERS, dice
+from standin.market.seeded import SECOND_NS, SeededMarket
 
 NOBODY = np.empty(0, np.int32)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.activity import row_weights
-from services.standin.market.book import Book
-from services.standin.market.kernels.ordering import ORDER
-from services.standin.market.noise import ORDERS, dice
-from services.standin.market.orders import SPREAD_PRINTS, SWEEP_PRINTS, OrderKind, Pit
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import CAST, position_of
+from standin.market.activity import row_weights
+from standin.market.book import Book
+from standin.market.kernels.ordering import ORDER
+from standin.market.orders import SPREAD_PRINTS, SWEEP_PRINTS, OrderKind, Pit
+from standin.market.random_streams import ORDERS, dice
+from standin.market.seeded import SeededMarket
+from standin.market.universe import CAST, position_of
 
 MANY = 20_000
 NOBODY = np.zeros(len(CAST), np.int64)

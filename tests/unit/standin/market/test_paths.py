@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.paths import Day
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import CAST, position_of
-from services.standin.market.variance import intraday_shape
+from standin.market.paths import Day
+from standin.market.seeded import SeededMarket
+from standin.market.universe import CAST, position_of
+from standin.market.variance import intraday_shape
 
 
 @pytest.fixture(scope="module")

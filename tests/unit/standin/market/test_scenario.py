@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from services.core.calendar import Calendar
-from services.standin.market.events import schedule_of
-from services.standin.market.paths import day_of
-from services.standin.market.scenario import names, scenario_of
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.market.universe import CAST, position_of
-from services.standin.market.walk import Walk
+from standin.market.events import schedule_of
+from standin.market.paths import day_of
+from standin.market.scenario import names, scenario_of
+from standin.market.seeded import SECOND_NS, SeededMarket
+from standin.market.universe import CAST, position_of
+from standin.market.walk import Walk
 
 NOBODY = np.empty(0, np.int32)
 CANCELS = (201, 203, 205, 207)

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from services.core.calendar import ny_ns
-from services.standin.market.orders import OrderKind
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.truth import Truth
-from services.standin.market.universe import CAST
-from services.standin.reference import CONDITIONS
-from services.standin.source import Batch, IndexState, Prints, joined
-from services.standin.websocket.wire import encode, option_events
+from standin.feed.reference import CONDITIONS
+from standin.feed.source import Batch, IndexState, Prints, joined
+from standin.market.orders import OrderKind
+from standin.market.seeded import SeededMarket
+from standin.market.truth import Truth
+from standin.market.universe import CAST
+from standin.protocol.wire import encode, option_events
 
 ROOT = Path(__file__).resolve().parents[4]
 SECOND_NS = 1_000_000_000
@@ -71,7 +71,7 @@ def test_equal_seeds_give_equal_bytes_and_others_others() -> None:
 
 
 FINGERPRINT = """
-from services.standin.market.seeded import SeededMarket
+from standin.market.seeded import SeededMarket
 from tests.unit.standin.market.test_seeded import digest
 print(digest(SeededMarket(3), 5), digest(SeededMarket(3, scenario="crash"), 5), digest(SeededMarket(3, span_s=60), 5))
 """

@@ -10,12 +10,12 @@ import pytest
 
 from schemas.symbols import EPOCH_ORDINAL, Contract, parse_contract
 from services.core.calendar import Calendar, ny_ns
-from services.standin.errors import StandInError
-from services.standin.listing import Listed, Listing, Underlying, settlement_ns
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import LEVELS, list_contracts
-from services.standin.sources import open_source
-from services.standin.tapes.tape import Tape
+from standin.errors import StandInError
+from standin.feed.listing import ListedContracts, Listing, Underlying, settlement_ns
+from standin.files.sources import open_source
+from standin.files.tape import Tape
+from standin.market.seeded import SeededMarket
+from standin.market.universe import LEVELS, list_contracts
 from tests.unit.standin.conftest import DAY, write_tape
 
 MONDAY = dt.date(2025, 12, 15)
@@ -109,7 +109,7 @@ def test_settlement_instants(calendar: Calendar, root: str, expiry: dt.date, set
 
 
 def test_a_listing_of_nothing_is_empty() -> None:
-    empty = Listing.build((Underlying("XYZ", "stock", "XYZ"),), list[Listed](), lambda root, day: 0)
+    empty = Listing.build((Underlying("XYZ", "stock", "XYZ"),), list[ListedContracts](), lambda root, day: 0)
     assert len(empty) == 0
     assert empty.slices == {"XYZ": slice(0, 0)}
 

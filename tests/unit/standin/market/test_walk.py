@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from services.core.calendar import Calendar
-from services.standin.market.events import schedule_of
-from services.standin.market.paths import day_of
-from services.standin.market.scenario import Scenario, scenario_of
-from services.standin.market.universe import CAST, VOLS, position_of
-from services.standin.market.walk import ALARM_S, MARKET, VIX, Walk
+from standin.market.events import schedule_of
+from standin.market.paths import day_of
+from standin.market.scenario import Scenario, scenario_of
+from standin.market.universe import CAST, VOLS, position_of
+from standin.market.walk import ALARM_S, MARKET, VIX, Walk
 
 CALENDAR = Calendar.load(dt.date(2025, 1, 1), dt.date(2029, 1, 1))
 SPX, SPY, NVDA = position_of["SPX"], position_of["SPY"], position_of["NVDA"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.kernels.cancelling import cancel_prints, choose_cancels
-from services.standin.market.kernels.counting import TOLD, TOTALS
-from services.standin.market.kernels.printing import PRINTS
-from services.standin.market.noise import ORDERS, dice
-from services.standin.source import Prints
+from standin.feed.source import Prints
+from standin.market.kernels.cancelling import cancel_prints, choose_cancels
+from standin.market.kernels.counting import TOLD, TOTALS
+from standin.market.kernels.printing import PRINTS
+from standin.market.random_streams import ORDERS, dice
 
 ROW = 7
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.kernels.choosing import guided, write_guide
+from standin.market.kernels.choosing import guided, write_guide
 
 
 @pytest.mark.parametrize("parts", [1, 7, 40, 500])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.seeded import SECOND_NS, SeededMarket
-from services.standin.reference import CONDITIONS
-from services.standin.source import joined
+from standin.feed.reference import CONDITIONS
+from standin.feed.source import joined
+from standin.market.seeded import SECOND_NS, SeededMarket
 
 NOBODY = np.empty(0, np.int32)
 VOLUME = {condition.id for condition in CONDITIONS if condition.updates_volume}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.activity import OPEN_INTEREST_SMALL, TURNS, TURNS_LAST_DAY, row_weights
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.universe import CAST, WEIGHTS
+from standin.market.activity import OPEN_INTEREST_SMALL, TURNS, TURNS_LAST_DAY, row_weights
+from standin.market.seeded import SeededMarket
+from standin.market.universe import CAST, WEIGHTS
 
 CONTRACTS_A_DAY = 9 * 350.0 * 23_400
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.standin.market.book import Book
-from services.standin.market.kernels.executing import EXECUTION
-from services.standin.market.kernels.printing import PRINTS, Q_PER_MS, print_executions
-from services.standin.market.kernels.quoting import QUOTE
-from services.standin.market.kernels.tables import OrderKind
-from services.standin.market.noise import ORDERS, dice
-from services.standin.market.seeded import SeededMarket
-from services.standin.source import Prints
+from standin.feed.source import Prints
+from standin.market.book import Book
+from standin.market.kernels.executing import EXECUTION
+from standin.market.kernels.printing import PRINTS, Q_PER_MS, print_executions
+from standin.market.kernels.quoting import QUOTE
+from standin.market.kernels.tables import OrderKind
+from standin.market.random_streams import ORDERS, dice
+from standin.market.seeded import SeededMarket
 
 BASE_MS, DAY_MS, MANY = 1_765_809_000_000, 34_200_000, 40_000
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from services.quant import black
-from services.standin.market.book import Book, smile_of
-from services.standin.market.seeded import SeededMarket
-from services.standin.market.surface import Smile, total_variance_at
-from services.standin.market.universe import CAST
+from standin.market.book import Book, smile_of
+from standin.market.seeded import SeededMarket
+from standin.market.surface import SurfaceSmile, total_variance_at
+from standin.market.universe import CAST
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,9 @@ def test_a_value_is_black_on_the_surface_with_a_floor_under_american_options(boo
     slot, who = book.slot[rows], book.underlying[rows]
     spot = book.levels(who, 0.25)
     forward, strike, right = spot * book.growth[slot], book.strike[rows], book.right[rows]
-    smile = Smile(*(np.array(shape)[who] for shape in zip(*(smile_of(m.ticker, m.kind) for m in CAST), strict=True)))
+    smile = SurfaceSmile(
+        *(np.array(shape)[who] for shape in zip(*(smile_of(m.ticker, m.kind) for m in CAST), strict=True))
+    )
     w = total_variance_at(np.log(strike / forward), book.theta[slot], smile)
     price = black.price(forward, strike, 1.0, book.discount[slot], np.sqrt(w), right)
     american = np.array([not member.is_index for member in CAST])[who]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from services.standin.market.kernels.sizing import SIZE_MAX, sized
-from services.standin.market.kernels.tables import OrderKind
-from services.standin.market.orders import SIZE_MEDIAN, SIZE_SIGMA, _sizes
+from standin.market.kernels.sizing import SIZE_MAX, sized
+from standin.market.kernels.tables import OrderKind
+from standin.market.orders import SIZE_MEDIAN, SIZE_SIGMA, _sizes
 
 
 def chances(kind: int) -> np.ndarray:

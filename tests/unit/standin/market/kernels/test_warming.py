@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.standin.market.kernels.warming import kernels
-from services.standin.market.seeded import SECOND_NS, SeededMarket
+from standin.market.kernels.warming import kernels
+from standin.market.seeded import SECOND_NS, SeededMarket
 
 
 def test_an_open_market_has_all_its_loops() -> None:

@@ -1,0 +1,1 @@
+"""Rows to numbered frames: the order of the world is decided here, once. Pure."""

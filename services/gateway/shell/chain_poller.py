@@ -1,0 +1,174 @@
+"""Asks for chains over REST: which part is due says `schedule`, what a body says `massive_rest`; this file waits.
+
+Slices are fetched side by side, a bounded number at a time, and their pages are given out in the order in which the
+slices were due, so that one and the same market polled twice makes one and the same log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from services.core.calendar import ny_date, ny_ns
+from services.gateway.decoding.contracts import ContractTable
+from services.gateway.errors import RestRefusedError, RestUnavailableError
+from services.gateway.massive.rest_pages import (
+    CHAIN_PAGE_ROWS,
+    ChainPage,
+    chain_page,
+    chain_path,
+    contract_page,
+)
+from services.gateway.policy.poll_schedule import ChainSlice, PollSchedule
+from services.gateway.shell.rest_client import RestClient
+
+__all__ = ["ChainPoller"]
+
+log = logging.getLogger("strikewire.gateway")
+
+# SPX lists some 20,000 contracts: 80 chain pages or 20 of the reference. A cursor that leads on for longer is a loop.
+PAGES_MAX = 200
+CONTRACTS_LIMIT = "1000"
+REFERENCE = "/v3/reference/options/contracts"
+Answer = TypeVar("Answer")
+_UNAUTHORIZED = frozenset({401, 403})
+NOT_FOUND = 404
+
+
+class ChainPoller:
+    """Polls the chains of a `PollSchedule`.
+
+    After each `poll` call `settle`. `disabled` is empty, or the sentence in which the vendor refused the feature for
+    this key; then nothing is asked any more. `failures` counts answers that did not come. `vendor_name` turns our
+    underlying (BRKB) into the vendor's (BRK.B).
+    """
+
+    def __init__(
+        self,
+        rest: RestClient,
+        contracts: ContractTable,
+        schedule: PollSchedule,
+        concurrency: int,
+        vendor_name: Callable[[str], str],
+    ) -> None:
+        self.schedule = schedule
+        self.disabled = ""
+        self.failures = 0
+        self._now_ns = 0
+        self._came: Counter[str] = Counter()  # answers of this poll, by underlying
+        self._failed: Counter[str] = Counter()
+        self._late: set[str] = set()  # those of which somebody was told
+        self._rest = rest
+        self._contracts = contracts
+        self._concurrency = concurrency
+        self._vendor_name = vendor_name
+
+    async def poll(self, now_ns: int) -> AsyncGenerator[ChainPage, None]:
+        """Every page that is due at `now_ns`, in order. An answer that does not come is left out."""
+        self._now_ns = now_ns
+        unlearned = ((name, self._learn(name, now_ns)) for name in self.schedule.unlearned(now_ns))
+        async with aclosing(self._side_by_side(unlearned)) as learned:
+            async for _ in learned:
+                pass
+        if self.disabled:
+            return
+        day_start_ns = ny_ns(ny_date(now_ns), 0)
+        due = ((piece.underlying, self._fetch(piece, now_ns, day_start_ns)) for piece in self.schedule.due(now_ns))
+        async with aclosing(self._side_by_side(due)) as fetched:
+            async for pages in fetched:
+                for page in pages:
+                    yield page
+
+    def settle(self, now_ns: int) -> None:
+        """The poll ended at `now_ns`: of which underlyings most answers failed, those are asked for more seldom."""
+        for underlying in sorted(self._came.keys() | self._failed.keys()):
+            if self._failed[underlying] > self._came[underlying]:
+                self.schedule.failed(underlying, now_ns)
+            else:
+                self.schedule.answered(underlying)
+            if underlying in self._late and not self._failed[underlying]:
+                self._late.discard(underlying)
+                log.info("chain of %s: answers come again", underlying)
+        self._came.clear()
+        self._failed.clear()
+
+    async def _side_by_side(
+        self, jobs: Iterable[tuple[str, Coroutine[Any, Any, Answer]]]
+    ) -> AsyncGenerator[Answer, None]:
+        """Run jobs, each named by its underlying, at most `concurrency` at a time.
+
+        Their answers in order, without those that failed; none is begun once the feature is refused.
+        """
+        running: deque[tuple[str, asyncio.Task[Answer]]] = deque()
+        try:
+            for underlying, job in jobs:
+                running.append((underlying, asyncio.ensure_future(job)))
+                if len(running) >= self._concurrency:
+                    for answer in await self._settled(*running.popleft()):
+                        yield answer
+                if self.disabled:
+                    break
+            while running:
+                for answer in await self._settled(*running.popleft()):
+                    yield answer
+        finally:
+            for _, task in running:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+
+    async def _settled(self, underlying: str, task: asyncio.Task[Answer]) -> list[Answer]:
+        """The answer of one job, or none and a line in the log."""
+        try:
+            answer = await task
+        except (RestRefusedError, RestUnavailableError) as error:
+            status = error.http_status if isinstance(error, RestRefusedError) else 0
+            if status in _UNAUTHORIZED:
+                self.disabled = str(error)
+            elif status == NOT_FOUND:
+                self.schedule.drop(underlying, self._now_ns)
+                log.warning("no chain of %s today: %s", underlying, error)
+            else:
+                self.failures += 1
+                self._failed[underlying] += 1
+                if underlying not in self._late:  # told once, until answers come again
+                    self._late.add(underlying)
+                    log.warning("chain of %s is late, and asked for less often: %s", underlying, error)
+            return []
+        self._came[underlying] += 1
+        return [answer]
+
+    async def _learn(self, underlying: str, now_ns: int) -> None:
+        parameters = {"underlying_ticker": self._vendor_name(underlying), "limit": CONTRACTS_LIMIT}
+        expiries: dict[str, int] = {}
+        body = await self._rest.get(REFERENCE, parameters)
+        for _ in range(PAGES_MAX):
+            page = contract_page(body)
+            if page.rejects:  # a part of the chain would be taken for the whole until tomorrow
+                raise RestUnavailableError(REFERENCE, 1, page.rejects[0].detail)
+            for expiry, count in page.expiries.items():
+                expiries[expiry] = expiries.get(expiry, 0) + count
+            if page.next_url is None:
+                break
+            body = await self._rest.follow(page.next_url)
+        else:
+            log.warning("contracts of %s: no end after %d pages, the rest is left out", underlying, PAGES_MAX)
+        self.schedule.learn(underlying, expiries, now_ns)
+
+    async def _fetch(self, piece: ChainSlice, now_ns: int, day_start_ns: int) -> list[ChainPage]:
+        parameters = {"limit": str(CHAIN_PAGE_ROWS)}
+        parameters["expiration_date.gte"], parameters["expiration_date.lte"] = piece.first, piece.last
+        pages: list[ChainPage] = []
+        body = await self._rest.get(chain_path(self._vendor_name(piece.underlying)), parameters)
+        while True:
+            page = chain_page(body, self._contracts, now_ns, day_start_ns)
+            pages.append(page)
+            if page.next_url is None:
+                return pages
+            if len(pages) >= PAGES_MAX:
+                log.warning("chain of %s: no end after %d pages, the rest is left out", piece.underlying, PAGES_MAX)
+                return pages
+            body = await self._rest.follow(page.next_url)

@@ -1,0 +1,1 @@
+"""Market state that contexts share: the chain store, condition flags, records and hash tables. Pure."""

@@ -1,0 +1,1 @@
+"""What every process needs: configuration, health, logs, locks, metrics, secrets."""

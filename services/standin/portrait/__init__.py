@@ -1,1 +1,0 @@
-"""What a market looks like in figures and pictures, ours beside what others measured."""

@@ -1,1 +1,0 @@
-"""The vendor's REST: what is asked, the documents that answer, and the routes that carry them."""

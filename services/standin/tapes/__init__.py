@@ -1,1 +1,0 @@
-"""Recorded days served as if they were live."""

@@ -1,0 +1,1 @@
+"""Recorded days and truth files on disk, and which market an option names."""

@@ -1,0 +1,1 @@
+"""A made-up market as the log a gateway would have written of it: history on demand."""

@@ -1,0 +1,1 @@
+"""The made-up markets by name, a file each; `standin.market.scenario` finds them."""

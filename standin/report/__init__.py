@@ -1,0 +1,1 @@
+"""The page of stylized facts: the made-up market beside recorded ones."""

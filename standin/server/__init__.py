@@ -1,0 +1,1 @@
+"""The emulator's sockets and routes: who may come in, what goes out when."""

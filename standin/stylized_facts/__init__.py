@@ -1,0 +1,1 @@
+"""What a market looks like in figures, ours beside what others measured. Pure."""
