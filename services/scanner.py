@@ -31,7 +31,7 @@ OPPOSITE: dict[Direction, Direction] = {
 
 
 class ScannerParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Defaults from the domain's sections B.0 and C.0 unless another reason is given."""
+    """Defaults from spec/detectors.md B.0 and spec/contexts.md C.0 unless another reason is given."""
 
     # Half of a detector's 100 points: what only just fires needs somebody to agree with it.
     score_min: float = 50.0

@@ -80,7 +80,7 @@ def print_faults(*, as_json: bool) -> None:
         )
         return
     faults = Table(
-        "fault", "what happens", "keys", "massive.md", title="--fault NAME:KEY=VALUE,...", title_justify="left"
+        "fault", "what happens", "keys", "spec/vendor.md", title="--fault NAME:KEY=VALUE,...", title_justify="left"
     )
     for name, kind in FAULTS.items():
         keys = "\n".join(_told(key) for key in keys_of(kind))
@@ -99,7 +99,7 @@ def _told(key: Key) -> str:
 
 def faults_markdown() -> str:
     """The tables of the documentation."""
-    lines = ["| fault | what happens | keys | massive.md |", "|---|---|---|---|"]
+    lines = ["| fault | what happens | keys | spec/vendor.md |", "|---|---|---|---|"]
     for name, kind in FAULTS.items():
         keys = "<br>".join(f"`{_told(key).replace('|', ', ')}`" for key in keys_of(kind))
         lines.append(f"| `{name}` | {summary(kind)} | {keys} | {kind.row} |")

@@ -35,7 +35,7 @@ DAYS = 60
 DAYS_MAX = 2520
 # A twentieth of the tape: half a million prints a session, which sixty sessions of fit on a laptop.
 INTENSITY = 0.05
-# Half a million contracts; the tape lists some four hundred thousand that trade (massive.md 9).
+# Half a million contracts; the tape lists some four hundred thousand that trade (spec/vendor.md 9).
 DENSITY_MAX = 16
 
 

@@ -20,7 +20,7 @@ BAR_NS = 5 * MINUTE_NS
 
 
 class PutWallSupportParameters(Parameters, frozen=True, kw_only=True):
-    """Defaults from spec B.5; the weights of its base are ours and add up to 100."""
+    """Defaults from spec/detectors.md B.5; the weights of its base are ours and add up to 100."""
 
     # How near counts as a touch: a tenth of a per cent, or a seventh of the move still expected today.
     touch_share: float = 0.0010
@@ -78,7 +78,8 @@ class PutWallSupport(Detector):
     >>> PutWallSupport.triggers, PutWallSupportParameters().reject_bars
     (frozenset({'price.bar_5m'}), 3)
 
-    Source: spec B.5; Ni, Pearson and Poteshman, "Stock price clustering on option expiration dates" (2005).
+    Source: spec/detectors.md B.5; Ni, Pearson and Poteshman, "Stock price clustering on option expiration
+    dates" (2005).
     """
 
     name = "put_wall_support"

@@ -19,14 +19,14 @@ __all__ = ["SweepConfirmation", "SweepConfirmationParameters"]
 # Sweeps remembered an underlying: ten minutes of the busiest name hold some dozens worth the premium.
 SWEEPS_MAX = 256
 
-# Names so liquid that $100k is small change; spec B.12 puts mega caps and ETFs at $250k.
+# Names so liquid that $100k is small change; spec/detectors.md B.12 puts mega caps and ETFs at $250k.
 MEGA = (
     "SPX", "SPY", "QQQ", "IWM", "NDX", "RUT", "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "GOOG", "META", "TSLA", "AVGO",
 )  # fmt: skip
 
 
 class SweepConfirmationParameters(Parameters, frozen=True, kw_only=True):
-    """Defaults from spec B.12."""
+    """Defaults from spec/detectors.md B.12."""
 
     premium_usd: float = 100_000.0
     premium_mega_usd: float = 250_000.0
@@ -77,7 +77,8 @@ class SweepConfirmation(Detector):
     >>> sorted(detector.triggers), detector.parameters.sweeps_min
     (['flow.sweep'], 2)
 
-    Source: spec B.12; sweeps as Unusual Whales and FlowAlgo group them, premium tiers as flow vendors publish them.
+    Source: spec/detectors.md B.12; sweeps as Unusual Whales and FlowAlgo group them, premium tiers as flow
+    vendors publish them.
     """
 
     name = "sweep_confirmation"

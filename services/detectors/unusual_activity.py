@@ -20,7 +20,7 @@ DAY_S = 86_400
 
 
 class UnusualActivityParameters(Parameters, frozen=True, kw_only=True):
-    """Defaults from spec B.14; the weights of its score are ours and add up to 100."""
+    """Defaults from spec/detectors.md B.14; the weights of its score are ours and add up to 100."""
 
     volume_min: int = 500
     volume_over_oi_min: float = 2.0
@@ -72,7 +72,8 @@ class UnusualActivity(Detector):
     >>> UnusualActivity.triggers
     frozenset({'flow.contract_minute'})
 
-    Source: spec B.14; Pan and Poteshman, "The Information in Option Volume for Future Stock Prices" (2006).
+    Source: spec/detectors.md B.14; Pan and Poteshman, "The Information in Option Volume for Future Stock
+    Prices" (2006).
     """
 
     name = "unusual_activity"

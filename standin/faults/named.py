@@ -6,7 +6,7 @@
     └── Rule        holds from the beginning: plans, refusals, lingering sessions, limits of REST
 
 A struct's name in snake case is the fault's name, its fields are the keys (without the unit at their end), its
-docstring says what happens, `row` where the vendor's protocol describes it (massive.md). `asked.py` reads them from
+docstring says what happens, `row` where the vendor's protocol describes it (spec/vendor.md). `asked.py` reads them from
 text, `timeline.py` and `outlet.py` make connections suffer them, `mishaps.py` REST.
 """
 

@@ -1,4 +1,4 @@
-"""Bars of prints, index levels and stock bars, as the vendor's aggregates make them (massive.md 4, 7.5). Pure.
+"""Bars of prints, index levels and stock bars, as the vendor's aggregates make them (spec/vendor.md 4, 7.5). Pure.
 
 A print counts as far as its condition says: cancels and late reports update nothing, some floor and compression trades
 volume only. A window in which nothing counts has no bar. Days are New York's, smaller windows the clock's.

@@ -21,7 +21,7 @@ __all__ = ["Ledger"]
 
 Records = NDArray[Any]
 
-# Share of customers' orders that open, by kind: domain.md C.4 has sweeps 0.7, blocks 0.6, auctions 0.5 as priors.
+# Share of customers' orders that open, by kind; priors of spec/contexts.md C.4: sweeps 0.7, blocks 0.6, auctions 0.5.
 _OPENS = np.full(len(OrderKind), 0.55)
 _OPENS[[OrderKind.SWEEP, OrderKind.BLOCK, OrderKind.AUCTION]] = 0.7, 0.6, 0.5
 # On its last day a contract is mostly closed; a maker on the other side has a position to reduce as often as not.

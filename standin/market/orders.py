@@ -1,8 +1,8 @@
 """What arrives at the exchanges in one span of the book, a second as a rule, with the truth beside it. Pure.
 
 An order is one decision of one trader; a print is one execution. A sweep is one order with a print on each of three to
-eight venues within 200 ms; a spread is one order with a print a leg. Shares by print follow massive.md 11.4: about 45 %
-plain, 30 % multi-leg, 8 % sweeps, 12 % auctions, 2 % crosses, 2 % floor, a few tenths of a percent late.
+eight venues within 200 ms; a spread is one order with a print a leg. Shares by print follow spec/vendor.md 11.4: about
+45 % plain, 30 % multi-leg, 8 % sweeps, 12 % auctions, 2 % crosses, 2 % floor, a few tenths of a percent late.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _RULES = Rules(
 )
 
 # Median and log deviation of an order's size by kind: most are for one to ten, negotiated ones for hundreds. The mean
-# print is then for eight or nine contracts, as 67 million contracts in 7 to 8 million prints a day are (massive.md 9).
+# print is then for eight or nine contracts, as 67 million contracts in 7 to 8 million prints are (spec/vendor.md 9).
 SIZE_MEDIAN = np.array([2.2, 18.0, 2.2, 70.0, 50.0, 2.8, 25.0, 300.0, 4.0])
 SIZE_SIGMA = np.array([1.1, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1, 0.8, 1.2])
 

@@ -109,7 +109,7 @@ class _Asset(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class ChainRow(msgspec.Struct, gc=False, omit_defaults=True):
-    """A row of the chain snapshot (massive.md 7.2). `day` is always there, empty for a contract without a trade."""
+    """A row of the chain snapshot (spec/vendor.md 7.2). `day` is always there, empty for a contract without a trade."""
 
     details: _DetailsDocument
     open_interest: int

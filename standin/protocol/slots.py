@@ -1,4 +1,4 @@
-"""How many connections a key may have on a cluster, and who goes when there is one too many (massive.md 2.7). Pure.
+"""How many connections a key may have on a cluster, and who goes when there is one too many (spec/vendor.md 2.7). Pure.
 
 Real-time and delayed hosts share the quota. A connection that ended without a close frame can hold its slot for a
 while: whoever comes meanwhile is told `max_connections`, because the one to be evicted is no longer there.

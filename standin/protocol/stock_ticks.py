@@ -1,4 +1,4 @@
-"""A stock's trades and quotes on the wire, made of its bars (massive.md 3.7): no source has them. Pure.
+"""A stock's trades and quotes on the wire, made of its bars (spec/vendor.md 3.7): no source has them. Pure.
 
 A bar becomes a handful of trades that add up to it exactly: the first at its open, the last at its close, one at its
 high and one at its low, its volume among them; each has the quote it met before it. They fall into the last second of

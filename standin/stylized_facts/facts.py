@@ -34,7 +34,7 @@ DELTAS = np.array([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.
 SPREAD_EDGES = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
 SPREAD_DAYS = (7, 60)
 MID_USD_MIN = 0.05
-# Vendor condition ids by what they say (domain.md C.4).
+# Vendor condition ids by what they say (spec/contexts.md C.4).
 CONDITION_GROUPS: dict[str, tuple[int, ...]] = {
     "ordinary": (209, 210),
     "sweep": (219,),

@@ -300,8 +300,7 @@ PURE_IMPORTS = {
     "__future__", "abc", "collections", "contextlib", "datetime", "functools", "math", "mmap", "typing", "msgspec",
     "numba", "numpy", "schemas", "services",
 }  # fmt: skip
-PURE_SERVICES = (
-    "services.market","services.contexts", "services.core", "services.detectors", "services.quant")
+PURE_SERVICES = ("services.market", "services.contexts", "services.core", "services.detectors", "services.quant")
 FORBIDDEN_NAMES = {
     "open",
     "print",

@@ -1,4 +1,4 @@
-"""The vendor's REST by statement (massive.md 11.2): each holds, and each check fails without its behaviour."""
+"""The vendor's REST by statement (spec/vendor.md 11.2): each holds, and each check fails without its behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who the WebSocket lets in and what it acknowledges (massive.md 11.1, rows 1 to 10): each is red without it."""
+"""Who the WebSocket lets in and what it acknowledges (spec/vendor.md 11.1, rows 1 to 10): each is red without it."""
 
 from __future__ import annotations
 

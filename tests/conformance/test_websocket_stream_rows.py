@@ -1,4 +1,4 @@
-"""What the WebSocket sends and how it fails (massive.md 11.1, rows 11 to 17): each row holds, and is red without it."""
+"""What the WebSocket sends and how it fails (spec/vendor.md 11.1, rows 11 to 17): each holds, and is red without it."""
 
 from __future__ import annotations
 

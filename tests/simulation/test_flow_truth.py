@@ -151,8 +151,9 @@ def test_cancelled_prints_leave_the_sums(judged: Judged, figure: Note) -> None:
 def test_sweeps_are_found_and_little_else_is_called_one(judged: Judged, figure: Note) -> None:
     """A true sweep is found when one SWEEP cluster holds most of its prints; a cluster is right when it is most of one.
 
-    Missed are sweeps of fewer than ten contracts on fewer than three venues (by rule C.4), and those of which flow took
-    the halves for opposite sides. The ISO auction's single print is by rule an intermarket sweep: told apart here.
+    Missed are sweeps of fewer than ten contracts on fewer than three venues (by spec/contexts.md C.4), and those of
+    which flow took the halves for opposite sides. The ISO auction's single print is by rule an intermarket sweep: told
+    apart here.
     """
     truth, row_of = judged.played.truth, judged.played.row_of
     members: dict[int, list[int]] = defaultdict(list)

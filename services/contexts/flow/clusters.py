@@ -75,7 +75,7 @@ def _popcount(bits):
 
 @inlined
 def _kind(scalars, cluster, single_venue):
-    """SWEEP, BLOCK or SPLIT by table C.4, 0 for an ordinary one."""
+    """SWEEP, BLOCK or SPLIT by the rules of spec/contexts.md C.4; 0 for an ordinary one."""
     if cluster.prints <= 0 or cluster.premium_usd < scalars.cluster_premium_usd:
         return 0
     if cluster.negotiated:

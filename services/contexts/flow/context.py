@@ -56,7 +56,7 @@ SINGLE_VENUE_ROOTS = (
 
 
 class FlowParameters(Parameters, frozen=True, kw_only=True):
-    """Defaults from the domain's table C.4 unless another reason is given."""
+    """Defaults from spec/contexts.md C.4 unless another reason is given."""
 
     # Two prints of one order: market practice is 100 ms between them and half a second in all.
     sweep_gap_ms: int = 100
@@ -67,14 +67,14 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     sweep_contracts_min: int = 10
     sweep_prints_min: int = 3
     sweep_venues_min: int = 2
-    # Single-venue roots: five prints one way through the book within a quarter of a second (B.12's note).
+    # Single-venue roots: five prints one way through the book within a quarter of a second (spec/detectors.md B.12).
     book_walk_prints_min: int = 5
     book_walk_span_ms: int = 250
     # A block: round-lot institution size and a premium that matters; crosses and floor trades are negotiated anyway.
     block_contracts_min: int = 100
     block_premium_usd: float = 100_000.0
     negotiated_premium_usd: float = 50_000.0
-    # The smallest tier of B.12 (small caps); anything less is not worth a trigger.
+    # The smallest tier of spec/detectors.md B.12 (small caps); anything less is not worth a trigger.
     cluster_premium_usd: float = 50_000.0
     # A quote, a snapshot and a last price older than a minute say nothing about the side of a print.
     quote_age_s: int = 60
@@ -97,8 +97,8 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     # Unflagged complex orders: legs within 5 ms. Below ten contracts equal sizes are a coincidence too often.
     leg_gap_ms: int = 5
     leg_contracts_min: int = 10
-    # A contract's minute is told from the volume and the multiple of its open interest on that B.14 asks for, and from
-    # the middle premium of its tiers; most minutes of most contracts are nothing to judge.
+    # A contract's minute is told from the volume and the multiple of its open interest on that spec/detectors.md B.14
+    # asks for, and from the middle premium of its tiers; most minutes of most contracts are nothing to judge.
     minute_volume_min: int = 500
     minute_over_oi_min: float = 2.0
     minute_premium_usd: float = 50_000.0
@@ -339,7 +339,7 @@ class Flow(Context):
         )
 
     def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
-        """10 x direction x bias x mean side confidence (table C.4)."""
+        """10 x direction x bias x mean side confidence (spec/contexts.md C.4)."""
         assert isinstance(view, FlowView)
         way = {"LONG": 1, "SHORT": -1}.get(signal.direction, 0)
         points = self.points_max * way * view.bias * view.side_confidence_15m

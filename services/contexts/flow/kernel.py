@@ -38,7 +38,7 @@ ONE = np.uint64(1)
 # Vendor exchange ids are 300 + the OPRA participant's place in the alphabet (capitals, then small letters).
 FIRST_EXCHANGE = 300
 VENUE_BITS = 63
-# More than five single-leg prints within 100 ms are one repeated hit (a vendor's public rule; spec B.14).
+# More than five single-leg prints within 100 ms are one repeated hit (a vendor's public rule; spec/detectors.md B.14).
 HIT_PRINTS = 6
 HIT_SPAN_NS = 100_000_000
 

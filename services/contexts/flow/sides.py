@@ -1,6 +1,6 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # (compiled functions state their types in the decorator, where numba checks them)
-"""Which side began a trade, and how likely that is right: tiers of the spec's table C.4."""
+"""Which side began a trade, and how likely that is right: tiers of spec/contexts.md C.4."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _tick_side(scalars, traded, price, now):
 
 @inlined
 def side_of(scalars, contract, traded, spot, price, bid, ask, quote_age, now, negotiated):
-    """(side, p): +1 bought, -1 sold, 0 unknown, and how likely that is right. Tiers of the spec's table C.4."""
+    """(side, p): +1 bought, -1 sold, 0 unknown, and how likely that is right. Tiers of spec/contexts.md C.4."""
     if ask > bid and bid >= 0.0 and 0 <= quote_age <= scalars.quote_age_ns:
         tick = TICK_HIGH_USD if price >= TICK_FROM_USD else TICK_LOW_USD
         if negotiated and abs(price - 0.5 * (bid + ask)) < tick - 1e-9:

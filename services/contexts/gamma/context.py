@@ -36,10 +36,10 @@ REVERSALS = ("put_wall_support", "call_wall_resistance", "mean_reversion", "powe
 
 
 class GammaParameters(Parameters, frozen=True, kw_only=True):
-    """Defaults from the domain's table C.2 and section B.5."""
+    """Defaults from spec/contexts.md C.2 and spec/detectors.md B.5."""
 
-    # Open interest stands all day and levels move slowly with spot: a quarter of an hour, as table C.2 asks; a chain
-    # that was never measured does not wait for it.
+    # Open interest stands all day and levels move slowly with spot: a quarter of an hour (spec/contexts.md C.2); a
+    # chain that was never measured does not wait for it.
     levels_s: int = 900
     # Re-pricing the whole chain on 121 spots is the dearest step, and its answer the slowest to move.
     flip_s: int = 900

@@ -1,12 +1,12 @@
 """Prints that came before: repeated ones are dropped, those out of order pass and are counted. Pure.
 
 The vendor numbers the prints of a contract by `q`, rising through a session, with gaps that mean nothing. Feeds of its
-kind have been seen to repeat prints, and to send one with an older `q` behind a newer (massive.md 2.10). A print is the
-same as another only if contract, `q`, time, price, size and exchange are; so it is looked for only when its `q` does
-not rise, which a healthy feed never shows: the test is a few array operations a frame, whatever its length.
+kind have been seen to repeat prints, and to send one with an older `q` behind a newer (spec/vendor.md 2.10). A print
+is the same as another only if contract, `q`, time, price, size and exchange are; so it is looked for only when its `q`
+does not rise, which a healthy feed never shows: the test is a few array operations a frame, whatever its length.
 
 The same memory answers which of the prints that REST returns for a gap have been heard already. There equal rows may be
-different prints (massive.md 7.6): they are counted, row against row.
+different prints (spec/vendor.md 7.6): they are counted, row against row.
 """
 
 from __future__ import annotations

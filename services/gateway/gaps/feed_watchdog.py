@@ -1,7 +1,7 @@
 """The silence watchdog: a connection that says nothing while the market speaks is dead, whatever TCP believes. Pure.
 
-In regular hours half a minute without a single option print is impossible (massive.md 2.9), so the connection is made
-anew. It is no alarm
+In regular hours half a minute without a single option print is impossible (spec/vendor.md 2.9), so the connection is
+made anew. It is no alarm
 
 * where such a silence is usual: on the tape of one quiet underlying prints may be minutes apart;
 * outside the regular session: before the open, after the close (13:00 on half days), on holidays;

@@ -20,7 +20,7 @@ def said(rows: Iterable[Row], detector: str) -> list[Signal]:
 
 
 class TestSweepConfirmation:
-    """Spec B.12."""
+    """spec/detectors.md B.12."""
 
     def test_two_sweeps_within_ten_minutes_speak_once_the_second_has_closed(self) -> None:
         (signal,) = said(sweeps(), "sweep_confirmation")
@@ -112,7 +112,7 @@ class TestSweepConfirmation:
 
 
 class TestUnusualActivity:
-    """Spec B.14."""
+    """spec/detectors.md B.14."""
 
     def test_five_times_open_interest_bought_speaks_at_the_minutes_end(self) -> None:
         (signal,) = said(unusual(), "unusual_activity")
@@ -138,7 +138,7 @@ class TestUnusualActivity:
 
 
 class TestPutWallSupport:
-    """Spec B.5."""
+    """spec/detectors.md B.5."""
 
     def test_a_bounce_off_a_stable_wall_speaks(self) -> None:
         (signal,) = said(wall(), "put_wall_support")

@@ -37,7 +37,7 @@ def exact_price(forward, strike, years, discount, vol, right):
 
 
 class TestPublishedValues:
-    def test_golden_call_and_put_of_the_domain_specification(self):
+    def test_golden_call_and_put_of_the_specification(self):
         forward, discount = spot_market(5000.0, 0.045, 0.013, 7 / 365)
         terms = forward, [5050.0, 4950.0], 7 / 365, discount
         raw = black.greeks(*terms, 0.045, [1, -1], [0.14, 0.16])

@@ -1,4 +1,4 @@
-"""The toy chain of the domain specification, worked out by hand there, and the rules of each figure."""
+"""The toy chain of spec/option-arithmetic.md 9, worked out by hand there, and the rules of each figure."""
 
 import numpy as np
 import pytest

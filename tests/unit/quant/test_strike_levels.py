@@ -1,4 +1,4 @@
-"""Walls, the largest strike, concentration and max pain, on the toy chain worked out by hand in the specification."""
+"""Walls, the largest strike, concentration and max pain, on the toy chain of spec/option-arithmetic.md 9."""
 
 import math
 

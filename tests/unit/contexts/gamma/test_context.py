@@ -1,4 +1,4 @@
-"""Gamma levels on the domain's golden chain, and the context's sense of what is stable."""
+"""Gamma levels on the golden chain of spec/option-arithmetic.md 9, and the context's sense of what is stable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.conformance import machine
 from tests.support.logs import Row, chain_row, frames, heartbeat, option, stock
 from tests.support.scenarios import WALLED, wall
 
-# The domain's golden toy chain: strike, volatility, right, open interest; spot 100, five of 252 days, no rates.
+# The toy chain of spec/option-arithmetic.md 9: strike, IV, right, open interest; spot 100, 5/252 years, no rates.
 TOY = (
     (90, 0.30, -1, 9_000), (95, 0.26, -1, 12_000), (98, 0.24, -1, 4_000), (100, 0.22, -1, 3_000), (100, 0.22, 1, 3_500),
     (102, 0.21, 1, 5_000), (105, 0.20, 1, 14_000), (110, 0.20, 1, 8_000),

@@ -1,4 +1,4 @@
-"""The vendor's session, bytes in and bytes out: massive.md section 2 in the order of its tables."""
+"""The vendor's session, bytes in and bytes out: spec/vendor.md 2.1 to 2.10, in the order of its tables."""
 
 from __future__ import annotations
 

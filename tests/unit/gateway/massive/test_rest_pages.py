@@ -30,7 +30,7 @@ DAY_START_NS = v.T0_NS - 10 * 3600 * 10**9
 
 
 def chain_row(ticker: str = v.SPY_CALL, **changes: Any) -> dict[str, Any]:
-    """The row of massive.md 7.2; a change to None takes a field out."""
+    """The row of spec/vendor.md 7.2; a change to None takes a field out."""
     row = {
         "break_even_price": 662.41,
         "day": {"close": 12.41, "last_updated": v.T0_NS, "volume": 18422, "vwap": 12.2177},

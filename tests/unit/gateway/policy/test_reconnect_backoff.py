@@ -1,4 +1,4 @@
-"""The ladders of massive.md 2.7."""
+"""The ladders of spec/vendor.md 2.7."""
 
 from __future__ import annotations
 

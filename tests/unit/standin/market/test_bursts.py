@@ -1,4 +1,4 @@
-"""Informed bursts: each is a case the detectors' specifications call worth an alert (domain.md B.12 and B.14)."""
+"""Informed bursts: each is a case worth an alert by specification (spec/detectors.md B.12 and B.14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor's manners, sentence by sentence (massive.md 2.2 to 2.6 and 11.1)."""
+"""The vendor's manners, sentence by sentence (spec/vendor.md 2.2 to 2.6 and 11.1)."""
 
 from __future__ import annotations
 

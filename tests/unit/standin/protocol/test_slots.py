@@ -1,4 +1,4 @@
-"""Who holds a slot, and who loses it (massive.md 2.7)."""
+"""Who holds a slot, and who loses it (spec/vendor.md 2.7)."""
 
 from __future__ import annotations
 

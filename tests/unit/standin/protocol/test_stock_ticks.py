@@ -1,4 +1,4 @@
-"""A stock's trades and quotes: they add up to their bars and look like the vendor's (massive.md 3.7)."""
+"""A stock's trades and quotes: they add up to their bars and look like the vendor's (spec/vendor.md 3.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor's JSON, key by key (massive.md section 3)."""
+"""The vendor's JSON, key by key (spec/vendor.md 3.1 to 3.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REST over a real socket: pages, filters, keys, errors, documents (massive.md section 7)."""
+"""REST over a real socket: pages, filters, keys, errors, documents (spec/vendor.md 7.1 to 7.11)."""
 
 from __future__ import annotations
 

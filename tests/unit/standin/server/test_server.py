@@ -1,4 +1,4 @@
-"""The server over real sockets: sessions, lockstep, eviction, slow consumers, endings (massive.md 2 and 11.1)."""
+"""The server over real sockets: sessions, lockstep, eviction, slow consumers, endings (spec/vendor.md 2 and 11.1)."""
 
 from __future__ import annotations
 
