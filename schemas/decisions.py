@@ -173,6 +173,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
-def canonical(document: msgspec.Struct) -> bytes:
+def canonical(document: object) -> bytes:
     """The one line of JSON that stands for a document."""
     return _ENCODER.encode(document)

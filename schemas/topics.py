@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View
+from schemas.decisions import DeadLetter, Outcome, View
 from schemas.frames import Lane
 from schemas.gaps import Gap
+from schemas.kinds import KINDS, DecisionKind
 
-__all__ = ["JSON_SCHEMA_DIR", "TOPICS", "Topic", "json_schema", "write_json_schemas"]
+__all__ = ["JSON_SCHEMA_DIR", "TOPICS", "Topic", "decision_topic", "json_schema", "write_json_schemas"]
 
 JSON_SCHEMA_DIR = Path(__file__).parent / "json"
 DAY_MS = 86_400_000
@@ -36,6 +37,11 @@ class Topic(NamedTuple):
     compacted: bool = False
 
 
+def decision_topic(kind: DecisionKind) -> Topic:
+    """The topic of a kind of decision; a month, in which an alert can be looked into from the topics alone."""
+    return Topic(kind.topic, "underlying", kind.table, 30 * DAY_MS, kind.about, document=kind.document)
+
+
 # Lanes stay three days: enough to recover over a long weekend; history lives in the warehouse.
 TOPICS: dict[str, Topic] = {
     topic.name: topic
@@ -44,8 +50,7 @@ TOPICS: dict[str, Topic] = {
         Topic("options.greeks", "partition", "option_greeks", 3 * DAY_MS, "chain snapshots", lane=Lane.GREEKS),
         Topic("index.ticks", "partition", "index_ticks", 3 * DAY_MS, "index values, stock bars", lane=Lane.TICKS),
         Topic("contexts", "underlying/context", "contexts", 7 * DAY_MS, "sampled views", document=View, compacted=True),
-        Topic("signals", "underlying", "signals", 30 * DAY_MS, "one a detection", document=Signal),
-        Topic("alerts", "underlying", "alerts", 30 * DAY_MS, "scored, deduplicated", document=Alert),
+        *map(decision_topic, KINDS.values()),
         Topic("outcomes", "underlying", "outcomes", 30 * DAY_MS, "what then happened", document=Outcome),
         Topic("dead.letters", "source", "dead_letters", 30 * DAY_MS, "not understood, and why", document=DeadLetter),
         Topic("feed.gaps", "channel", "gaps", 30 * DAY_MS, "what the feed did not bring, and why", document=Gap),

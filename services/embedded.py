@@ -20,9 +20,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from schemas.decisions import Alert, DeadLetter, Signal, View
+from schemas.decisions import Alert, DeadLetter, View
 from schemas.frames import CLOCK_WALL, Frame, Lane
 from schemas.gaps import Gap
+from schemas.kinds import KINDS, Decision, kind_of
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline, SuppressionReason
 from services.core.sequencer import Sequencer
@@ -79,7 +80,7 @@ class Embedded:
         self._room.set()
         self._failed: BaseException | None = None
         self._stopping = False
-        self._counts = dict.fromkeys(Tallies._fields, 0)
+        self._counts = dict.fromkeys((*Tallies._fields, *(kind.counted for kind in KINDS.values())), 0)
         self._wall_clock = False
         self.first_frame_at: float | None = None
         self.epoch = 0
@@ -87,7 +88,7 @@ class Embedded:
     @property
     def tallies(self) -> Tallies:
         """What this run has seen and made so far."""
-        return Tallies(**self._counts)
+        return Tallies(*(self._counts[name] for name in Tallies._fields))
 
     @property
     def log_time_ns(self) -> int:
@@ -242,20 +243,16 @@ class Embedded:
         self._writer.write_dead_letters(batch.dead_letters)
         self._writer.write_gaps(batch.gaps)
 
-    async def _publish(
-        self, numbered: list[tuple[int, Signal | Alert]], silences: dict[str, SuppressionReason]
-    ) -> None:
+    async def _publish(self, numbered: list[tuple[int, Decision]], silences: dict[str, SuppressionReason]) -> None:
         """Deliver, then note as delivered: a crash between the two delivers again, under the same id."""
         for _, decision in numbered:
             count_decision(self._metrics, decision, silences)
-            if isinstance(decision, Signal):
-                self._counts["signals"] += 1
-                continue
-            self._counts["alerts"] += 1
-            self._observe_latency(decision)
-            delivered = self._deliver(decision)
-            if delivered is not None:
-                await delivered
+            self._counts[kind_of(decision).counted] += 1
+            if isinstance(decision, Alert):
+                self._observe_latency(decision)
+                delivered = self._deliver(decision)
+                if delivered is not None:
+                    await delivered
         if numbered:
             await asyncio.to_thread(self._writer.write_decisions, numbered)
 
@@ -273,7 +270,7 @@ class _CommitBatch(NamedTuple):
     """What waits for the disk."""
 
     frames: list[Frame]
-    decisions: list[tuple[int, Signal | Alert]]
+    decisions: list[tuple[int, Decision]]
     silences: dict[str, SuppressionReason]
     views: list[View]
     dead_letters: list[DeadLetter]

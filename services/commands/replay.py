@@ -8,7 +8,8 @@ import argparse
 
 import msgspec
 
-from schemas.decisions import Alert, Signal
+from schemas.decisions import Alert
+from schemas.kinds import Decision
 from services.commands._arguments import moment, speed, symbol
 from services.commands._output import alert_row, alerts_table, console, print_json, told
 from services.commands._replaying import configuration, history, progress_bar
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--speed", "a replay runs as fast as it can; only `max` is known")
     table = alerts_table()
 
-    def collect(_: int, decision: Signal | Alert) -> None:
+    def collect(_: int, decision: Decision) -> None:
         if options.alerts and isinstance(decision, Alert):
             if options.json:
                 print_json(decision)

@@ -16,6 +16,7 @@ import numpy as np
 
 from schemas.decisions import Alert, Signal, View, canonical, rounded
 from schemas.frames import Frame, Header, Lane, well_formed
+from schemas.kinds import Decision, kind_of
 from services.core.calendar import NS, Calendar, Session, ny_date, ny_ns
 from services.core.contract import FAR_FUTURE_NS, Context, Detector, Finding, Moment, Trigger, TriggerFilter, Views
 from services.core.identity import identity, parameters_digest
@@ -40,12 +41,12 @@ class Judge(Protocol):
 
 
 class Outputs(NamedTuple):
-    """What one frame led to. `decisions` holds signals and alerts in the order they were made.
+    """What one frame led to. `decisions` holds them in the order they were made.
 
     `silences` says of each signal that became no alert, by its id, why; it is counted, and published nowhere.
     """
 
-    decisions: list[Signal | Alert]
+    decisions: list[Decision]
     views: list[View]
     silences: dict[str, SuppressionReason]
 
@@ -61,7 +62,7 @@ class Outputs(NamedTuple):
 
     def lines(self) -> list[bytes]:
         """The decisions' canonical JSON, as the digest takes them."""
-        return [canonical(decision) for decision in self.decisions]
+        return [canonical(decision) for decision in self.decisions if kind_of(decision).digested]
 
 
 class Pipeline:
@@ -109,7 +110,7 @@ class Pipeline:
         self._sessions: tuple[Session | None, Session | None] = (None, None)  # the day's own, and the next
         self._day_ends_ns = 0
         self._sample_ns = FAR_FUTURE_NS
-        self._decisions: list[Signal | Alert] = []
+        self._decisions: list[Decision] = []
         self._sampled: list[View] = []
         self._silences: dict[str, SuppressionReason] = {}
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.frames import KIND_INDEX, KIND_STOCK, LANE_SCHEMAS, Lane, Rows, rows_from_arrow
 from schemas.gaps import Gap
+from schemas.kinds import KINDS
 from schemas.symbols import SYMBOL_BYTES
 from schemas.topics import TOPICS
 from services.gateway.gaps.ledger import CHANNELS, EarlierGaps
@@ -73,7 +74,7 @@ class Warehouse:
 
     def partitions(self) -> list[int]:
         """The partitions of which there is a log or a decision: one without the other is a difference to be told."""
-        parts = " UNION DISTINCT ".join(f"SELECT partition FROM {table}" for table in ("frames", "signals", "alerts"))
+        parts = " UNION DISTINCT ".join(f"SELECT partition FROM {table}" for table in ("frames", *_decision_tables()))
         return sorted(row[0] for row in self._rows(f"SELECT DISTINCT partition FROM ({parts})"))
 
     def partitions_of(self, underlying: str) -> list[int]:
@@ -140,24 +141,26 @@ class Warehouse:
         return places
 
     def decisions(self, partition: int) -> Iterator[tuple[str, int, bytes]]:
-        """Signals and alerts of a partition in log order: (table, epoch, document)."""
+        """What of a partition's decisions the digest is taken over, in log order: (kind, epoch, document)."""
+        parts = " UNION ALL ".join(
+            f"SELECT '{kind.name}' AS kind, position, ordinal, document FROM {kind.table} FINAL"
+            " WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64}"
+            for kind in KINDS.values()
+            if kind.digested
+        )
         for epoch in [epoch.epoch for epoch in self.epochs()]:
             yield from (
                 (row[0], epoch, row[1].encode() if isinstance(row[1], str) else row[1])
                 for row in self._rows(
-                    "SELECT kind, document FROM ("
-                    " SELECT 'signal' AS kind, position, ordinal, document FROM signals FINAL"
-                    " WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64} UNION ALL"
-                    " SELECT 'alert' AS kind, position, ordinal, document FROM alerts FINAL"
-                    " WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64}"
-                    ") ORDER BY position, ordinal",
+                    f"SELECT kind, document FROM ({parts}) ORDER BY position, ordinal",
                     {"partition": partition, "epoch": epoch},
                 )
             )
 
     def decision_ids(self) -> set[str]:
-        """The ids of all stored signals and alerts."""
-        return {row[0] for row in self._rows("SELECT id FROM signals UNION ALL SELECT id FROM alerts")}
+        """The ids of all stored decisions."""
+        parts = (f"SELECT {kind.identity} FROM {kind.table}" for kind in KINDS.values())
+        return {row[0] for row in self._rows(" UNION ALL ".join(parts))}
 
     def gaps(self) -> list[Gap]:
         """The gap ledger, in order, each entry as it was written last."""
@@ -231,3 +234,8 @@ class Warehouse:
 
     def _arrow(self, sql: str, parameters: dict[str, Any]) -> pa.Table:
         return self._client.query_arrow(sql, parameters=parameters)
+
+
+def _decision_tables() -> list[str]:
+    """The tables of all kinds of decision."""
+    return [kind.table for kind in KINDS.values()]

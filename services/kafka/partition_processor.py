@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from schemas.decisions import Alert, Signal, View
+from schemas.decisions import View
 from schemas.frames import Frame, FrameError, Header, Lane
+from schemas.kinds import Decision
 from schemas.sealed import SealedFrame, join_frames, seal
 from services.core.pipeline import SAMPLE_NS, Pipeline, SuppressionReason
 from services.core.sequencer import Sequencer
@@ -26,7 +27,7 @@ class Decided(NamedTuple):
     """What one frame led to: decisions with their ordinals, sampled views, and why signals became no alerts."""
 
     header: Header
-    decisions: list[tuple[int, Signal | Alert]]
+    decisions: list[tuple[int, Decision]]
     views: list[View]
     silences: dict[str, SuppressionReason]
 

@@ -9,23 +9,28 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from schemas.kinds import KINDS
 from services.kafka.records import Published
 from services.settings.kafka import KafkaSettings
 
-__all__ = ["OUTPUTS", "read_partition", "read_published"]
+__all__ = ["outputs", "read_partition", "read_published"]
 
 log = logging.getLogger("strikewire.agents")
 
-OUTPUTS = ("signals", "alerts", "contexts")
 # Decisions that one row led to are a handful, views of one minute some hundreds; and a zombie may have repeated a few.
 TAIL_RECORDS = 1_000
 POLL_MS = 200
 
 
+def outputs() -> tuple[str, ...]:
+    """The topics on which a partition publishes: one a kind of decision, and the views."""
+    return (*(kind.topic for kind in KINDS.values()), "contexts")
+
+
 async def read_published(consumer: AIOKafkaConsumer, settings: KafkaSettings, partition: int) -> Published:
     """What is out. `consumer` is assigned anew."""
     published = Published()
-    for topic in OUTPUTS:
+    for topic in outputs():
         async for record in read_partition(consumer, settings.topic(topic), partition, TAIL_RECORDS):
             try:
                 published.note(topic, record.value, record.headers)

@@ -1,20 +1,22 @@
 """Decisions and views as Kafka records, and back into the order of the log.
 
 A decision's record is its canonical JSON, keyed by its underlying. The header `ordinal` numbers the decisions of one
-position, signals and alerts together: with it two topics can be read back as the one sequence they were. A view's
+position, of all kinds together: with it their topics can be read back as the one sequence they were. A view's
 record is keyed by underlying and context, because its topic is compacted; its header `at` is the frame it was sampled
 at: epoch, seq, received_ns.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.decisions import Alert, Signal, View, canonical
+from schemas.decisions import View, canonical
 from schemas.frames import Header
+from schemas.kinds import KINDS, Decision, DecisionKind, identity_of, kind_of
 from services.core.identity import Digest
 from services.kafka.partition_processor import Decided
 
@@ -34,15 +36,21 @@ class ProducerRecord(NamedTuple):
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """The part of a decision that says where it stands."""
+    """The part of a decision that says where it stands, and its `id` where its kind has one of that name."""
 
-    id: str
     epoch: int
     position: int
-    emitted_ns: int
+    id: str | None = None
 
 
 _PLACE = msgspec.json.Decoder(_Place)
+
+
+@functools.cache
+def _place_decoder(kind: DecisionKind) -> msgspec.json.Decoder[Any]:
+    """Reads the part of a decision that says which it is and where it stands, `id` whatever the kind calls it."""
+    fields = [("id", str), ("epoch", int), ("position", int), ("emitted_ns", int)]
+    return msgspec.json.Decoder(msgspec.defstruct("Place", fields, frozen=True, rename={"id": kind.identity}))
 
 
 class Published:
@@ -64,7 +72,7 @@ class Published:
             self._newest[topic] = max(self._newest.get(topic, (-1, -1)), (epoch, seq))
             self.log_ns = max(self.log_ns, received_ns)
             return
-        one = _PLACE.decode(value)
+        one = _place_decoder(_kind_on(topic)).decode(value)
         place = (one.epoch, one.position)
         newest = self._newest.get(topic, (-1, -1))
         if place > newest:
@@ -73,11 +81,11 @@ class Published:
             self._ids[topic].add(one.id)
         self.log_ns = max(self.log_ns, one.emitted_ns)
 
-    def lacks_decision(self, decision: Signal | Alert) -> bool:
+    def lacks_decision(self, decision: Decision) -> bool:
         """Whether a decision is not on its topic yet."""
-        topic = _topic(decision)
+        topic = kind_of(decision).topic
         place, newest = (decision.epoch, decision.position), self._newest.get(topic, (-1, -1))
-        return place > newest or (place == newest and decision.id not in self._ids[topic])
+        return place > newest or (place == newest and identity_of(decision) not in self._ids[topic])
 
     def lacks_views(self, header: Header) -> bool:
         """Whether the views sampled at a frame are not all known to be out. The newest frame's are written again."""
@@ -89,7 +97,7 @@ def records(decided: Decided, published: Published | None = None) -> list[Produc
     head = decided.header
     made = [
         ProducerRecord(
-            _topic(one), one.underlying.encode(), canonical(one), one.partition, [("ordinal", b"%d" % ordinal)]
+            kind_of(one).topic, one.underlying.encode(), canonical(one), one.partition, [("ordinal", b"%d" % ordinal)]
         )
         for ordinal, one in decided.decisions
         if published is None or published.lacks_decision(one)
@@ -113,24 +121,27 @@ def sampled_at(headers: Headers) -> tuple[int, int, int]:
     return int(epoch), int(seq), int(received_ns)
 
 
-def _topic(decision: Signal | Alert) -> str:
-    return "signals" if isinstance(decision, Signal) else "alerts"
+def _kind_on(topic: str) -> DecisionKind:
+    """The kind of decision a topic carries."""
+    return next(kind for kind in KINDS.values() if kind.topic == topic)
 
 
 def in_log_order(read: Iterable[tuple[bytes, Headers]]) -> list[bytes]:
-    """Documents of signals and alerts of one partition in the log's order, each once."""
+    """Documents of digested decisions of one partition in the log's order, each once."""
     placed = []
     for value, headers in read:
         one = _PLACE.decode(value)
-        placed.append((one.epoch, one.position, int(dict(headers).get("ordinal", b"0")), one.id, value))
-    lines: dict[str, bytes] = {}
+        # What has no `id` is told apart by its bytes: a decision that is made again has the same.
+        name = value if one.id is None else one.id.encode()
+        placed.append((one.epoch, one.position, int(dict(headers).get("ordinal", b"0")), name, value))
+    lines: dict[bytes, bytes] = {}
     for _, _, _, name, value in sorted(placed):
         lines.setdefault(name, value)
     return list(lines.values())
 
 
 def log_digest(by_partition: dict[int, Iterable[tuple[bytes, Headers]]]) -> str:
-    """The digest of a run from its two topics, as `verify` takes it from the warehouse."""
+    """The digest of a run from the topics of its decisions, as `verify` takes it from the warehouse."""
     digest = Digest()
     for partition in sorted(by_partition):
         digest.add(partition, in_log_order(by_partition[partition]))

@@ -20,7 +20,7 @@ from schemas.frames import Lane
 from schemas.topics import TOPICS, Topic
 from services.errors import StrikewireError
 from services.kafka.client import REQUEST_BYTES_MAX, client_arguments, reaching
-from services.kafka.published import OUTPUTS
+from services.kafka.published import outputs
 from services.settings.kafka import KafkaSettings
 
 __all__ = ["Present", "TopicDifferenceError", "Wanted", "check_judged", "create", "differences", "present", "wanted"]
@@ -117,7 +117,7 @@ async def check_judged(settings: KafkaSettings) -> None:
     """
     async with _admin(settings) as admin:
         counts = {name: len(parts) for name, parts in (await _described(admin, settings)).items()}
-    judged = [lane.topic for lane in Lane] + list(OUTPUTS)
+    judged = [lane.topic for lane in Lane] + list(outputs())
     first = judged[0]
     for name in judged:
         if name not in counts:

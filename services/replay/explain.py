@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.decisions import canonical
 from schemas.frames import Frame, take_rows
+from schemas.kinds import identity_of
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Outputs, Pipeline
 from services.errors import InputError
@@ -33,7 +34,7 @@ def explain(warehouse: Warehouse, calendar: Calendar, alert_id: str) -> dict[str
     pipeline = build_pipeline(rules, calendar, alert["partition"])
     again: dict[str, bytes] = {}
     for outputs in _up_to(pipeline, warehouse, alert):
-        again = {decision.id: canonical(decision) for decision in outputs.decisions}
+        again = {identity_of(decision): canonical(decision) for decision in outputs.decisions}
         if alert_id in again:
             break
     parameters = resolved_rules(rules)["detectors"].get(alert["detector"], {})

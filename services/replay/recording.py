@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.decisions import Alert, Signal
 from schemas.frames import Frame, Lane
+from schemas.kinds import KINDS, Decision, kind_of
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.pipeline import Pipeline
 from services.errors import ConfigError
@@ -37,9 +37,9 @@ class Recorder:
         self._ordinals = Ordinals()
         self._pipelines: dict[int, Pipeline] = {}
         self._frames: list[Frame] = []
-        self._decisions: list[tuple[int, Signal | Alert]] = []
+        self._decisions: list[tuple[int, Decision]] = []
         self._rows = 0
-        self.counts = dict.fromkeys(("events", "trades", "frames", "signals", "alerts"), 0)
+        self.counts = dict.fromkeys(("events", "trades", "frames", *(kind.counted for kind in KINDS.values())), 0)
 
     def open_epoch(self, source: str, clock: int, now_ns: int) -> int:
         """Go on after what is recorded, under the rules of the configuration; the number of the new epoch.
@@ -84,8 +84,8 @@ class Recorder:
             for joined in joined_frames(ordered):
                 decided = self._pipelines[partition].step(joined).decisions
                 self._decisions += self._ordinals.number(decided)
-                self.counts["signals"] += sum(isinstance(decision, Signal) for decision in decided)
-                self.counts["alerts"] += sum(isinstance(decision, Alert) for decision in decided)
+                for decision in decided:
+                    self.counts[kind_of(decision).counted] += 1
         if self._rows >= PENDING_ROWS_MAX:
             self.flush()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from schemas.decisions import Alert, Signal
+from schemas.kinds import Decision, identity_of
 from services.core.calendar import Calendar
 from services.core.pipeline import Pipeline, SuppressionReason
 from services.history.warehouse import Warehouse
@@ -25,7 +25,7 @@ class Recovered(NamedTuple):
 
     partition: int
     pipeline: Pipeline
-    missing: list[tuple[int, Signal | Alert]]
+    missing: list[tuple[int, Decision]]
     rows: int
     silences: dict[str, SuppressionReason]
 
@@ -41,14 +41,16 @@ def recovered(
     for partition in warehouse.partitions():
         pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)
         under = digest  # the rules of the pipeline we end with; the newest epoch may have no frame yet
-        ordinals, missing, rows = Ordinals(), list[tuple[int, Signal | Alert]](), 0
+        ordinals, missing, rows = Ordinals(), list[tuple[int, Decision]](), 0
         silences: dict[str, SuppressionReason] = {}
         for step in walk(warehouse, calendar, recorded_rules(), partition, from_ns=from_ns, sampling=sampling):
             rows += step.frame.header.rows
             pipeline = step.pipeline
             under = "" if step.silent else digests[step.frame.header.epoch]
             if not step.silent:
-                missing += [pair for pair in ordinals.number(step.outputs.decisions) if pair[1].id not in known]
+                missing += [
+                    pair for pair in ordinals.number(step.outputs.decisions) if identity_of(pair[1]) not in known
+                ]
                 silences |= step.outputs.silences
         if under != digest:
             pipeline = build_pipeline(rules, calendar, partition, sampling=sampling)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.decisions import Alert, Signal, canonical
+from schemas.decisions import canonical
 from schemas.frames import Frame, Lane
+from schemas.kinds import KINDS, Decision, kind_of
 from services.core.calendar import Calendar, ny_date, ny_ns
 from services.core.identity import Digest
 from services.core.pipeline import Outputs, Pipeline
@@ -151,12 +152,13 @@ def replay(
     underlying: str | None = None,
     from_ns: int | None = None,
     to_ns: int | None = None,
-    collect: Callable[[int, Signal | Alert], None] | None = None,
+    collect: Callable[[int, Decision], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Run:
     """Run the log. `collect` gets every decision in log order, `progress` the rows of each frame."""
     digest = Digest()
-    events = trades = frames = signals = alerts = 0
+    events = trades = frames = 0
+    counts = _no_counts()
     began = time.perf_counter()
     for partition in warehouse.partitions() if partitions is None else partitions:
         for step in walk(warehouse, calendar, rules_of, partition, from_ns=from_ns, to_ns=to_ns):
@@ -168,20 +170,21 @@ def replay(
             frames += 1
             decisions = [d for d in step.outputs.decisions if underlying is None or d.underlying == underlying]
             for decision in decisions:
-                signals += isinstance(decision, Signal)
-                alerts += isinstance(decision, Alert)
+                counts[kind_of(decision).name] += 1
                 if collect is not None:
                     collect(partition, decision)
-            digest.add(partition, map(canonical, decisions))
+            digest.add(partition, (canonical(one) for one in decisions if kind_of(one).digested))
             if progress is not None:
                 progress(head.rows)
-    return Run(events, trades, frames, signals, alerts, digest.hexdigest(), time.perf_counter() - began)
+    return Run(
+        events, trades, frames, counts["signal"], counts["alert"], digest.hexdigest(), time.perf_counter() - began
+    )
 
 
 def stored(warehouse: Warehouse) -> Tally:
     """What live decided, as the warehouse keeps it."""
     digest = Digest()
-    counts = {"signal": 0, "alert": 0}
+    counts = _no_counts()
     for partition in warehouse.partitions():
         for kind, _, document in warehouse.decisions(partition):
             counts[kind] += 1
@@ -194,7 +197,7 @@ def verify(
 ) -> ReplayComparison:
     """Replay what was recorded and compare, line by line."""
     live_digest, replay_digest = Digest(), Digest()
-    live_counts, replay_counts = {"signal": 0, "alert": 0}, {"signal": 0, "alert": 0}
+    live_counts, replay_counts = _no_counts(), _no_counts()
     first: dict[str, Any] | None = None
     for partition in warehouse.partitions():
         live = ((kind, document) for kind, _, document in warehouse.decisions(partition))
@@ -217,7 +220,14 @@ def _lines(steps: Iterator[ReplayStep], progress: Callable[[int], None] | None) 
             progress(step.frame.header.rows)
         if not step.silent:
             for decision in step.outputs.decisions:
-                yield ("signal" if isinstance(decision, Signal) else "alert"), canonical(decision)
+                kind = kind_of(decision)
+                if kind.digested:
+                    yield kind.name, canonical(decision)
+
+
+def _no_counts() -> dict[str, int]:
+    """Nothing yet of any kind of decision."""
+    return {kind.name: 0 for kind in KINDS.values()}
 
 
 def _difference(

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.decisions import Alert, Signal
+from schemas.kinds import Decision, kind_of
 
 __all__ = ["CATALOGUE", "Metrics", "Name", "count_decision"]
 
@@ -39,6 +40,7 @@ Name: TypeAlias = Literal[
     "strikewire_hot_state_alerts_total",
     "strikewire_hot_state_available",
     "strikewire_pipeline_step_seconds",
+    "strikewire_pipeline_decisions_total",
     "strikewire_pipeline_signals_total",
     "strikewire_pipeline_alerts_total",
     "strikewire_alert_latency_seconds",
@@ -131,6 +133,9 @@ CATALOGUE: dict[Name, Definition] = {
     "strikewire_pipeline_step_seconds": Definition(
         Histogram, "time of one pipeline step", (), "rising: the process has too many partitions", _STEP
     ),
+    "strikewire_pipeline_decisions_total": Definition(
+        Counter, "decisions of every kind that went out", ("kind",), "flat in a session: see signals"
+    ),
     "strikewire_pipeline_signals_total": Definition(
         Counter, "signals", ("detector",), "none for a day: see `strikewire contexts` for what is not ready"
     ),
@@ -201,15 +206,16 @@ class Metrics:
         (metric.labels(**labels) if labels else metric).set(value)  # type: ignore[union-attr]
 
 
-def count_decision(metrics: Metrics, decision: Signal | Alert, silences: Mapping[str, str]) -> None:
+def count_decision(metrics: Metrics, decision: Decision, silences: Mapping[str, str]) -> None:
     """Count what was decided, when it goes out; with a signal that became no alert, why (`silences`, by its id)."""
+    metrics.count("strikewire_pipeline_decisions_total", kind=kind_of(decision).name)
     if isinstance(decision, Alert):
         metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector, outcome="sent")
-        return
-    metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
-    if decision.id in silences:
-        outcome = silences[decision.id]
-        metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector, outcome=outcome)
+    if isinstance(decision, Signal):
+        metrics.count("strikewire_pipeline_signals_total", detector=decision.detector)
+        if decision.id in silences:
+            outcome = silences[decision.id]
+            metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector, outcome=outcome)
 
 
 def document() -> str:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View, canonical
+from schemas.decisions import DeadLetter, Outcome, View, canonical
 from schemas.frames import Frame, Header, Lane, record_batch
 from schemas.gaps import Gap
+from schemas.kinds import Decision, DecisionKind, kind_of
 from schemas.topics import TOPICS
 
 __all__ = [
@@ -64,7 +65,7 @@ class Ordinals:
     def __init__(self) -> None:
         self._last: dict[int, tuple[int, int, int]] = {}
 
-    def number(self, decisions: Sequence[Signal | Alert]) -> list[tuple[int, Signal | Alert]]:
+    def number(self, decisions: Sequence[Decision]) -> list[tuple[int, Decision]]:
         """Each decision with its ordinal. Decisions of a partition must come in their order."""
         numbered = []
         for decision in decisions:
@@ -101,12 +102,13 @@ class WarehouseWriter:
             self._insert("frames", frames_table([frame.header for frame in frames]))
         return rows
 
-    def write_decisions(self, numbered: Sequence[tuple[int, Signal | Alert]]) -> None:
-        """Write signals and alerts, each with its ordinal."""
-        for kind, table in ((Signal, "signals"), (Alert, "alerts")):
-            wanted = [(ordinal, one, canonical(one)) for ordinal, one in numbered if isinstance(one, kind)]
-            if wanted:
-                self._insert(table, decisions_table(wanted))
+    def write_decisions(self, numbered: Sequence[tuple[int, Decision]]) -> None:
+        """Write decisions, each with its ordinal, kind by kind. Raises UnknownKindError before anything is written."""
+        by_kind: dict[DecisionKind, list[tuple[int, Decision, bytes]]] = {}
+        for ordinal, one in numbered:
+            by_kind.setdefault(kind_of(one), []).append((ordinal, one, canonical(one)))
+        for kind in sorted(by_kind, key=lambda kind: (kind.rank, kind.name)):
+            self._insert(kind.table, decisions_table(by_kind[kind]))
 
     def write_views(self, views: Sequence[View]) -> None:
         """Write sampled views."""
@@ -190,10 +192,9 @@ def epochs_table(epochs: Sequence[Epoch]) -> pa.Table:
     return pa.table(columns)
 
 
-def decisions_table(numbered: Sequence[tuple[int, Signal | Alert, bytes]]) -> pa.Table:
-    """Decisions of one kind, each with its ordinal and its published document, as rows of `signals` or `alerts`."""
-    extra = ("base",) if isinstance(numbered[0][1], Signal) else ("signal_id", "score")
-    names = ("id", "detector", "version", "underlying", "direction", "partition", "epoch", "position", *extra)
+def decisions_table(numbered: Sequence[tuple[int, Decision, bytes]]) -> pa.Table:
+    """Decisions of one kind, each with its ordinal and its published document, as rows of the kind's table."""
+    names = (*kind_of(numbered[0][1]).columns, "partition", "epoch", "position")
     columns: dict[str, Any] = {
         name: pa.array([getattr(one, name) for _, one, _ in numbered], _INTEGERS.get(name)) for name in names
     }

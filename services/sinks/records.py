@@ -5,16 +5,17 @@ A record that cannot be a row is poison: a dead letter that says where it stood 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from schemas.decisions import Alert, DeadLetter, Outcome, Signal, View
+from schemas.decisions import DeadLetter, Outcome, View
 from schemas.frames import FrameError, Header, Lane, decode_batch
 from schemas.gaps import Gap
+from schemas.kinds import KINDS, Decision, kind_of
 from schemas.topics import TOPICS, Topic
 from services.sinks.clickhouse import (
     Epoch,
@@ -96,10 +97,11 @@ class Reader:
 
     def _document(self, record: SinkRecord, value: bytes) -> Item:
         assert self._decoder is not None
-        one = self._decoder.decode(value)
+        one: Any = self._decoder.decode(value)
         content: Any = (one, value)
+        decided = type(one) in KINDS
         match one:
-            case Signal() | Alert():
+            case _ if decided:
                 stamp, content = min(one.emitted_ns, one.event_ns), (_ordinal(record, one), one, value)
             case View():
                 stamp = one.as_of_ns
@@ -111,7 +113,7 @@ class Reader:
                 stamp, content = one.received_ns, one
         if stamp < STAMP_NS_MIN:
             raise ValueError(f"a time before 1900: {stamp}")
-        day = (one.emitted_ns if isinstance(one, Signal | Alert) else stamp) // DAY_NS
+        day = (one.emitted_ns if decided else stamp) // DAY_NS
         item = Item(record.offset, 1, day, content)
         tables(self._topic, [item])  # what has the right shape may still not fit its columns: a partition of 70,000
         return item
@@ -145,19 +147,12 @@ def tables(topic: Topic, items: Sequence[Item]) -> list[tuple[str, pa.Table]]:
         return [(topic.table, dead_letters_table(rows))] if rows else []
     if not sound:
         return []
-    make = {
-        Signal: decisions_table,
-        Alert: decisions_table,
-        View: views_table,
-        Outcome: outcomes_table,
-        Gap: gaps_table,
-    }
-    return [(topic.table, make[topic.document](sound))]  # type: ignore[index, operator]
+    assert topic.document is not None, f"{topic.name} carries frames"
+    make = decisions_table if topic.document in KINDS else _MAKE[topic.document]
+    return [(topic.table, make(sound))]
 
 
-_MAKE = {
-    Signal: decisions_table,
-    Alert: decisions_table,
+_MAKE: dict[type[msgspec.Struct], Callable[[Any], pa.Table]] = {
     View: views_table,
     Outcome: outcomes_table,
     Gap: gaps_table,
@@ -220,7 +215,7 @@ def _epoch(record: SinkRecord) -> Epoch | None:
 FIRST_LANE = next(topic.name for topic in TOPICS.values() if topic.lane is not None)
 
 
-def _ordinal(record: SinkRecord, decision: Signal | Alert) -> int:
-    """The decision's number at its position; an alert without one follows its signal."""
+def _ordinal(record: SinkRecord, decision: Decision) -> int:
+    """The decision's number at its position; without one its kind's rank: an alert follows its signal."""
     text = dict(record.headers).get("ordinal")
-    return int(text) if text is not None else int(isinstance(decision, Alert))
+    return int(text) if text is not None else kind_of(decision).rank

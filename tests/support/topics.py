@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from schemas.decisions import Alert, Signal, View, canonical
+from schemas.decisions import View, canonical
 from schemas.frames import Frame, encode_frame
+from schemas.kinds import Decision, kind_of
 from services.kafka.client import producer
 from services.settings.kafka import KafkaSettings
 from services.sinks.clickhouse import Epoch, Ordinals
@@ -24,11 +25,11 @@ def frame_records(frames: Iterable[Frame], epoch: Epoch | None = None) -> list[R
     ]
 
 
-def decision_records(decisions: Iterable[Signal | Alert]) -> list[Raw]:
-    """Signals and alerts with their ordinals."""
+def decision_records(decisions: Iterable[Decision]) -> list[Raw]:
+    """Decisions with their ordinals."""
     return [
         (
-            "signals" if isinstance(one, Signal) else "alerts",
+            kind_of(one).topic,
             one.partition,
             canonical(one),
             [("ordinal", b"%d" % ordinal)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,28 +20,13 @@ from services.runtime.metrics import Metrics
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, rules_digest
 from tests.support.conformance import decisions
+from tests.support.disks import MemoryDisk
 from tests.support.logs import CALENDAR, OPEN, frames
 from tests.support.scenarios import everything, sweeps
 
 DAY_NS = 86_400 * 10**9
 
 LOG = frames(sweeps())
-
-
-class SlowDisk:
-    """A store that takes its time, and remembers what came in which order."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
-        self.tables: list[tuple[str, int]] = []
-
-    def insert_arrow(self, table: str, rows: pa.Table, settings: dict[str, Any]) -> None:
-        time.sleep(self.seconds)
-        self.tables.append((table, rows.num_rows))
-
-    def rows(self, table: str) -> int:
-        """How many rows a table has got."""
-        return sum(count for name, count in self.tables if name == table)
 
 
 def outcomes(embedded: Embedded) -> dict[tuple[str, str], float]:
@@ -55,7 +39,7 @@ def outcomes(embedded: Embedded) -> dict[tuple[str, str], float]:
     }
 
 
-def host(disk: SlowDisk, delivered: list[Alert]) -> Embedded:
+def host(disk: MemoryDisk, delivered: list[Alert]) -> Embedded:
     """A host of one partition, its epoch open."""
     config = msgspec.convert({"gateway": {"partitions": 1}}, Config)
     embedded = Embedded(config, disk, CALENDAR, delivered.append, Metrics())
@@ -64,7 +48,7 @@ def host(disk: SlowDisk, delivered: list[Alert]) -> Embedded:
 
 
 async def test_a_stop_in_the_middle_of_a_commit_loses_no_decision() -> None:
-    disk, delivered = SlowDisk(seconds=0.05), []
+    disk, delivered = MemoryDisk(seconds=0.05), []
     embedded = host(disk, delivered)
     committing = asyncio.create_task(embedded.run())
     await embedded.on_frames(LOG)
@@ -85,7 +69,7 @@ RICH_LOG = frames(everything())
 
 
 async def test_every_signal_is_counted_with_what_became_of_it() -> None:
-    embedded = Embedded(STRICT, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    embedded = Embedded(STRICT, MemoryDisk(), CALENDAR, lambda _: None, Metrics())
     embedded.open_epoch("test", CLOCK_FEED, OPEN)
     await embedded.on_frames(RICH_LOG)
     await embedded.drain()
@@ -110,14 +94,14 @@ async def test_what_a_killed_run_had_said_is_not_counted_again(monkeypatch: pyte
         partitions = staticmethod(lambda: [0])
 
     monkeypatch.setattr("services.replay.recovery.walk", lambda *_, **__: iter(steps))
-    embedded = Embedded(STRICT, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    embedded = Embedded(STRICT, MemoryDisk(), CALENDAR, lambda _: None, Metrics())
     monkeypatch.setattr(embedded, "_warehouse", Recorded())
     await embedded.recover()
     assert outcomes(embedded) == {("sweep_confirmation", "score"): 1, ("put_wall_support", "sent"): 1}
 
 
 async def test_an_alert_is_delivered_after_its_frames_are_written() -> None:
-    disk: SlowDisk = SlowDisk()
+    disk: MemoryDisk = MemoryDisk()
     seen: list[int] = []
     config = msgspec.convert({"gateway": {"partitions": 1}}, Config)
     embedded = Embedded(config, disk, CALENDAR, lambda _: seen.append(disk.rows("frames")), Metrics())
@@ -129,7 +113,7 @@ async def test_an_alert_is_delivered_after_its_frames_are_written() -> None:
 
 
 async def test_a_disk_that_is_behind_holds_the_gateway_back() -> None:
-    disk = SlowDisk(seconds=0.02)
+    disk = MemoryDisk(seconds=0.02)
     config = msgspec.convert({"gateway": {"partitions": 1}, "embedded": {"pending_rows_max": 10}}, Config)
     embedded = Embedded(config, disk, CALENDAR, lambda _: None, Metrics())
     embedded.open_epoch("test", CLOCK_FEED, OPEN)
@@ -145,7 +129,7 @@ async def test_a_disk_that_is_behind_holds_the_gateway_back() -> None:
 async def test_what_is_not_understood_waits_for_the_disk_too() -> None:
     """A feed of nonsense before a disk that stands still: each letter is up to four kilobytes."""
     config = msgspec.convert({"gateway": {"partitions": 1}, "embedded": {"pending_rows_max": 10}}, Config)
-    embedded = Embedded(config, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    embedded = Embedded(config, MemoryDisk(), CALENDAR, lambda _: None, Metrics())
     embedded.open_epoch("test", CLOCK_FEED, OPEN)
     letter = DeadLetter(source="feed", reason="not_json", detail="", received_ns=OPEN, data=b"")
     for _ in range(10):
@@ -158,7 +142,7 @@ async def test_what_is_not_understood_waits_for_the_disk_too() -> None:
 
 
 async def test_a_disk_that_fails_stops_the_gateway() -> None:
-    class FullDisk(SlowDisk):
+    class FullDisk(MemoryDisk):
         def insert_arrow(self, table: str, rows: pa.Table, settings: dict[str, Any]) -> None:
             if table != "epochs":
                 raise OSError("no space left on device")
@@ -195,7 +179,7 @@ async def test_new_rules_hold_from_the_start_also_when_they_were_recorded_by_a_r
             yield ReplayStep(build_pipeline(old.rules(), CALENDAR, partition), frame, Outputs([], [], {}), False)
 
     monkeypatch.setattr("services.replay.recovery.walk", walk)
-    embedded = Embedded(new, SlowDisk(), CALENDAR, lambda _: None, Metrics())
+    embedded = Embedded(new, MemoryDisk(), CALENDAR, lambda _: None, Metrics())
     monkeypatch.setattr(embedded, "_warehouse", Recorded())
     await embedded.recover()
     assert "unusual_activity" not in [one.name for one in embedded._pipelines[0].detectors]

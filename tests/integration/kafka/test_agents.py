@@ -19,7 +19,7 @@ from services.agents.app import run_agents
 from services.agents.partitions import Partitions
 from services.core.calendar import NS
 from services.kafka.client import plain_consumer
-from services.kafka.published import OUTPUTS, read_published
+from services.kafka.published import outputs, read_published
 from services.kafka.records import ProducerRecord
 from services.kafka.writer import open_writer
 from services.runtime.metrics import Metrics
@@ -291,7 +291,7 @@ async def test_somebody_else_s_record_on_an_output_says_nothing_about_what_is_ou
 ) -> None:
     foreign = [b"no JSON", b'{"hello": 1}', b"\xff", b"[" * 200_000]
     async with open_writer(settings) as writer:
-        for topic in OUTPUTS:
+        for topic in outputs():
             for value in foreign:
                 await writer.write(ProducerRecord(topic, b"SPY", value, 0, [("at", b"never")]))
         await writer.flush()
@@ -299,7 +299,7 @@ async def test_somebody_else_s_record_on_an_output_says_nothing_about_what_is_ou
         published = await read_published(probe, settings, 0)
     assert published.log_ns == 0
     told = [record.message for record in caplog.records if "is none of ours" in record.message]
-    assert len(told) == len(OUTPUTS) * len(foreign)
+    assert len(told) == len(outputs()) * len(foreign)
     assert told[1].startswith("signals partition 0 offset 1 ")
 
 
