@@ -17,6 +17,7 @@ from services.commands._output import console, print_json, told
 from services.commands._replaying import configuration, refuse_server
 from services.core.calendar import Calendar, ny_date
 from services.errors import InputError
+from services.gateway.sequencing.row_log import RowLog
 from services.history.engine import open_embedded
 from services.history.warehouse import Warehouse
 from services.replay.recording import Recorder
@@ -142,7 +143,7 @@ def _make(options: argparse.Namespace, scenario: Scenario, asked_to_stop: thread
         name = f"made: market seed {options.seed} scenario {scenario.name} intensity {options.intensity:g}"
         epoch = recorder.open_epoch(name, CLOCK_FEED, market.clock_ns)
         settings = msgspec.structs.replace(config.gateway, epoch=epoch, clock="feed", start_ns=last_ns or 0)
-        minutes = HistoryGenerator(market, settings, SnapshotPace(options.chains_every))
+        minutes = HistoryGenerator(market, RowLog(settings), SnapshotPace(options.chains_every))
         for _ in range(options.days):
             _session(options, recorder, minutes, market, asked_to_stop)
             if asked_to_stop.is_set():

@@ -1,39 +1,37 @@
-"""A made-up market as the log a gateway would have written of it, without sockets: for history on demand.
+"""A made-up market as the rows a gateway would have made of it, without sockets: for history on demand.
 
 What the gateway reads off the wire and over REST is taken here from the market's columns as they are, into the same
-rows, numbered by the same writer, and quotes go to the contracts the same interest chooses. Times are the exchange's:
-the log runs on the feed's clock. A stretch of market becomes frames a minute at a time, so memory stays flat whatever
-its length.
+rows. Whoever wants a log hands in a `HistoryLog`, which numbers them and says which contracts are quoted. Times are
+the exchange's: the log runs on the feed's clock. A stretch of market becomes frames a minute at a time, so memory stays
+flat whatever its length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.frames import CLOCK_FEED, KIND_INDEX, KIND_STOCK, Frame, GreekRows, Lane, TickRows, TradeRows
-from schemas.symbols import EPOCH_ORDINAL
+from schemas.frames import (
+    KIND_INDEX,
+    KIND_STOCK,
+    Frame,
+    GreekRows,
+    TickRows,
+    TradeRows,
+)
+from schemas.symbols import EPOCH_ORDINAL, symbol_code
 from services.core.calendar import NS, ny_date
-from services.core.partitioner import Partitioner
-from services.gateway.decoding.contracts import ContractTable
-from services.gateway.decoding.quotes import QuoteColumns, unknown_quotes
-from services.gateway.decoding.tabulate import Tabulator
-from services.gateway.massive.codes import CodeTable
-from services.gateway.policy.contract_ranking import ContractRanking
-from services.gateway.sequencing.writer import Writer
-from services.settings.gateway import GatewaySettings
+from standin.feed.listing import Listing
 from standin.feed.source import Batch, Prints, Quotes, rows_of, taken
 from standin.market.seeded import SeededMarket
 
-__all__ = ["HistoryGenerator", "SnapshotPace", "chain_rows"]
+__all__ = ["ContractColumns", "HistoryGenerator", "HistoryLog", "SnapshotPace", "chain_rows", "contract_columns"]
 
 NS_PER_MS = 1_000_000
 NO_STAMP = np.empty(0, np.int64)
-# A frame of history: what a replay joins anyway. Heartbeats cut it at every second of the log's time as live.
-FRAME_ROWS = 5_000
 # Chain pages as the vendor serves them are 250 rows; what is taken here has no page to fit.
 CHAIN_ROWS = 5_000
 SHARES = 100
@@ -47,20 +45,70 @@ class SnapshotPace(NamedTuple):
     rank_min: int = 5
 
 
-class HistoryGenerator:
-    """Plays a market and gives the log's frames, a minute of market a time."""
+class HistoryLog(Protocol):
+    """What makes a log of rows: it places and numbers them, and ranks contracts as live.
 
-    def __init__(self, market: SeededMarket, settings: GatewaySettings, pace: SnapshotPace) -> None:
-        self._market, self._pace, self._settings = market, pace, settings
-        self._table = Tabulator(Partitioner(settings.partitions, settings.partition_overrides))
-        self._interest = ContractRanking(self._table.contracts)
-        self._writer = Writer(
-            settings.partitions, settings.epoch, CLOCK_FEED, FRAME_ROWS, settings.flush_ms, settings.start_ns
-        )
-        self._indices = _places(map(self._table.place_index, market.index_tickers))
-        self._stocks = _places(map(self._table.place_stock, market.stock_tickers))
-        _, self._condition_bits = CodeTable().conditions([(condition,) for condition in range(256)])
-        self._listing: Any = None
+    Rows come in the order of the market. `received_ns` is left to the log; venues and conditions are the vendor's
+    numbers, condition flags are left to the log. `listed` `(n,)` are positions in the day's listing.
+    """
+
+    def open_day(self, tickers: Sequence[str], day: int) -> None:
+        """The option tickers listed on a day (days since 1970), instead of those before."""
+
+    def write_trades(self, rows: TradeRows, listed: NDArray[np.integer]) -> list[Frame]:
+        """Take prints; the frames that are full by now."""
+
+    def write_chains(self, rows: GreekRows, listed: NDArray[np.integer]) -> list[Frame]:
+        """Take a part of a chain snapshot; the frames that are full by now."""
+
+    def write_ticks(self, rows: TickRows) -> list[Frame]:
+        """Take index values or stock bars; the frames that are full by now."""
+
+    def flush(self) -> list[Frame]:
+        """The frames of what is pending."""
+
+    def finish(self) -> list[Frame]:
+        """The last frames of a session."""
+
+    def quoted(self, now_ns: int) -> Sequence[str]:
+        """Tickers of the contracts whose quotes are seen from now on."""
+
+
+class ContractColumns(NamedTuple):
+    """What rows say of their contract, by position in a listing; units as in `schemas.frames`."""
+
+    underlying: NDArray[np.uint64]
+    root: NDArray[np.uint64]
+    expiry_day: NDArray[np.int32]
+    strike_mills: NDArray[np.int32]
+    right: NDArray[np.int8]
+
+    def take(self, listed: NDArray[np.integer]) -> ContractColumns:
+        """The same of these positions."""
+        return ContractColumns(*(column.take(listed) for column in self))  # type: ignore[arg-type]
+
+
+def contract_columns(listing: Listing) -> ContractColumns:
+    """The columns of every contract listed."""
+    roots = {root: symbol_code(root) for root in dict.fromkeys(listing.roots)}
+    underlyings = np.array([symbol_code(one.ticker) for one in listing.underlyings], np.uint64)
+    return ContractColumns(
+        underlyings.take(listing.underlying),
+        np.array([roots[root] for root in listing.roots], np.uint64),
+        listing.expiry_day.astype(np.int32),
+        listing.strike_mills.astype(np.int32),
+        listing.right.astype(np.int8),
+    )
+
+
+class HistoryGenerator:
+    """Plays a market into a log and gives its frames, a minute of market a time."""
+
+    def __init__(self, market: SeededMarket, log: HistoryLog, pace: SnapshotPace) -> None:
+        self._market, self._log, self._pace = market, log, pace
+        self._indices = _codes([ticker.removeprefix("I:") for ticker in market.index_tickers])
+        self._stocks = _codes(market.stock_tickers)
+        self._listing: Listing | None = None
         self._minute = 0
 
     def session(self) -> Iterator[list[Frame]]:
@@ -75,27 +123,20 @@ class HistoryGenerator:
             if self._minute % self._pace.chain_min == 0:
                 frames += self._chains()
             if self._minute % self._pace.rank_min == 0:
-                self._rank()
+                self._quoted = rows_of(market.listing, dict.fromkeys(self._log.quoted(market.clock_ns)))
             self._minute += 1
             step_ns = 60 * NS - market.clock_ns % (60 * NS)
             frames += self._take(market.advance(step_ns, self._quoted))
             yield frames
-        yield self._chains() + self._writer.finish(0)
+        yield self._chains() + self._log.finish()
 
     def _open_day(self) -> None:
-        """Learn the day's contracts, forget what has expired."""
+        """Learn the day's contracts, forget those before."""
         listing = self._listing = self._market.listing
-        table = self._table.contracts
-        today = ny_date(self._market.clock_ns).toordinal() - EPOCH_ORDINAL
-        self._interest.keep(table.retire(today))
-        self._ids = np.array([table.id_of(ticker) for ticker in listing.tickers], np.intp)
-        self._quoted, self._held = NOBODY, frozenset[str]()
+        self._contracts = contract_columns(listing)
+        self._log.open_day(listing.tickers, ny_date(self._market.clock_ns).toordinal() - EPOCH_ORDINAL)
+        self._quoted = NOBODY
         self._minute = 0
-
-    def _rank(self) -> None:
-        chosen = self._interest.best(self._settings.quote_contracts_max, self._held, self._market.clock_ns)
-        self._held = frozenset(chosen)
-        self._quoted = rows_of(self._listing, dict.fromkeys(chosen))
 
     def _take(self, batch: Batch) -> list[Frame]:
         """What happened in a minute: index levels as they began, prints, and bars as they ended."""
@@ -103,65 +144,59 @@ class HistoryGenerator:
             self._open_day()
         values, bars = batch.values, batch.bars
         level, none = values.value, np.zeros(len(values.value), np.int64)
-        frames = self._write_ticks(self._indices[values.symbol], values.t_ms, KIND_INDEX, level, level, level, none)
+        symbol = self._indices[values.symbol]
+        frames = self._write_ticks(symbol, values.t_ms, KIND_INDEX, level, level, level, none)
         if len(batch.prints.q):
-            at = self._ids[batch.prints.contract]
-            rows = self._trade_rows(batch.prints, batch.quotes, at)
-            self._interest.prints(at, rows.price_usd, rows.size_contracts)
-            partition = self._table.contracts.partition.take(at)
-            frames += self._writer.write(Lane.TRADES, rows, partition, 0)
+            rows = self._trade_rows(batch.prints, batch.quotes)
+            frames += self._log.write_trades(rows, batch.prints.contract)
         frames += self._write_ticks(
             self._stocks[bars.symbol], bars.end_ms, KIND_STOCK, bars.close, bars.high, bars.low, bars.volume
         )
-        return frames + self._writer.flush(0)
+        return frames + self._log.flush()
 
-    def _trade_rows(self, prints: Prints, quotes: Quotes, at: NDArray[np.intp]) -> TradeRows:
-        """Prints with the quote that came just before each, where it was asked for."""
-        table = self._table.contracts
-        unknown = unknown_quotes(len(at))
-        columns = QuoteColumns(
-            unknown.bid_usd.copy(), unknown.ask_usd.copy(), unknown.bid_size.copy(), unknown.ask_size.copy(),
-            unknown.age_ns.copy(),
-        )  # fmt: skip
+    def _trade_rows(self, prints: Prints, quotes: Quotes) -> TradeRows:
+        """Prints with the quote that came just before each, where it was seen."""
+        count = len(prints.q)
+        bid_usd, ask_usd = np.full(count, np.nan), np.full(count, np.nan)
+        bid_size, ask_size = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
+        age_ns = np.full(count, -1, np.int64)
         if len(quotes.q):
             # A print's own quote has the number before its own.
             place = np.searchsorted(quotes.q, prints.q - 1)
             found = np.flatnonzero(quotes.q[np.minimum(place, len(quotes.q) - 1)] == prints.q - 1)
             own = taken(quotes, place[found])
-            columns.bid_usd[found], columns.ask_usd[found] = own.bid, own.ask
-            columns.bid_size[found], columns.ask_size[found] = own.bid_size, own.ask_size
-            columns.age_ns[found] = 0
+            bid_usd[found], ask_usd[found] = own.bid, own.ask
+            bid_size[found], ask_size[found] = own.bid_size, own.ask_size
+            age_ns[found] = 0
         return TradeRows(
             NO_STAMP,
             prints.t_ms * NS_PER_MS,
-            table.underlying.take(at),
-            table.root.take(at),
-            table.expiry_day.take(at),
-            table.strike_mills.take(at),
-            table.right.take(at),
+            *self._contracts.take(prints.contract),
             prints.price,
             prints.size.astype(np.int32),
             prints.exchange.astype(np.int16),
             prints.condition.astype(np.int16),
-            self._condition_bits.take(prints.condition),
+            np.zeros(count, np.uint64),
             prints.q,
-            *columns,
+            bid_usd,
+            ask_usd,
+            bid_size,
+            ask_size,
+            age_ns,
         )
 
     def _chains(self) -> list[Frame]:
         """Every chain as it stands."""
         frames: list[Frame] = []
-        for start in range(0, len(self._ids), CHAIN_ROWS):
-            rows = np.arange(start, min(start + CHAIN_ROWS, len(self._ids)))
-            at = self._ids[rows]
-            columns = chain_rows(self._market, self._table.contracts, rows, at)
-            self._interest.chain(at, columns)
-            frames += self._writer.write(Lane.GREEKS, columns, self._table.contracts.partition.take(at), 0)
+        listed = len(self._contracts.root)
+        for start in range(0, listed, CHAIN_ROWS):
+            rows = np.arange(start, min(start + CHAIN_ROWS, listed))
+            frames += self._log.write_chains(chain_rows(self._market, self._contracts, rows), rows)
         return frames
 
     def _write_ticks(
         self,
-        places: NDArray[np.int64],
+        symbol: NDArray[np.uint64],
         t_ms: NDArray[np.int64],
         kind: int,
         price: NDArray[np.float64],
@@ -169,30 +204,17 @@ class HistoryGenerator:
         low: NDArray[np.float64],
         volume: NDArray[np.int64],
     ) -> list[Frame]:
-        rows = TickRows(
-            NO_STAMP,
-            t_ms * NS_PER_MS,
-            places[:, 0].astype(np.uint64),
-            np.full(len(places), kind, np.int8),
-            price,
-            high,
-            low,
-            volume,
-        )
-        return self._writer.write(Lane.TICKS, rows, places[:, 1].astype(np.int16), 0)
+        kinds = np.full(len(symbol), kind, np.int8)
+        return self._log.write_ticks(TickRows(NO_STAMP, t_ms * NS_PER_MS, symbol, kinds, price, high, low, volume))
 
 
-def chain_rows(market: SeededMarket, table: ContractTable, rows: NDArray[np.intp], at: NDArray[np.intp]) -> GreekRows:
-    """What a chain's page says of these rows of the listing; `at` are their ids in the table."""
+def chain_rows(market: SeededMarket, contracts: ContractColumns, rows: NDArray[np.intp]) -> GreekRows:
+    """What a chain's page says of these rows of the listing."""
     state = market.snapshot(rows)
     return GreekRows(
         NO_STAMP,
         np.full(len(rows), market.clock_ns),
-        table.underlying.take(at),
-        table.root.take(at),
-        table.expiry_day.take(at),
-        table.strike_mills.take(at),
-        table.right.take(at),
+        *contracts.take(rows),
         np.full(len(rows), SHARES, np.int32),
         state.bid,
         state.ask,
@@ -209,8 +231,5 @@ def chain_rows(market: SeededMarket, table: ContractTable, rows: NDArray[np.intp
     )
 
 
-def _places(found: Iterable[tuple[int, int] | None]) -> NDArray[np.int64]:
-    """Symbol codes and partitions of tickers, (n, 2)."""
-    places = list(found)
-    assert None not in places, "the market's own tickers are tickers"
-    return np.array(places, np.int64).reshape(-1, 2)
+def _codes(symbols: Sequence[str]) -> NDArray[np.uint64]:
+    return np.array([symbol_code(symbol) for symbol in symbols], np.uint64)

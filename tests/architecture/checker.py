@@ -16,12 +16,14 @@ from tests.architecture.house import (
     IMPURE_MODULES,
     PURE_EXCEPTIONS,
     ROOMS,
+    STANDIN_KNOWS,
+    STANDIN_USERS,
     STRANGERS,
     UNSEEDED_CALLS,
     Room,
 )
 
-__all__ = ["breaches", "library_of", "room_of", "sources", "used_libraries", "within"]
+__all__ = ["breaches", "imports_of", "library_of", "room_of", "sources", "used_libraries", "within"]
 
 OURS = ("schemas", "services", "standin")
 
@@ -53,6 +55,7 @@ def breaches(modules: Mapping[str, str]) -> list[str]:
             found.append(f"{module} has no room; tests/architecture/house.py should say on which floor it stands")
             continue
         found += _floor_breaches(imports)
+        found += _standin_breaches(imports)
         found += _library_breaches(imports)
         if room_of(module).pure:
             found += _purity_breaches(module, tree, imports)
@@ -62,6 +65,11 @@ def breaches(modules: Mapping[str, str]) -> list[str]:
 def room_of(module: str) -> Room:
     """The room of a module."""
     return ROOMS[_prefix(module, ROOMS)]
+
+
+def imports_of(module: str, text: str) -> list[Import]:
+    """Every import of a module, inside functions too."""
+    return list(_imports(module, ast.parse(text)))
 
 
 def library_of(target: str) -> str | None:
@@ -92,6 +100,17 @@ def _floor_breaches(imports: Sequence[Import]) -> Iterator[str]:
         for who, whom, why in STRANGERS:
             if within(module, who) and within(target, whom):
                 yield f"{module} imports {target}; {why}"
+
+
+def _standin_breaches(imports: Sequence[Import]) -> Iterator[str]:
+    for module, target in imports:
+        if within(module, "standin") == within(target, "standin") or target.split(".")[0] not in OURS:
+            continue
+        if within(target, "standin"):
+            if not any(within(module, user) for user in STANDIN_USERS):
+                yield f"{module} imports {target}; only {' and '.join(STANDIN_USERS)} opens a stand-in"
+        elif not any(within(module, who) and within(target, whom) for who, whom in STANDIN_KNOWS):
+            yield f"{module} imports {target}; the stand-in knows the product by the wire and the schemas only"
 
 
 def _library_breaches(imports: Sequence[Import]) -> Iterator[str]:

@@ -16,6 +16,8 @@ __all__ = [
     "NOT_IMPORTED",
     "PURE_EXCEPTIONS",
     "ROOMS",
+    "STANDIN_KNOWS",
+    "STANDIN_USERS",
     "STRANGERS",
     "UNSEEDED_CALLS",
     "Room",
@@ -76,14 +78,21 @@ STRANGERS: tuple[tuple[str, str, str], ...] = (
     ("services.detectors", "services.scanner", "a detector speaks whether or not anybody listens"),
     ("services.core", "services.quant", "the machine runs rules it does not understand"),
     ("services.gateway", "standin", "they know each other by the vendor's protocol only"),
-    ("standin.market", "services.gateway", "they know each other by the vendor's protocol only"),
-    ("standin.protocol", "services.gateway", "they know each other by the vendor's protocol only"),
-    ("standin.server", "services.gateway", "they know each other by the vendor's protocol only"),
-    ("standin", "services.contexts", "the market does not know who watches it"),
-    ("standin", "services.detectors", "the market does not know who watches it"),
+    ("standin", "services.gateway", "they know each other by the vendor's protocol only"),
     ("services.gateway", "services.contexts", "the gateway sequences and never judges"),
     ("services.gateway", "services.detectors", "the gateway sequences and never judges"),
 )
+
+# What the stand-in may import of ours, anything else being a breach: (who, whom) and why.
+STANDIN_KNOWS: dict[tuple[str, str], str] = {
+    ("standin", "schemas"): "what a log's row is, and how contracts and symbols are written",
+    ("standin", "services.quant"): "option arithmetic, a library that knows no product",
+    ("standin", "services.core.calendar"): "sessions and New York's clock are facts of the market",
+    ("standin.report", "services.chain.read"): "recorded chains beside the made-up ones, by the readers people have",
+    ("standin.report", "services.chain.svg"): "a page's charts",
+}
+# The only room of the product that opens a stand-in.
+STANDIN_USERS = ("services.commands",)
 
 EVERYWHERE = ("schemas", "services", "standin")
 # Every outside library has one home, so that replacing it is an afternoon. numpy and msgspec are the vocabulary.

@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.checker import breaches, room_of, sources, used_libraries, within
-from tests.architecture.house import FLOORS, HOMES, NOT_IMPORTED, PURE_EXCEPTIONS, ROOMS, STRANGERS
+from tests.architecture.checker import breaches, imports_of, room_of, sources, used_libraries, within
+from tests.architecture.house import (
+    FLOORS,
+    HOMES,
+    NOT_IMPORTED,
+    PURE_EXCEPTIONS,
+    ROOMS,
+    STANDIN_KNOWS,
+    STRANGERS,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,6 +69,16 @@ def test_every_home_is_lived_in(house: dict[str, str]) -> None:
     assert not empty, f"homes where a library no longer lives: {', '.join(empty)}"
 
 
+def test_whatever_the_standin_may_know_it_uses(house: dict[str, str]) -> None:
+    imports = [pair for module, text in house.items() for pair in imports_of(module, text)]
+    stale = [
+        f"{who} of {whom}"
+        for who, whom in STANDIN_KNOWS
+        if not any(within(module, who) and within(target, whom) for module, target in imports)
+    ]
+    assert not stale, f"STANDIN_KNOWS lists what is imported no more: {', '.join(stale)}"
+
+
 # --- the checker itself: planted breaches are caught, each by its sentence --------------------------------------------
 
 PLANTED = [
@@ -105,6 +123,35 @@ PLANTED = [
         " they know each other by the vendor's protocol only",
     ),
     (
+        "standin.history.generator",
+        "from services.gateway.sequencing.writer import Writer",
+        "standin.history.generator imports services.gateway.sequencing.writer.Writer;"
+        " they know each other by the vendor's protocol only",
+    ),
+    (
+        "standin.history.generator",
+        "from services.settings.gateway import GatewaySettings",
+        "standin.history.generator imports services.settings.gateway.GatewaySettings;"
+        " the stand-in knows the product by the wire and the schemas only",
+    ),
+    (
+        "standin.market.seeded",
+        "from services.core import partitioner",
+        "standin.market.seeded imports services.core.partitioner;"
+        " the stand-in knows the product by the wire and the schemas only",
+    ),
+    (
+        "standin.server.server",
+        "from services.chain.svg import Chart",
+        "standin.server.server imports services.chain.svg.Chart;"
+        " the stand-in knows the product by the wire and the schemas only",
+    ),
+    (
+        "services.embedded",
+        "from standin.server.server import StandIn",
+        "services.embedded imports standin.server.server.StandIn; only services.commands opens a stand-in",
+    ),
+    (
         "services.embedded",
         "import chdb",
         "services.embedded imports chdb; its one home is services.history",
@@ -143,6 +190,9 @@ def test_a_planted_breach_is_told_in_a_sentence(module: str, text: str, sentence
         ),
         ("standin.market.seeded", "import numpy as np\ndice = np.random.Generator(np.random.PCG64(7))"),
         ("services.detectors.iv_crush", "from services.contexts.flow import FlowView"),
+        ("standin.market.seeded", "from services.core import calendar\nfrom services.core.calendar import Calendar"),
+        ("standin.report.charts", "from services.chain.svg import Chart"),
+        ("services.commands.demo", "from standin.server.server import StandIn"),
         ("services.commands.demo", "import time, os\nfrom services.embedded import Embedded\nprint(time.time())"),
     ],
 )

@@ -20,7 +20,7 @@ from services.gateway.policy.contract_ranking import ContractRanking
 from services.gateway.sequencing.writer import Writer
 from services.settings.gateway import GatewaySettings
 from standin.feed.source import Batch
-from standin.history.generator import chain_rows
+from standin.history.generator import chain_rows, contract_columns
 from standin.market.bursts import Burst
 from standin.market.seeded import SECOND_NS, SeededMarket
 from standin.market.truth import Truth
@@ -69,6 +69,7 @@ class _Feed:
         self.frames: list[Frame] = []
         listing = self.market.listing
         self.ids = np.array([self.table.contracts.id_of(ticker) for ticker in listing.tickers], np.intp)
+        self.contracts = contract_columns(listing)
         days = (listing.settlement_ns - self.market.clock_ns) / (86_400 * SECOND_NS)
         self.near, self.far = np.flatnonzero(days <= NEAR_DAYS), np.flatnonzero(days > NEAR_DAYS)
         self.quoted = np.empty(0, np.int32)
@@ -112,7 +113,7 @@ class _Feed:
     def _chain(self, rows: np.ndarray) -> None:
         market, table = self.market, self.table.contracts
         at = self.ids[rows]
-        columns = chain_rows(market, table, rows, at)
+        columns = chain_rows(market, self.contracts, rows)
         self.interest.chain(at, columns)
         self.frames += self.writer.write(Lane.GREEKS, columns, table.partition.take(at), 0)
 

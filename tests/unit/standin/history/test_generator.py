@@ -11,6 +11,7 @@ from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from services.core.partitioner import Partitioner
 from services.gateway.decoding.tabulate import Tabulator
 from services.gateway.massive.messages import decode_frame
+from services.gateway.sequencing.row_log import RowLog
 from services.settings.gateway import GatewaySettings
 from standin.history.generator import HistoryGenerator, SnapshotPace
 from standin.market.seeded import SECOND_NS, SeededMarket
@@ -26,9 +27,18 @@ def market(minutes: int) -> SeededMarket:
     return SeededMarket(3, CLOSE_NS - minutes * 60 * SECOND_NS, scenario="half_day", intensity=0.1, span_s=60)
 
 
+def generated() -> list[Frame]:
+    generator = HistoryGenerator(market(7), RowLog(SETTINGS), SnapshotPace(3, 2))
+    return [frame for frames in generator.session() for frame in frames]
+
+
 @pytest.fixture(scope="module")
 def log() -> list[Frame]:
-    return [frame for frames in HistoryGenerator(market(7), SETTINGS, SnapshotPace(3, 2)).session() for frame in frames]
+    return [
+        frame
+        for frames in HistoryGenerator(market(7), RowLog(SETTINGS), SnapshotPace(3, 2)).session()
+        for frame in frames
+    ]
 
 
 def test_every_partitions_frames_are_numbered_without_a_hole_and_time_never_goes_back(log: list[Frame]) -> None:
@@ -91,7 +101,7 @@ def test_bars_and_index_values_come_by_the_minute(log: list[Frame]) -> None:
 
 
 def test_the_next_session_follows_with_its_own_contracts() -> None:
-    minutes = HistoryGenerator(market(2), SETTINGS, SnapshotPace(390, 390))
+    minutes = HistoryGenerator(market(2), RowLog(SETTINGS), SnapshotPace(390, 390))
     for _ in minutes.session():
         pass
     following = minutes.session()
@@ -101,9 +111,7 @@ def test_the_next_session_follows_with_its_own_contracts() -> None:
 
 
 def test_one_seed_makes_one_log(log: list[Frame]) -> None:
-    again = [
-        frame for frames in HistoryGenerator(market(7), SETTINGS, SnapshotPace(3, 2)).session() for frame in frames
-    ]
+    again = generated()
     assert [frame.header for frame in again] == [frame.header for frame in log]
     for one, other in zip(again, log, strict=True):
         assert all(
