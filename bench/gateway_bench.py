@@ -34,35 +34,35 @@ TARGET_RATIO = 0.40
 QUOTES_A_TRADE = 5
 
 
-def contract_tickers(dice: random.Random) -> list[str]:
+def contract_tickers(rng_state: random.Random) -> list[str]:
     """Three thousand tickers of a hundred underlyings."""
     roots = [f"{chr(65 + i % 26)}{chr(65 + i // 26)}{chr(65 + i % 7)}"[: 2 + i % 3] for i in range(UNDERLYINGS)]
     return [
-        f"O:{root}26{dice.randrange(1, 13):02d}{dice.randrange(1, 28):02d}"
-        f"{dice.choice('CP')}{dice.randrange(10, 1500) * 500:08d}"
+        f"O:{root}26{rng_state.randrange(1, 13):02d}{rng_state.randrange(1, 28):02d}"
+        f"{rng_state.choice('CP')}{rng_state.randrange(10, 1500) * 500:08d}"
         for root in roots
         for _ in range(CONTRACTS_EACH)
     ]
 
 
-def trade_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
+def trade_frames(rng_state: random.Random, tickers: list[str]) -> list[bytes]:
     """Frames of prints: sizes heavy at 1 to 10, a handful of venues and conditions, 20 prints a millisecond.
 
     Activity falls with a contract's rank (Zipf), as it does in any market. Equal activity everywhere, the worst case
     for a processor's caches, was measured to change the ratio by less than a tenth.
     """
     weights = list(itertools.accumulate(1.0 / (1 + rank) for rank in range(len(tickers))))
-    tickers = dice.sample(tickers, len(tickers))
+    tickers = rng_state.sample(tickers, len(tickers))
     start_ms = 1_790_000_000_000
 
     def element(at: int) -> dict[str, Any]:
         return {
             "ev": "T",
-            "sym": dice.choices(tickers, cum_weights=weights)[0],
-            "x": dice.choice((300, 302, 304, 308, 313, 316, 320, 325)),
-            "p": round(dice.expovariate(0.3), 2),
-            "s": min(1 + int(dice.paretovariate(1.2)), 5000),
-            "c": [dice.choices((209, 219, 232, 227, 236), (45, 8, 25, 12, 10))[0]],
+            "sym": rng_state.choices(tickers, cum_weights=weights)[0],
+            "x": rng_state.choice((300, 302, 304, 308, 313, 316, 320, 325)),
+            "p": round(rng_state.expovariate(0.3), 2),
+            "s": min(1 + int(rng_state.paretovariate(1.2)), 5000),
+            "c": [rng_state.choices((209, 219, 232, 227, 236), (45, 8, 25, 12, 10))[0]],
             "t": start_ms + at // 20,
             "q": 1_844_730_912 + 7 * at,
         }
@@ -70,7 +70,7 @@ def trade_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
     return [msgspec.json.encode([element(f * EVENTS + e) for e in range(EVENTS)]) for f in range(FRAMES)]
 
 
-def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
+def quoted_frames(rng_state: random.Random, tickers: list[str]) -> list[bytes]:
     """Frames of the same length in which five quotes precede each print, in the 950 contracts that may have them, at
     prices in cents, as options trade.
     """
@@ -79,9 +79,9 @@ def quoted_frames(dice: random.Random, tickers: list[str]) -> list[bytes]:
     for _ in range(FRAMES):
         elements: list[dict[str, Any]] = []
         while len(elements) < EVENTS:
-            mid, t = round(1 + dice.expovariate(0.3), 2), 1_790_000_000_000 + len(frames) * 25
+            mid, t = round(1 + rng_state.expovariate(0.3), 2), 1_790_000_000_000 + len(frames) * 25
             for _ in range(QUOTES_A_TRADE):
-                sym = dice.choice(quoted)
+                sym = rng_state.choice(quoted)
                 quote = {
                     "ev": "Q",
                     "sym": sym,
@@ -142,10 +142,10 @@ def compare(name: str, frames: list[bytes], events: int, *, encode: bool, target
 
 def run() -> list[dict[str, Any]]:
     """The gateway's entries of `make bench`."""
-    dice = random.Random(20261122)
-    tickers = contract_tickers(dice)
-    trades = trade_frames(dice, tickers)
-    quoted = quoted_frames(dice, tickers)
+    rng_state = random.Random(20261122)
+    tickers = contract_tickers(rng_state)
+    trades = trade_frames(rng_state, tickers)
+    quoted = quoted_frames(rng_state, tickers)
     both = sum(len(msgspec.json.decode(data)) for data in quoted)
     return [
         compare("gateway_trades_per_s", trades, FRAMES * EVENTS, encode=False, target_ratio=TARGET_RATIO),

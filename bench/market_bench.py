@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.harness import entry
-from bench.market_peer import PLACES, Drawn, Laws, drawn_by_kind, drawn_uniform
+from bench.market_peer import VENUE_DRAWS, Drawn, Laws, drawn_by_kind, drawn_uniform
 from standin.market import orders
 from standin.market.activity import BaseRate, row_weights
 from standin.market.seeded import SECOND_NS, SeededMarket
 from standin.market.universe import CAST
-from standin.market.venues import SORTED_VENUES, place_table
+from standin.market.venues import SORTED_VENUES, venue_draw_table
 
 __all__ = ["run"]
 
@@ -93,7 +93,7 @@ def _laws(market: SeededMarket) -> Laws:
         size_mean=np.log(orders.SIZE_MEDIAN),
         size_sigma=orders.SIZE_SIGMA,
         structures=_whole(orders._STRUCTURES.cumulative),
-        venues=SORTED_VENUES[place_table(PLACES)],
+        venues=SORTED_VENUES[venue_draw_table(VENUE_DRAWS)],
     )
 
 

@@ -29,7 +29,7 @@ from standin.market.orders import OrderKind
 
 __all__ = ["Drawn", "Laws", "drawn_by_kind", "drawn_uniform"]
 
-PLACES = 4096
+VENUE_DRAWS = 4096
 
 
 class Drawn(NamedTuple):
@@ -92,13 +92,13 @@ def _draw(rng: np.random.Generator, batch: Drawn, laws: Laws) -> None:
     np.exp(size, out=size)
     rng.integers(0, 2, batch.orders, np.int8)
     rng.random(2 * batch.orders)
-    laws.venues[rng.integers(0, PLACES, batch.orders, np.uint16)]
+    laws.venues[rng.integers(0, VENUE_DRAWS, batch.orders, np.uint16)]
     rng.random(2 * batch.sweeps + batch.swept)
     laws.structures.searchsorted(rng.random(batch.spreads))
     rng.random(4 * batch.prints)
     quotes = batch.prints + batch.own
     rng.random(3 * quotes + batch.own)
-    laws.venues[rng.integers(0, PLACES, 2 * quotes, np.uint16)]
+    laws.venues[rng.integers(0, VENUE_DRAWS, 2 * quotes, np.uint16)]
 
 
 def drawn_uniform(batches: list[Drawn]) -> float:

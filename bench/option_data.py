@@ -33,18 +33,18 @@ class Options(NamedTuple):
 
 def options(rows: int, seed: int) -> Options:
     """Chain-like options, out of the money."""
-    dice = np.random.default_rng(seed)
-    years = np.exp(dice.uniform(np.log(1 / 365), np.log(2), rows))
-    x = dice.uniform(-0.5, 0.5, rows)
+    rng_state = np.random.default_rng(seed)
+    years = np.exp(rng_state.uniform(np.log(1 / 365), np.log(2), rows))
+    x = rng_state.uniform(-0.5, 0.5, rows)
     last_day = rows // 20
-    years[:last_day] = dice.uniform(5, 390, last_day) / (365 * 1440)
-    x[:last_day] = dice.normal(0, 0.01, last_day)
-    vol = np.exp(dice.uniform(np.log(0.05), np.log(1.5), rows))
-    forward = np.exp(dice.uniform(np.log(20), np.log(6000), rows))
+    years[:last_day] = rng_state.uniform(5, 390, last_day) / (365 * 1440)
+    x[:last_day] = rng_state.normal(0, 0.01, last_day)
+    vol = np.exp(rng_state.uniform(np.log(0.05), np.log(1.5), rows))
+    forward = np.exp(rng_state.uniform(np.log(20), np.log(6000), rows))
     strike = forward * np.exp(x)
     discount = np.exp(-RATE * years)
     right = np.where(strike >= forward, 1, -1).astype(np.int8)
     price = twin.price(forward, strike, years, discount, vol, right)
-    order = dice.permutation(np.flatnonzero(price > 1e-8 * forward))
+    order = rng_state.permutation(np.flatnonzero(price > 1e-8 * forward))
     columns = (price, forward, strike, years, discount, right, vol)
     return Options(*(np.ascontiguousarray(column[order]) for column in columns))

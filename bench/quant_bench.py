@@ -134,12 +134,12 @@ def live_batch() -> dict[str, Any]:
 
 def gamma_grid() -> dict[str, Any]:
     """Dealer gamma of a whole index on two hundred spots."""
-    dice = np.random.default_rng(1)
+    rng_state = np.random.default_rng(1)
     spot = 6000.0
-    strike = np.round(spot * np.exp(dice.normal(0, 0.12, CONTRACTS)) / 5) * 5
-    years = dice.integers(1, 730, CONTRACTS) / 365.0
+    strike = np.round(spot * np.exp(rng_state.normal(0, 0.12, CONTRACTS)) / 5) * 5
+    years = rng_state.integers(1, 730, CONTRACTS) / 365.0
     vol = np.clip(0.15 - 0.15 * np.log(strike / spot) / np.sqrt(years + 0.2), 0.08, 1.2)
-    contracts = dice.poisson(500, CONTRACTS) * np.where(dice.random(CONTRACTS) < 0.5, 1.0, -1.0)
+    contracts = rng_state.poisson(500, CONTRACTS) * np.where(rng_state.random(CONTRACTS) < 0.5, 1.0, -1.0)
     forward, discount = spot * np.exp(0.03 * years), np.exp(-RATE * years)
     rows = gamma_profile.cells(spot, forward, strike, years, discount, vol, contracts)
     grid = gamma_profile.spot_grid(spot, 0.10, GRID)
@@ -153,14 +153,14 @@ def gamma_grid() -> dict[str, Any]:
 
 def smiles() -> dict[str, Any]:
     """Forty noisy expiries."""
-    dice = np.random.default_rng(2)
+    rng_state = np.random.default_rng(2)
     slices: list[tuple[Floats, Floats, Floats]] = []
     for number in range(EXPIRIES):
         years = (number + 1) ** 1.5 / 200
         root = np.sqrt(years)
         true = svi.Svi(0.01 * years, 0.1 * root, -0.6, 0.02 * root, 0.15 * root + 0.02, 0.0)
         k = np.linspace(-0.6, 0.35, STRIKES) * min(1.0, 2.0 * root + 0.1)
-        w = svi.total_variance(true, k) * (1.0 + dice.normal(0, 0.004, STRIKES))
+        w = svi.total_variance(true, k) * (1.0 + rng_state.normal(0, 0.004, STRIKES))
         slices.append((k, w, np.exp(-((k / (0.6 * root + 0.05)) ** 2)) + 0.02))
     k, w, weight = (np.concatenate([one[i] for one in slices]) for i in range(3))
     starts = np.arange(EXPIRIES + 1) * STRIKES

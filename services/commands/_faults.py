@@ -16,15 +16,15 @@ from services.errors import InputError
 from standin.errors import StandInError
 from standin.faults.named import FAULTS, Fault
 from standin.faults.protocol_options import ProtocolOptions
-from standin.faults.requested import Key, draw_faults, keys_of, manners_of, read_fault, summary
+from standin.faults.requested import Key, draw_faults, keys_of, options_of, read_fault, summary
 
-__all__ = ["RequestedFaults", "add_fault_arguments", "asked_faults", "faults_markdown", "print_faults"]
+__all__ = ["RequestedFaults", "add_fault_arguments", "faults_markdown", "print_faults", "requested_faults"]
 
 
 class RequestedFaults(NamedTuple):
     """What the options ask of the protocol."""
 
-    manners: ProtocolOptions
+    protocol: ProtocolOptions
     faults: tuple[Fault, ...]
     seed: int
 
@@ -54,7 +54,7 @@ def add_fault_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_faults(options: argparse.Namespace) -> RequestedFaults:
+def requested_faults(options: argparse.Namespace) -> RequestedFaults:
     """What was asked for. Raises InputError with the names that exist."""
     seed = options.fault_seed
     if seed is not None and seed < 0:
@@ -64,12 +64,12 @@ def asked_faults(options: argparse.Namespace) -> RequestedFaults:
     except StandInError as error:
         raise InputError("--fault", str(error)) from None
     try:
-        manners = manners_of(options.switch)
+        protocol = options_of(options.switch)
     except StandInError as error:
         raise InputError("--switch", str(error)) from None
     if not faults and seed is not None:
         faults = draw_faults(seed)
-    return RequestedFaults(manners, faults, seed or 0)
+    return RequestedFaults(protocol, faults, seed or 0)
 
 
 def print_faults(*, as_json: bool) -> None:
@@ -83,15 +83,15 @@ def print_faults(*, as_json: bool) -> None:
         "fault", "what happens", "keys", "spec/vendor.md", title="--fault NAME:KEY=VALUE,...", title_justify="left"
     )
     for name, kind in FAULTS.items():
-        keys = "\n".join(_told(key) for key in keys_of(kind))
+        keys = "\n".join(_key_text(key) for key in keys_of(kind))
         faults.add_row(name, summary(kind), keys, kind.row)
     switches = Table("switch", "what it decides", "takes", "default", title="--switch NAME=VALUE", title_justify="left")
     for key in keys_of(ProtocolOptions):
-        switches.add_row(key.name, key.says, key.takes, key.default)
+        switches.add_row(key.name, key.description, key.takes, key.default)
     console.print(faults, switches)
 
 
-def _told(key: Key) -> str:
+def _key_text(key: Key) -> str:
     """A key and its default; what else it takes where that cannot be guessed from the default."""
     choices = key.takes.removeprefix("any of ") if "|" in key.takes or key.takes.startswith("any of ") else ""
     return f"{key.name}={key.default}" + (f" ({choices})" if choices else "")
@@ -101,11 +101,11 @@ def faults_markdown() -> str:
     """The tables of the documentation."""
     lines = ["| fault | what happens | keys | spec/vendor.md |", "|---|---|---|---|"]
     for name, kind in FAULTS.items():
-        keys = "<br>".join(f"`{_told(key).replace('|', ', ')}`" for key in keys_of(kind))
+        keys = "<br>".join(f"`{_key_text(key).replace('|', ', ')}`" for key in keys_of(kind))
         lines.append(f"| `{name}` | {summary(kind)} | {keys} | {kind.row} |")
     lines += ["", "| switch | what it decides | takes | default |", "|---|---|---|---|"]
     for key in keys_of(ProtocolOptions):
-        lines.append(f"| `{key.name}` | {key.says} | {key.takes.replace('|', ', ')} | `{key.default}` |")
+        lines.append(f"| `{key.name}` | {key.description} | {key.takes.replace('|', ', ')} | `{key.default}` |")
     return (
         "\n".join(lines).replace("a duration such as 30s", "a duration").replace("a size such as 1MB", "a size") + "\n"
     )
@@ -117,7 +117,7 @@ def _fault_document(name: str, kind: type[Fault]) -> dict[str, Any]:
 
 def _documents(kind: type[Fault] | type[ProtocolOptions]) -> Sequence[dict[str, str]]:
     keys: list[Key] = keys_of(kind)
-    return [key._asdict() for key in keys]
+    return [{"name": key.name, "takes": key.takes, "default": key.default, "says": key.description} for key in keys]
 
 
 if __name__ == "__main__":

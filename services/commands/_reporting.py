@@ -11,7 +11,7 @@ from standin.errors import StandInError
 from standin.market.scenario import PLAIN, scenario_of
 from standin.report.recorded import recorded_of
 from standin.report.report import write_report
-from standin.stylized_facts.market_stats import seen_of
+from standin.stylized_facts.market_stats import measured_stats
 
 __all__ = ["add_reporting_arguments", "report"]
 
@@ -37,7 +37,7 @@ def report(options: argparse.Namespace) -> int:
     except StandInError as error:
         raise InputError("--compare", str(error)) from None
     try:
-        page = write_report(options.report, seen_of(options.seed, scenario), recorded)
+        page = write_report(options.report, measured_stats(options.seed, scenario), recorded)
     except StandInError as error:
         raise InputError("--report", str(error)) from None
     if options.json:

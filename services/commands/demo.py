@@ -14,7 +14,7 @@ import msgspec
 
 from services.commands._arguments import day, duration, speed
 from services.commands._compiling import compile_beside
-from services.commands._faults import add_fault_arguments, asked_faults
+from services.commands._faults import add_fault_arguments, requested_faults
 from services.commands._replaying import configuration
 from services.commands._running import Feed, run_embedded
 from services.errors import InputError
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int | None) -> AsyncIterator[Feed]:
     """The stand-in while the context is open, at the market time that follows what the data directory holds."""
-    asked = asked_faults(options)
+    requested = requested_faults(options)
     try:
         source = open_source(
             seed=options.seed,
@@ -82,7 +82,8 @@ async def standin_feed(options: argparse.Namespace, config: Config, last_ns: int
         raise InputError(options.data_dir, "has later history than this tape; use another --data-dir for it")
     standin = StandIn(
         source, speed=options.speed, start_when=CHANNELS, at_end="close", duration_s=options.duration,
-        keys=DEFAULT_KEYS, manners=asked.manners, faults=asked.faults, fault_seed=asked.seed, prints_kept=PRINTS_KEPT,
+        keys=DEFAULT_KEYS, options=requested.protocol, faults=requested.faults, fault_seed=requested.seed,
+        prints_kept=PRINTS_KEPT,
     )  # fmt: skip
     async with standin:
         (key,) = DEFAULT_KEYS

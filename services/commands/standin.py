@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.commands._arguments import day, duration, speed
-from services.commands._faults import RequestedFaults, add_fault_arguments, asked_faults, print_faults
+from services.commands._faults import RequestedFaults, add_fault_arguments, print_faults, requested_faults
 from services.commands._history_generator import add_making_arguments, make_history, refuse_making_arguments
 from services.commands._output import console, print_json
 from services.commands._reporting import add_reporting_arguments, report
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None:
         return report(options)
     refuse_making_arguments(options)
-    asked = asked_faults(options)
+    requested = requested_faults(options)
     if not 0 <= options.port <= PORT_MAX:
         raise InputError(f"--port {options.port}", f"between 0 and {PORT_MAX}")
     if options.truth is not None and options.tape is not None:
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     except StandInError as error:
         raise FeedError(str(error)) from None
     try:
-        return asyncio.run(_serve(options, source, asked))
+        return asyncio.run(_serve(options, source, requested))
     except StandInError as error:
         raise FeedError(str(error)) from error
     finally:
@@ -80,14 +80,14 @@ def run(options: argparse.Namespace) -> int:
             files.close()
 
 
-async def _serve(options: argparse.Namespace, source: Source, asked: RequestedFaults) -> int:
+async def _serve(options: argparse.Namespace, source: Source, requested: RequestedFaults) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     rest_port = options.port + 1 if options.port else 0
     standin = StandIn(
         source, speed=options.speed, ws_port=options.port, rest_port=rest_port, duration_s=options.duration,
-        manners=asked.manners, faults=asked.faults, fault_seed=asked.seed,
+        options=requested.protocol, faults=requested.faults, fault_seed=requested.seed,
         delayed=options.delayed, delayed_port=options.port + 2 if options.port else 0,
     )  # fmt: skip
     try:
@@ -96,14 +96,14 @@ async def _serve(options: argparse.Namespace, source: Source, asked: RequestedFa
         raise FeedError(f"port {options.port}: {error.strerror or error}") from None
     try:
         if options.json:
-            print_json(_ready(standin, asked))
+            print_json(_ready(standin, requested))
         else:
             console.print(
                 f"WebSocket {standin.ws_url}/options, /indices, /stocks; REST {standin.rest_url}; key demo-key"
             )
             if standin.delayed_url is not None:
                 console.print(f"delayed by 15 minutes: {standin.delayed_url}/options, /indices, /stocks")
-            for fault in asked.faults:
+            for fault in requested.faults:
                 console.print(f"--fault {written(fault)}", style="yellow")
         ended = asyncio.create_task(standin.finished.wait())
         stopped = asyncio.create_task(stop.wait())
@@ -120,10 +120,10 @@ async def _serve(options: argparse.Namespace, source: Source, asked: RequestedFa
     return 0
 
 
-def _ready(standin: StandIn, asked: RequestedFaults) -> dict[str, Any]:
+def _ready(standin: StandIn, requested: RequestedFaults) -> dict[str, Any]:
     ready: dict[str, Any] = {"ws": standin.ws_url, "rest": standin.rest_url}
     if standin.delayed_url is not None:
         ready["delayed_ws"] = standin.delayed_url
-    if asked.faults:
-        ready["faults"] = [written(fault) for fault in asked.faults]
+    if requested.faults:
+        ready["faults"] = [written(fault) for fault in requested.faults]
     return ready

@@ -24,7 +24,7 @@ class Delay:
 
     def __init__(self, delay_ns: int = DELAY_NS) -> None:
         self._delay_ns = delay_ns
-        self._held: deque[Ripe] = deque()
+        self._waiting: deque[Ripe] = deque()
         self._full = 0
 
     @property
@@ -36,11 +36,11 @@ class Delay:
         """Take what happened up to `clock_ns`; return what is old enough to be told now. A batch in which nothing
         happened is held too: time passed in it, which lets a bar be due.
         """
-        self._held.append(Ripe(clock_ns, batch))
+        self._waiting.append(Ripe(clock_ns, batch))
         self._full += _happened(batch)
         ripe = []
-        while self._held and self._held[0].clock_ns + self._delay_ns <= clock_ns:
-            ripe.append(self._held.popleft())
+        while self._waiting and self._waiting[0].clock_ns + self._delay_ns <= clock_ns:
+            ripe.append(self._waiting.popleft())
             self._full -= _happened(ripe[-1].batch)
         return ripe
 

@@ -18,7 +18,7 @@ from standin.errors import StandInError
 from standin.faults.named import FAULTS, Codes, Fault, Rule, Stain, Strike
 from standin.faults.protocol_options import ProtocolOptions
 
-__all__ = ["Key", "draw_faults", "keys_of", "manners_of", "read_fault", "summary", "written"]
+__all__ = ["Key", "draw_faults", "keys_of", "options_of", "read_fault", "summary", "written"]
 
 SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {"": 1, "kb": 1_000, "mb": 1_000_000, "kib": 1024, "mib": 1024 * 1024}
@@ -32,7 +32,7 @@ class Key(NamedTuple):
     name: str
     takes: str
     default: str
-    says: str
+    description: str
 
 
 def read_fault(text: str) -> Fault:
@@ -54,10 +54,10 @@ def read_fault(text: str) -> Fault:
     return kind(**values)
 
 
-def manners_of(switches: Iterable[str]) -> ProtocolOptions:
-    """The default manners with every `name=value` turned. Raises StandInError: an unknown switch, a bad value.
+def options_of(switches: Iterable[str]) -> ProtocolOptions:
+    """The default options with every `name=value` turned. Raises StandInError: an unknown switch, a bad value.
 
-    >>> manners_of(["victim=newer", "auth_timeout=2s"]).victim
+    >>> options_of(["victim=newer", "auth_timeout=2s"]).victim
     'newer'
     """
     values: dict[str, Any] = {}
@@ -102,21 +102,19 @@ def draw_faults(seed: int, over_s: float = 120.0) -> tuple[Fault, ...]:
 
     Those that take a client's feed away for good (a plan without the channel, a key refused) are never drawn.
     """
-    dice = np.random.default_rng([seed, 0xFA17])
+    rng = np.random.default_rng([seed, 0xFA17])
     names = [name for name, kind in FAULTS.items() if kind.drawn]
-    count = int(dice.integers(DRAWN_MIN, DRAWN_MAX + 1))
-    chosen = sorted(names[at] for at in dice.choice(len(names), count, replace=False))
-    return tuple(_drawn(FAULTS[name], dice, over_s) for name in chosen)
+    count = int(rng.integers(DRAWN_MIN, DRAWN_MAX + 1))
+    chosen = sorted(names[index] for index in rng.choice(len(names), count, replace=False))
+    return tuple(_drawn(FAULTS[name], rng, over_s) for name in chosen)
 
 
-def _drawn(kind: type[Fault], dice: np.random.Generator, over_s: float) -> Fault:
+def _drawn(kind: type[Fault], rng: np.random.Generator, over_s: float) -> Fault:
     if issubclass(kind, Strike):
-        times = int(dice.integers(1, 4))
-        return kind(
-            after_s=round(float(dice.uniform(0.05, 0.6)) * over_s, 1), times=times, every_s=round(over_s / 8, 1)
-        )
+        times = int(rng.integers(1, 4))
+        return kind(after_s=round(float(rng.uniform(0.05, 0.6)) * over_s, 1), times=times, every_s=round(over_s / 8, 1))
     if issubclass(kind, Stain):
-        return kind(share=round(float(dice.uniform(0.002, 0.05)), 4))
+        return kind(share=round(float(rng.uniform(0.002, 0.05)), 4))
     assert issubclass(kind, Rule)
     return kind()
 

@@ -52,7 +52,7 @@ class RestFaults:
     """REST's share of a list of faults."""
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
-        self._dice = np.random.default_rng([seed, 0x4E57])
+        self._rng = np.random.default_rng([seed, 0x4E57])
         self._pace = found(faults, RateLimit)
         self._served: deque[float] = deque(maxlen=REQUESTS_MAX)
         self._error, self._slow = found(faults, HttpError), found(faults, SlowHttp)
@@ -70,7 +70,7 @@ class RestFaults:
                 wait_s = ceil(self._served[0] + pace.per_s - now_s)
                 return Refusal(429, {"status": "ERROR", "error": PACED_MESSAGE}, retry_after_s=max(wait_s, 1))
             self._served.append(now_s)
-        if self._error is not None and self._dice.random() < self._error.share:
+        if self._error is not None and self._rng.random() < self._error.share:
             fields = {"status": "ERROR", "error": "Internal error"} if self._error.body == "json" else None
             return Refusal(self._error.code, fields, HTML if self._error.body == "html" else b"")
         if self.lacks(document):
@@ -79,7 +79,7 @@ class RestFaults:
 
     def delay_s(self) -> float:
         """How long the answer to a request is kept back."""
-        late = self._slow is not None and self._dice.random() < self._slow.share
+        late = self._slow is not None and self._rng.random() < self._slow.share
         return self._slow.by_s if late and self._slow is not None else 0.0
 
     def holed(self, rows: list[ChainRow]) -> list[ChainRow]:
@@ -99,6 +99,6 @@ class RestFaults:
         """Whether the plan lacks a kind of document."""
         return self._plan is not None and document in self._plan.documents
 
-    def knows(self, ticker: str) -> bool:
+    def has(self, ticker: str) -> bool:
         """Whether the vendor has the index at all."""
         return self._absent is None or ticker not in self._absent.tickers

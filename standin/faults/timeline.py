@@ -89,9 +89,9 @@ def found(faults: Sequence[Fault], kind: type[Kind]) -> Kind | None:
     return next((fault for fault in reversed(faults) if isinstance(fault, kind)), None)
 
 
-def under(faults: Sequence[Fault], manners: ProtocolOptions) -> ProtocolOptions:
-    """The manners as the plan's faults leave them."""
+def under(faults: Sequence[Fault], options: ProtocolOptions) -> ProtocolOptions:
+    """The options as the plan's faults leave them."""
     unentitled = found(faults, Unentitled)
-    channels = manners.entitled - frozenset(() if unentitled is None else unentitled.channels)
-    plan = manners.plan_includes_websocket and found(faults, NoPlan) is None
-    return msgspec.structs.replace(manners, entitled=channels, plan_includes_websocket=plan)
+    channels = options.entitled - frozenset(() if unentitled is None else unentitled.channels)
+    plan = options.plan_includes_websocket and found(faults, NoPlan) is None
+    return msgspec.structs.replace(options, entitled=channels, plan_includes_websocket=plan)

@@ -89,20 +89,20 @@ def ticks_of_bars(bars: SecondBars) -> Ticks:
 
 def candles(ticks: Ticks, start_ms: Ints) -> Candles:
     """One bar for each run of equal window starts (`start_ms`, (n,) ascending) that has a price."""
-    seen = ~np.isnan(ticks.close)
-    if not seen.any():
+    priced_rows = ~np.isnan(ticks.close)
+    if not priced_rows.any():
         ints, floats = start_ms[:0], ticks.close[:0]
         return Candles(ints, floats, floats, floats, floats, ints, floats, ints)
     begins = np.flatnonzero(np.diff(start_ms, prepend=start_ms[0] - 1))
     volume = np.add.reduceat(ticks.size, begins)
     notional = np.add.reduceat(ticks.notional, begins)
-    counted = np.add.reduceat(((ticks.size > 0) | seen).astype(np.int64), begins)
+    counted = np.add.reduceat(((ticks.size > 0) | priced_rows).astype(np.int64), begins)
     high, low = np.fmax.reduceat(ticks.high, begins), np.fmin.reduceat(ticks.low, begins)
     has = ~np.isnan(high)
-    priced = np.flatnonzero(seen)
+    priced = np.flatnonzero(priced_rows)
     # Where a window has no price these point into a neighbour; such windows are dropped below.
     first = priced[np.minimum(np.searchsorted(priced, begins), len(priced) - 1)]
-    last = priced[np.searchsorted(priced, np.append(begins[1:], len(seen))) - 1]
+    last = priced[np.searchsorted(priced, np.append(begins[1:], len(priced_rows))) - 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         vwap = np.where(volume > 0, notional / volume, np.nan)
     return taken(Candles(start_ms[begins], ticks.open[first], high, low, ticks.close[last], volume, vwap, counted), has)

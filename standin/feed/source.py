@@ -104,9 +104,9 @@ class SecondBars(NamedTuple):
 Columns = TypeVar("Columns", bound=tuple[Any, ...])
 
 
-def taken(columns: Columns, at: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Columns:
+def taken(columns: Columns, rows: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Columns:
     """The chosen rows of every column of a NamedTuple of columns."""
-    chosen: Columns = cast(Any, columns)._make(column[at] for column in columns)
+    chosen: Columns = cast(Any, columns)._make(column[rows] for column in columns)
     return chosen
 
 

@@ -205,19 +205,19 @@ class Tape:
         """The recorded index's level at the clock; other indices are not on the tape."""
         if ticker not in self.index_tickers:
             return None
-        seen = self._values.value[: self._served["values"]]
-        if not len(seen):
+        published = self._values.value[: self._served["values"]]
+        if not len(published):
             return IndexState(np.nan, np.nan, np.nan, np.nan, np.nan, 0)
         spot, spot_ns = self._spot()
-        return IndexState(spot, float(seen[0]), float(seen.max()), float(seen.min()), np.nan, spot_ns)
+        return IndexState(spot, float(published[0]), float(published.max()), float(published.min()), np.nan, spot_ns)
 
     def quotes_of(self, ticker: str, first_ns: int, last_ns: int, count: int, *, newest: bool) -> Quotes:
         """The recorded quotes of a contract up to the clock."""
         known = taken(self._quotes, slice(0, self._served["quotes"]))
         t_ns = known.t_ms * NS_PER_MS
         row = self._listing.row_of.get(ticker, -1)
-        at = np.flatnonzero((known.contract == row) & (t_ns >= first_ns) & (t_ns <= last_ns))
-        return taken(known, at[-count:] if newest else at[:count])
+        newest_row = np.flatnonzero((known.contract == row) & (t_ns >= first_ns) & (t_ns <= last_ns))
+        return taken(known, newest_row[-count:] if newest else newest_row[:count])
 
     def _times(self) -> tuple[NDArray[np.int64], ...]:
         return self._prints.t_ms, self._quotes.t_ms, self._values.t_ms, self._bars.end_ms - 1
@@ -225,11 +225,11 @@ class Tape:
     def _spot(self) -> tuple[float, int]:
         """Latest level of the underlying and its time; NaN and 0 before the first."""
         if self._served["values"]:
-            at = self._served["values"] - 1
-            return float(self._values.value[at]), int(self._values.t_ms[at]) * NS_PER_MS
+            newest_row = self._served["values"] - 1
+            return float(self._values.value[newest_row]), int(self._values.t_ms[newest_row]) * NS_PER_MS
         if self._served["bars"]:
-            at = self._served["bars"] - 1
-            return float(self._bars.close[at]), int(self._bars.end_ms[at]) * NS_PER_MS
+            newest_row = self._served["bars"] - 1
+            return float(self._bars.close[newest_row]), int(self._bars.end_ms[newest_row]) * NS_PER_MS
         return np.nan, 0
 
     def _take(self, until_ns: int) -> tuple[Prints, Quotes, Values, SecondBars]:
@@ -258,16 +258,16 @@ class _Tables(NamedTuple):
 
 
 def _listing(underlying: Underlying, tables: _Tables, calendar: Calendar) -> Listing:
-    interest: dict[Contract, int] = {}
+    open_interest: dict[Contract, int] = {}
     for table in (tables.trades, tables.quotes):
         if table is not None:
-            interest.update(dict.fromkeys(table.contracts, 0))
+            open_interest.update(dict.fromkeys(table.contracts, 0))
     if tables.open_interest is not None:
         table = tables.open_interest
-        interest.update(dict.fromkeys(table.contracts, 0))
+        open_interest.update(dict.fromkeys(table.contracts, 0))
         for row, count in zip(table.contract.tolist(), table.columns[:, 0].tolist(), strict=True):
-            interest[table.contracts[row]] = int(count)
-    listed = [ListedContracts(0, contract, count) for contract, count in interest.items()]
+            open_interest[table.contracts[row]] = int(count)
+    listed = [ListedContracts(0, contract, count) for contract, count in open_interest.items()]
     return Listing.build((underlying,), listed, lambda root, day: settlement_ns(root, day, calendar))
 
 

@@ -162,9 +162,9 @@ class HistoryGenerator:
         age_ns = np.full(count, -1, np.int64)
         if len(quotes.q):
             # A print's own quote has the number before its own.
-            place = np.searchsorted(quotes.q, prints.q - 1)
-            found = np.flatnonzero(quotes.q[np.minimum(place, len(quotes.q) - 1)] == prints.q - 1)
-            own = taken(quotes, place[found])
+            position = np.searchsorted(quotes.q, prints.q - 1)
+            found = np.flatnonzero(quotes.q[np.minimum(position, len(quotes.q) - 1)] == prints.q - 1)
+            own = taken(quotes, position[found])
             bid_usd[found], ask_usd[found] = own.bid, own.ask
             bid_size[found], ask_size[found] = own.bid_size, own.ask_size
             age_ns[found] = 0

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from services.quant import exact
 from standin.market.kernels.pacing import excite
-from standin.market.random_streams import ARRIVALS, dice
+from standin.market.random_streams import ARRIVALS, rng_state
 
 __all__ = ["BRANCHING", "Arrivals"]
 
@@ -60,6 +60,6 @@ class Arrivals:
             # As if it had gone on for long.
             self._excited = np.tile(base[0], (len(_KEEP), 1))
         made = np.empty(base.shape, np.int64)
-        words = dice(self._seed, ARRIVALS, self._date.toordinal(), minute)
+        words = rng_state(self._seed, ARRIVALS, self._date.toordinal(), minute)
         excite(words, base, _KEEP, OWN, ALL, self._excited, made)
         return made

@@ -15,7 +15,7 @@ __all__ = ["StockBarMaker"]
 
 NS_PER_MS = 1_000_000
 # Busy names trade every second, quiet ones every few.
-_SEEN_SHARE: NDArray[np.float64] = np.clip(0.2 + WEIGHTS / 10.0, 0.0, 1.0)
+_TRADED_SHARE: NDArray[np.float64] = np.clip(0.2 + WEIGHTS / 10.0, 0.0, 1.0)
 _SHARES_A_SECOND = 40.0 + 40.0 * WEIGHTS
 
 
@@ -26,13 +26,13 @@ class StockBarMaker:
         self._day, self._span_s = day, span_s
         date = day.session.date.toordinal()
         self._keys = key_of(seed, TRADED, date), key_of(seed, BAR_RANGES, date), key_of(seed, BAR_VOLUMES, date)
-        seen, shares = _SEEN_SHARE[stocks], _SHARES_A_SECOND[stocks]
+        traded, shares = _TRADED_SHARE[stocks], _SHARES_A_SECOND[stocks]
         self._stocks = Stocks(
             stocks.astype(np.int64),
             day.open_usd[stocks],
-            1.0 - (1.0 - seen) ** span_s,
-            shares * (1.0 if span_s == 1 else seen),
-            shares * seen,
+            1.0 - (1.0 - traded) ** span_s,
+            shares * (1.0 if span_s == 1 else traded),
+            shares * traded,
         )
         self._nobody = np.zeros(len(CAST), bool)
 

@@ -20,14 +20,14 @@ from standin.market.events import EventSchedule
 from standin.market.kernels.moving import Terms, move_book
 from standin.market.kernels.pricing import value_rows
 from standin.market.kernels.quoting import QUOTE, quote_rows
-from standin.market.kernels.tables import PLACES, Table, new_table
+from standin.market.kernels.tables import VENUE_DRAWS, Table, new_table
 from standin.market.paths import Day, Vols
 from standin.market.random_streams import QUOTES, key_of
 from standin.market.scenario import Scenario
 from standin.market.surface import KAPPA_LASTING, KAPPA_PASSING, swap_volatility, total_variance_atm
 from standin.market.universe import CAST, LIQUID_WEIGHT, VOLS, YIELDS, position_of
 from standin.market.variance import RATE, intraday_shape, remaining_share, years_of_variance
-from standin.market.venues import HOME, SORTED_VENUES, place_table
+from standin.market.venues import HOME, SORTED_VENUES, venue_draw_table
 
 __all__ = ["VIX_EVERY_S", "VIX_FAMILY", "Book", "TwoSided", "smile_of"]
 
@@ -128,7 +128,7 @@ class Book:
         self._announced = self._family_block = -1
         self.halted: NDArray[np.bool_] | None = None
         self.second = -1
-        self.at(0)
+        self.move_to(0)
 
     def _laid_out(self, slots: int) -> Table:
         """The table with what stays the same through the day."""
@@ -143,7 +143,7 @@ class Book:
         members["per_tick_low"], members["per_tick_high"] = 1.0 / _TICK_LOW, 1.0 / _TICK_HIGH
         members["american"] = _AMERICAN
         table.now["key"] = key_of(self._seed, QUOTES, self.day.session.date.toordinal())
-        return table._replace(venues=SORTED_VENUES, places=place_table(PLACES))
+        return table._replace(venues=SORTED_VENUES, venue_draws=venue_draw_table(VENUE_DRAWS))
 
     @property
     def theta(self) -> Floats:
@@ -163,7 +163,7 @@ class Book:
         growth: Floats = self.table.slots["growth"]
         return growth
 
-    def at(self, second: int) -> None:
+    def move_to(self, second: int) -> None:
         """Move to a second after the open."""
         if second == self.second:
             return
@@ -191,13 +191,13 @@ class Book:
     def value(self, rows: Rows, fraction: Floats | float) -> tuple[Floats, Floats]:
         """(model value in USD, volatility a calendar year) of contracts at a fraction of the present span."""
         value, deviation = np.empty(len(rows)), np.empty(len(rows))
-        value_rows(self.table, *_asked(rows, fraction), value, deviation)
+        value_rows(self.table, *_requested(rows, fraction), value, deviation)
         return value, deviation / np.sqrt(self.years[self.slot[rows]])
 
     def quote(self, rows: Rows, fraction: Floats | float) -> TwoSided:
         """Bid and ask around the model value. A bid of zero has size zero."""
         quote = np.empty(len(rows), QUOTE)
-        quote_rows(self.table, *_asked(rows, fraction), quote)
+        quote_rows(self.table, *_requested(rows, fraction), quote)
         columns = [quote[name].astype(np.int32 if name.endswith("venue") else np.int64) for name in TwoSided._fields]
         return TwoSided._make(columns)
 
@@ -247,7 +247,7 @@ class Book:
         return carry
 
 
-def _asked(rows: Rows, fraction: Floats | float) -> tuple[NDArray[np.int32], Floats]:
+def _requested(rows: Rows, fraction: Floats | float) -> tuple[NDArray[np.int32], Floats]:
     """Rows and a fraction each as the loops take them."""
     fractions: Floats = np.ascontiguousarray(np.broadcast_to(fraction, len(rows)), np.float64)
     return np.ascontiguousarray(rows, np.int32), fractions

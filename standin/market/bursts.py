@@ -30,7 +30,7 @@ DELTA_MIN, DELTA_MAX = 0.25, 0.55
 # Underlyings as busy as this count as mega caps: what stands out there is a quarter of a million dollars.
 MEGA_WEIGHT = 30.0
 OPENING_CONTRACTS_MIN = 600
-OPENING_OVER_INTEREST = 2.4
+OPENING_OVER_OPEN_INTEREST = 2.4
 # No order is for less, which nobody would notice, and no burst for more: a contract with so much open interest is not
 # where anybody hides.
 CONTRACTS_MIN, CONTRACTS_MAX = 10, 15_000
@@ -75,20 +75,20 @@ class Plan(NamedTuple):
         low, high = self.second.searchsorted((second, second + book.span_s))
         if low == high:
             return None
-        at = np.arange(low, high)
+        index = np.arange(low, high)
         if book.halted is not None:
             # Who meant to trade in a halt has to let it be.
-            at = at[~book.halted[book.underlying[self.row[at]]]]
-        orders = np.zeros(len(at), ORDER)
-        ms = 1000 * (self.second[at] - second)
-        ms += np.floor(700 * self.within_s[at]).astype(np.int64)
-        quote = book.quote(self.row[at], ms / (1000.0 * book.span_s))
-        most, premium_usd = self.contracts[at], self.premium_usd[at]
+            index = index[~book.halted[book.underlying[self.row[index]]]]
+        orders = np.zeros(len(index), ORDER)
+        ms = 1000 * (self.second[index] - second)
+        ms += np.floor(700 * self.within_s[index]).astype(np.int64)
+        quote = book.quote(self.row[index], ms / (1000.0 * book.span_s))
+        most, premium_usd = self.contracts[index], self.premium_usd[index]
         # A contract of a hundred shares costs as many dollars as a share costs cents.
         by_premium = np.ceil(premium_usd / np.maximum(quote.ask_cents, 1)).astype(np.int64)
         size = np.where(premium_usd > 0.0, np.minimum(by_premium, most), most)
-        orders["kind"], orders["row"], orders["burst"] = self.kind[at], self.row[at], self.burst[at]
-        orders["condition"] = np.where(self.kind[at] == OrderKind.SWEEP, 219, 209)
+        orders["kind"], orders["row"], orders["burst"] = self.kind[index], self.row[index], self.burst[index]
+        orders["condition"] = np.where(self.kind[index] == OrderKind.SWEEP, 219, 209)
         orders["side"], orders["ms"] = 1, ms
         orders["size"] = np.maximum(size, CONTRACTS_MIN)
         return orders
@@ -104,17 +104,17 @@ def plan_of(seed: int, book: Book, informed: Informed) -> Plan:
     daily_sd = book.day.morning.daily_sd
     bursts: list[Burst] = []
     orders: list[tuple[int, int, int, int, float, int]] = []
-    for at, (underlying, direction, start_s, opening) in enumerate(
+    for index, (underlying, direction, start_s, opening) in enumerate(
         zip(*map(np.ndarray.tolist, informed[:4]), strict=True)
     ):
-        book.at(start_s)
+        book.move_to(start_s)
         if book.halted is not None and book.halted[underlying]:
             continue
         row = _contract(rng, book, underlying, direction, opening)
         if row is None:
             continue
-        moved = float(informed.deviations[at] * daily_sd[informed.moves[at]])
-        drifts = int(informed.drift_start_s[at]), int(informed.drift_end_s[at])
+        moved = float(informed.deviations[index] * daily_sd[informed.moves[index]])
+        drifts = int(informed.drift_start_s[index]), int(informed.drift_end_s[index])
         bursts.append(Burst(underlying, direction, row, opening, start_s, *drifts, moved))
         orders += _orders(rng, book, len(bursts) - 1, bursts[-1])
     orders.sort()
@@ -139,8 +139,8 @@ def _contract(rng: np.random.Generator, book: Book, underlying: int, direction: 
     delta = np.abs(book.greeks(rows).delta)
     rows = rows[(delta >= DELTA_MIN) & (delta <= DELTA_MAX)]
     if opening:
-        interest = book.listing.open_interest[rows]
-        rows = rows[interest * OPENING_OVER_INTEREST < CONTRACTS_MAX]
+        open_interest = book.listing.open_interest[rows]
+        rows = rows[open_interest * OPENING_OVER_OPEN_INTEREST < CONTRACTS_MAX]
         # Of what there is, the third with the least open interest.
         rows = rows[np.argsort(book.listing.open_interest[rows], kind="stable")][: max(len(rows) // 3, 1)]
     return int(rng.choice(rows)) if len(rows) else None
@@ -160,10 +160,10 @@ def _orders(
             for offset in np.cumsum(gaps) - gaps[0]
         ]
     count = int(rng.integers(9, 18))
-    interest = int(book.listing.open_interest[burst.row])
+    open_interest = int(book.listing.open_interest[burst.row])
     ask = max(int(book.quote(np.array([burst.row]), 0.0).ask_cents[0]), 1)
     for_premium = float(rng.uniform(150_000.0, 600_000.0)) * (2.0 if mega else 1.0) / ask
-    total = min(max(OPENING_OVER_INTEREST * interest, OPENING_CONTRACTS_MIN, for_premium), CONTRACTS_MAX)
+    total = min(max(OPENING_OVER_OPEN_INTEREST * open_interest, OPENING_CONTRACTS_MIN, for_premium), CONTRACTS_MAX)
     offsets = np.sort(rng.integers(0, int(rng.integers(90, 300)), count))
     offsets -= offsets[0]
     sizes = np.floor(total * (share := rng.uniform(0.5, 1.5, count)) / share.sum()).astype(int)

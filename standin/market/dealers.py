@@ -64,7 +64,7 @@ def _hedge(day: Day, listing: Listing, ticker: str) -> _Hedge:
     open_ns = day.session.open_ns
     kept = (settles > open_ns) & (settles < open_ns + DAYS_MAX * 86_400 * 10**9)
     strike = listing.strike_mills[rows][kept] / 1000.0
-    right, interest = listing.right[rows][kept], listing.open_interest[rows][kept].astype(np.float64)
+    right, open_interest = listing.right[rows][kept], listing.open_interest[rows][kept].astype(np.float64)
     days = (settles[kept] - day.session.close_ns) / (86_400 * 10**9)
     # Sessions to come: five in seven days, and none for what settles today.
     nights = np.where(days <= 0, 0, np.maximum(np.round(days * 5 / 7), 1)).astype(np.int64)
@@ -74,11 +74,11 @@ def _hedge(day: Day, listing: Listing, ticker: str) -> _Hedge:
     remaining = remaining_share(intraday_shape(day.seconds))
     times = range(0, day.seconds + 1, EVERY_S)
     gamma, delta = np.empty((len(times), len(GRID))), np.empty((len(times), len(GRID)))
-    for at, second in enumerate(times):
+    for index, second in enumerate(times):
         tau = years_of_variance(nights, np.zeros(len(nights), bool), float(remaining[min(second, day.seconds - 60)]))
         greeks = black.greeks(level[:, None], strike, 1.0, 1.0, 0.0, right, vol * np.sqrt(np.maximum(tau, 1e-7)))
-        gamma[at] = (greeks.gamma * interest).sum(axis=1) * level * 0.01
-        delta[at] = (greeks.delta * interest * today).sum(axis=1)
+        gamma[index] = (greeks.gamma * open_interest).sum(axis=1) * level * 0.01
+        delta[index] = (greeks.delta * open_interest * today).sum(axis=1)
     unit = max(float(gamma[0].max()), 1e-9)
     return _Hedge(gamma / unit, delta / unit)
 
@@ -94,9 +94,9 @@ def _pressed(path: Floats, hedge: _Hedge, sign: int) -> Floats:
     moves = np.diff(path).tolist()
     x, pressed = 0.0, [0.0]
     for second, move in enumerate(moves):
-        place = min(max((x - GRID[0]) / width, 0.0), last + 0.999)
-        column = int(place)
-        part = place - column
+        position = min(max((x - GRID[0]) / width, 0.0), last + 0.999)
+        column = int(position)
+        part = position - column
         row = second // EVERY_S
         g, d = gamma[row], decay[row]
         here = g[column] + part * (g[column + 1] - g[column])

@@ -82,7 +82,7 @@ def schedule_of(seed: int, scenario: Scenario, calendar: Calendar, until: dt.dat
     for position, times in enumerate(earnings):
         dates[position, : len(times)] = sorted(times)
     return EventSchedule(
-        np.array([at for at, _ in market], np.int64),
+        np.array([moment_s for moment_s, _ in market], np.int64),
         np.array([sd for _, sd in market], np.float64),
         dates,
         EARNINGS_OF_VOL * VOLS * scale,

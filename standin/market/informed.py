@@ -95,13 +95,13 @@ def informed_of(seed: int, date: dt.date, seconds: int, rules: BurstRules, *, fo
     # The first sweeps: that is seen soonest, and who starts a market to look at it sees something.
     opening[0] = False
     # What follows the favourite's buyers is in the script already.
-    knows = ~favourite & (chance[4] < np.where(opening, rules.opening_informed, rules.sweeping_informed))
+    informed = ~favourite & (chance[4] < np.where(opening, rules.opening_informed, rules.sweeping_informed))
     far = rules.drift_low + (rules.drift_high - rules.drift_low) * chance[5]
     begins = np.minimum(start + rng.integers(*WAIT_S, count), seconds)
     ends = np.minimum(begins + rng.integers(*LASTS_S, count), seconds)
     scale = _scale(rules)[underlying]
     moves = MOVES[underlying]
-    return Informed(underlying, direction, start, opening, moves, begins, ends, knows * direction * far * scale)
+    return Informed(underlying, direction, start, opening, moves, begins, ends, informed * direction * far * scale)
 
 
 def diffusive_share(rules: BurstRules) -> Floats:

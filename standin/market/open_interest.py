@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from standin.feed.listing import Listing
 from standin.feed.source import Prints
-from standin.market.kernels.counting import TOLD, open_positions
+from standin.market.kernels.counting import TRUTH, open_positions
 from standin.market.kernels.tables import OrderKind
 
 __all__ = ["Ledger"]
@@ -37,20 +37,20 @@ class Ledger:
         self._last_day = last_day
 
     def trade(
-        self, dice: NDArray[np.uint64], executions: Records, prints: Prints, parents: int, room: int = 0
+        self, rng_state: NDArray[np.uint64], executions: Records, prints: Prints, parents: int, room: int = 0
     ) -> Records:
         """Decide and book what executions open and close, in the order of time; informed ones, of a burst, open. What
         is true of each, as `kernels.counting` has it, with `room` for so many more behind; their `prints` give the
         numbers, `parents` says how many orders the day had before."""
-        told = np.empty(len(executions) + room, TOLD)
+        truth = np.empty(len(executions) + room, TRUTH)
         shares = self._last_day, _OPENS, OPENS_LAST_DAY, MAKER_OPENS
-        open_positions(dice, self.now, *shares, executions, prints, len(executions), parents, told)
-        return told
+        open_positions(rng_state, self.now, *shares, executions, prints, len(executions), parents, truth)
+        return truth
 
     def carried(self, tickers: tuple[str, ...], listing: Listing) -> Listing:
         """The next day's listing with what was left open in these rows; what was not listed here keeps its own."""
-        interest = listing.open_interest.copy()
+        open_interest = listing.open_interest.copy()
         rows = [listing.row_of.get(ticker, -1) for ticker in tickers]
-        at = np.array(rows)
-        interest[at[at >= 0]] = self.now[at >= 0]
-        return listing.with_open_interest(interest)
+        index = np.array(rows)
+        open_interest[index[index >= 0]] = self.now[index >= 0]
+        return listing.with_open_interest(open_interest)

@@ -119,7 +119,7 @@ class Pit:
         self._orders, self._executions = np.empty(0, ORDER), np.empty(0, EXECUTION)
 
     def executed(
-        self, dice: NDArray[np.uint64], choice: Choice, counts: NDArray[np.int64], informed: Records | None
+        self, rng_state: NDArray[np.uint64], choice: Choice, counts: NDArray[np.int64], informed: Records | None
     ) -> tuple[Records, int]:
         """Executions of the span, in the order of time, and of how many orders: `counts` of each underlying,
         (members,), drawn as contracts trade, and behind them those of who is `informed`."""
@@ -128,8 +128,8 @@ class Pit:
         if count > len(self._orders):
             self._orders = np.zeros(2 * count, ORDER)
             self._executions = np.zeros(2 * count * VENUES_MAX, EXECUTION)
-        draw_orders(dice, _RULES, _sizes(), choice, MULTIPLE, counts, self._span_ms, self._orders)
+        draw_orders(rng_state, _RULES, _sizes(), choice, MULTIPLE, counts, self._span_ms, self._orders)
         if informed is not None:
             self._orders[drawn:count] = informed
-        made = execute_orders(dice, book.table, self._orders, count, _STRUCTURES, self._starts, self._executions)
+        made = execute_orders(rng_state, book.table, self._orders, count, _STRUCTURES, self._starts, self._executions)
         return self._executions[:made], count

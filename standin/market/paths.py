@@ -61,7 +61,7 @@ class Day(NamedTuple):
     typical_vol: Floats
     log_vol: Floats
     log_lasting: Floats
-    vol_noise: Floats
+    vol_residual: Floats
     activity: Path
 
     @property
@@ -81,7 +81,7 @@ class Day(NamedTuple):
 
     def vols(self, second: int) -> Vols:
         """Volatilities at a second after the open."""
-        moved = self.vol_noise[second] - self.morning.leverage * self.log_return[second].astype(np.float64)
+        moved = self.vol_residual[second] - self.morning.leverage * self.log_return[second].astype(np.float64)
         for step in self.morning.steps:
             moved += step.log_vol * min(max((second - step.start_s) / (step.end_s - step.start_s), 0.0), 1.0)
         return Vols(
@@ -115,10 +115,10 @@ def day_of(seed: int, morning: Morning, vol_scale: float = 1.0) -> Day:
         moved = np.flatnonzero(step.log_return)
         _ramp(path, step.start_s, step.end_s, moved, step.log_return[moved])
     informed = morning.informed
-    for at in np.flatnonzero(informed.deviations).tolist():
-        who = informed.moves[at : at + 1]
-        far = informed.deviations[at] * morning.daily_sd[who]
-        _ramp(path, int(informed.drift_start_s[at]), int(informed.drift_end_s[at]), who, far)
+    for index in np.flatnonzero(informed.deviations).tolist():
+        who = informed.moves[index : index + 1]
+        far = informed.deviations[index] * morning.daily_sd[who]
+        _ramp(path, int(informed.drift_start_s[index]), int(informed.drift_end_s[index]), who, far)
     return Day(
         morning=morning,
         open_usd=LEVELS * exact.exp(morning.log_open),
@@ -128,7 +128,7 @@ def day_of(seed: int, morning: Morning, vol_scale: float = 1.0) -> Day:
         typical_vol=VOLS * vol_scale,
         log_vol=morning.log_vol,
         log_lasting=morning.log_lasting,
-        vol_noise=_vol_noise(rng, seconds, morning.vol_sd, morning.vol_shock),
+        vol_residual=_vol_residual(rng, seconds, morning.vol_sd, morning.vol_shock),
         activity=_activity(rng, seconds),
     )
 
@@ -180,7 +180,7 @@ def _slow(rng: np.random.Generator, minutes: int, columns: int, sigma: float) ->
     return factor
 
 
-def _vol_noise(rng: np.random.Generator, seconds: int, sd: float, total: float) -> Floats:
+def _vol_residual(rng: np.random.Generator, seconds: int, sd: float, total: float) -> Floats:
     """Volatility's own moves, common to all underlyings, (seconds + 1,): a walk that ends at `total`."""
     steps = rng.standard_normal(seconds) * sd / np.sqrt(seconds)
     walk = np.concatenate(([0.0], np.cumsum(steps)))

@@ -2,7 +2,7 @@
 
 * `stream` gives a generator for a purpose, a day, a second: whoever starts in the middle of a day draws what a run
   through the whole day would have drawn there.
-* `dice` does so for the compiled loops, a word a stream.
+* `rng_state` does so for the compiled loops, a word a stream.
 * `uniform` hashes positions into numbers: a quote's size must not depend on who subscribed to which other quotes, so
   quotes draw nothing from a stream.
 """
@@ -13,8 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ARRIVALS", "BAR_RANGES", "BAR_VOLUMES", "BURSTS", "CANCELS", "DAY", "EVENTS", "ORDERS", "PATH", "QUOTES",
-    "QUOTE_TIMES", "STOCK_TICKS", "TRADED", "dice", "dice_from", "key_of", "stem", "stream", "uniform",
+    "ARRIVALS",
+    "BAR_RANGES",
+    "BAR_VOLUMES",
+    "BURSTS",
+    "CANCELS",
+    "DAY",
+    "EVENTS",
+    "ORDERS",
+    "PATH",
+    "QUOTES",
+    "QUOTE_TIMES",
+    "STOCK_TICKS",
+    "TRADED",
+    "key_of",
+    "rng_state",
+    "rng_state_from",
+    "stem",
+    "stream",
+    "uniform",
 ]  # fmt: skip
 
 # Purposes of streams; equal purposes with equal positions give equal numbers.
@@ -39,8 +56,8 @@ def key_of(seed: int, purpose: int, *position: int) -> np.uint64:
     return np.uint64(stem(seed, purpose, *position))
 
 
-def dice(seed: int, purpose: int, *position: int) -> NDArray[np.uint64]:
-    """A stream for the compiled loops (`kernels/dice.py`), of its own for (seed, purpose, position...): one word."""
+def rng_state(seed: int, purpose: int, *position: int) -> NDArray[np.uint64]:
+    """The state of a stream for the compiled loops (`kernels/rng.py`), of its own for (seed, purpose, position...)."""
     return np.array([stem(seed, purpose, *position)], np.uint64)
 
 
@@ -52,7 +69,7 @@ def stem(seed: int, purpose: int, *position: int) -> int:
     return word
 
 
-def dice_from(word: int, position: int) -> NDArray[np.uint64]:
+def rng_state_from(word: int, position: int) -> NDArray[np.uint64]:
     """The stream of a stem and one more position."""
     return np.array([_finished((word + (position + 1) * _GOLDEN) % _WORD)], np.uint64)
 

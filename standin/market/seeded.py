@@ -92,8 +92,8 @@ class SeededMarket:
         self.quantum_ns = span_s * SECOND_NS
         self._span_s = span_s
         self.index_tickers = (*FAST_INDICES, *SLOW_INDICES)
-        self._stocks = np.array([at for at, member in enumerate(CAST) if not member.is_index])
-        self.stock_tickers = tuple(CAST[at].ticker for at in self._stocks)
+        self._stocks = np.array([index for index, member in enumerate(CAST) if not member.is_index])
+        self.stock_tickers = tuple(CAST[index].ticker for index in self._stocks)
         self.truth = truth if truth is not None else TruthLog() if keep_truth else None
         self._intensity, self._density = intensity, density
         first = self.scenario.start if start_ns is None else ny_date(start_ns)
@@ -191,12 +191,12 @@ class SeededMarket:
         first_ns, last_ns = max(first_ns, open_ns), min(last_ns, self._clock_ns - 1)
         if row is None or last_ns < first_ns or count < 1:
             return Quotes.empty()
-        begin, end = ((at - open_ns) // self.quantum_ns * self._span_s for at in (first_ns, last_ns))
+        begin, end = ((index - open_ns) // self.quantum_ns * self._span_s for index in (first_ns, last_ns))
         seconds = range(begin, end + 1, self._span_s)
         found: list[Quotes] = []
         nothing = PRINTS.room(0)
         for second in reversed(seconds) if newest else seconds:
-            self._today.book.at(second)
+            self._today.book.move_to(second)
             quote = self._spans.quotes(second, np.array([row], np.int32), nothing, 0)
             if len(quote.t_ms) and first_ns <= int(quote.t_ms[0]) * NS_PER_MS <= last_ns:
                 found.append(quote)
@@ -212,21 +212,24 @@ class SeededMarket:
         book, day = self._at_clock(), self._today.day
         value = float(index_values(book, slow=True)[self.index_tickers.index(ticker)])
         if ticker in FAST_INDICES:
-            at = position_of[ticker.removeprefix("I:")]
-            path = exact.exp(day.log_return[: book.second + 1, at].astype(np.float64)) * day.open_usd[at]
-            high, low, opened = float(path.max()), float(path.min()), float(day.open_usd[at])
+            index = position_of[ticker.removeprefix("I:")]
+            path = exact.exp(day.log_return[: book.second + 1, index].astype(np.float64)) * day.open_usd[index]
+            high, low, opened = float(path.max()), float(path.min()), float(day.open_usd[index])
             return IndexState(
-                value, _cents(opened), _cents(high), _cents(low), _cents(day.previous_close_usd[at]), book.now_ns
+                value, _cents(opened), _cents(high), _cents(low), _cents(day.previous_close_usd[index]), book.now_ns
             )
-        at = SLOW_INDICES.index(ticker)
+        index = SLOW_INDICES.index(ticker)
         self._range(book.second)
-        range_, closed = (float(self._slow_high[at]), float(self._slow_low[at])), float(self._closed_before().slow[at])
-        return IndexState(value, float(self._opening_family[at]), *range_, closed, self._at_clock().now_ns)
+        range_, closed = (
+            (float(self._slow_high[index]), float(self._slow_low[index])),
+            float(self._closed_before().slow[index]),
+        )
+        return IndexState(value, float(self._opening_family[index]), *range_, closed, self._at_clock().now_ns)
 
     def _range(self, until_s: int) -> None:
         """Highest and lowest of SLOW_INDICES since the open, whenever a run began and whatever was asked before."""
         for second in range(self._ranged_s, until_s + 1, VIX_EVERY_S):
-            self._today.book.at(second)
+            self._today.book.move_to(second)
             values = index_values(self._today.book, slow=True)[len(FAST_INDICES) :]
             self._slow_high, self._slow_low = np.fmax(self._slow_high, values), np.fmin(self._slow_low, values)
             self._ranged_s = second + VIX_EVERY_S
@@ -261,10 +264,10 @@ class SeededMarket:
 
     def _before(self, session: calendar.Session) -> calendar.Session | None:
         """The session before one; None where a walk begins."""
-        at = self._calendar.sessions.index(session)
-        if at == 0:
+        index = self._calendar.sessions.index(session)
+        if index == 0:
             return None
-        before = self._calendar.sessions[at - 1]
+        before = self._calendar.sessions[index - 1]
         return before if Walk.beginning(before.date) == Walk.beginning(session.date) else None
 
     def _closed_before(self) -> _Closed:
@@ -282,7 +285,7 @@ class SeededMarket:
             day = day_of(self.seed, self._walk.morning(before), self.scenario.vol_scale)
         # Today's contracts as they stood then, whether or not they were listed.
         book = Book(self.seed, day, self.listing, self._calendar, self._schedule, self.scenario)
-        book.at(day.seconds)
+        book.move_to(day.seconds)
         rows = np.arange(len(self.listing))
         # Values and not quotes, whose chances go by row: a contract's is another on another day.
         ticks_usd = book.quote(rows, 0.0).tick_cents / 100.0
@@ -304,7 +307,7 @@ class SeededMarket:
             listing = yesterday.ledger.carried(yesterday.listing.tickers, listing)
         book = Book(self.seed, day, listing, self._calendar, self._schedule, self.scenario, self._span_s)
         plan = plan_of(self.seed, book, day.morning.informed)
-        book.at(0)
+        book.move_to(0)
         self._opening_family = index_values(book, slow=True)[len(FAST_INDICES) :]
         self._ranged_s, self._slow_high, self._slow_low = 0, self._opening_family, self._opening_family
         self._closed = None
@@ -340,7 +343,7 @@ class SeededMarket:
 
     def _at_clock(self) -> Book:
         """The book at the last whole second of the clock; the generator moves it on by itself."""
-        self._today.book.at((self._clock_ns - self._today.day.session.open_ns) // SECOND_NS)
+        self._today.book.move_to((self._clock_ns - self._today.day.session.open_ns) // SECOND_NS)
         return self._today.book
 
 
@@ -375,11 +378,11 @@ def _cut(batch: Batch, until_ms: int) -> tuple[Batch, Batch]:
 
     listing, prints, quotes, values, bars = batch
     cut = before(prints.t_ms), before(quotes.t_ms), before(values.t_ms), before(bars.end_ms - 1)
-    low, high = [slice(0, at) for at in cut], [slice(at, None) for at in cut]
-    return Batch(listing, *_at(batch, low)), Batch(listing, *_at(batch, high))
+    low, high = [slice(0, index) for index in cut], [slice(index, None) for index in cut]
+    return Batch(listing, *_part(batch, low)), Batch(listing, *_part(batch, high))
 
 
-def _at(batch: Batch, where: list[slice]) -> tuple[Prints, Quotes, Values, SecondBars]:
+def _part(batch: Batch, where: list[slice]) -> tuple[Prints, Quotes, Values, SecondBars]:
     return (
         taken(batch.prints, where[0]),
         taken(batch.quotes, where[1]),

@@ -23,13 +23,13 @@ from standin.market.book import VIX_EVERY_S, VIX_FAMILY, Book
 from standin.market.bursts import Plan
 from standin.market.kernels.cancelling import cancel_prints, choose_cancels
 from standin.market.kernels.printing import PRINTS, print_executions
+from standin.market.kernels.publishing import QUOTES, new_desk, publish_quotes
 from standin.market.kernels.quoting import QUOTE
 from standin.market.kernels.tables import OrderKind
-from standin.market.kernels.telling import QUOTES, new_desk, tell_quotes
 from standin.market.open_interest import Ledger
 from standin.market.orders import Pit
 from standin.market.paths import Day
-from standin.market.random_streams import CANCELS, ORDERS, QUOTE_TIMES, dice_from, key_of, stem
+from standin.market.random_streams import CANCELS, ORDERS, QUOTE_TIMES, key_of, rng_state_from, stem
 from standin.market.truth import TruthLog
 from standin.market.universe import position_of
 
@@ -68,7 +68,7 @@ class _Before(NamedTuple):
     """Prints of the span before, without its cancels, and what is true of them."""
 
     prints: Prints
-    told: Records
+    truth: Records
 
 
 class SpanMaker:
@@ -94,8 +94,8 @@ class SpanMaker:
     def made(self, second: int, quoted: NDArray[np.int32]) -> Batch:
         """Everything that happens in the span that begins at `second`, with quotes of the `quoted` contracts."""
         session, book = self._session, self._session.book
-        book.at(second)
-        words = dice_from(self._orders_stem, second)
+        book.move_to(second)
+        words = rng_state_from(self._orders_stem, second)
         self._weigh(second)
         counts = session.arrivals.counts(second, self._span_s)
         executions, orders = self._pit.executed(words, self._choice, counts, session.plan.orders(book, second))
@@ -107,18 +107,18 @@ class SpanMaker:
             self._met = np.empty(2 * count, QUOTE)
         span = 1000 * self._span_s, *self._begins_ms(second)
         print_executions(words, book.table, executions, count, *span, self._met, prints)
-        told = session.ledger.trade(words, executions, prints, self._orders_total, gone)
+        truth = session.ledger.trade(words, executions, prints, self._orders_total, gone)
         self._orders_total += orders
         session.statistics.add(prints, count)
         quotes = self.quotes(second, quoted, prints, count)
-        before, self._before = self._before, _Before(*_first(prints, told, count))
+        before, self._before = self._before, _Before(*_first(prints, truth, count))
         if before is not None and gone and count:
             count += cancel_prints(
-                self._chosen, gone, *before, session.statistics.totals, session.ledger.now, count, prints, told
+                self._chosen, gone, *before, session.statistics.totals, session.ledger.now, count, prints, truth
             )
-        prints, told = _first(prints, told, count)
+        prints, truth = _first(prints, truth, count)
         if self._truth is not None:
-            self._truth.add(self._day, self._tickers, told)
+            self._truth.add(self._day, self._tickers, truth)
         return Batch(session.listing, prints, quotes, self._values(second), session.bars.made(second))
 
     def quotes(self, second: int, quoted: NDArray[np.int32], prints: Prints, printed: int) -> Quotes:
@@ -131,8 +131,8 @@ class SpanMaker:
         quotes = QUOTES.room(len(quoted) + printed)
         span = second, 1000 * self._span_s, *self._begins_ms(second)
         table, desk = self._session.book.table, self._desk
-        told = tell_quotes(table, quoted, self._quote_key, *span, desk, prints, printed, self._met, quotes)
-        quotes = taken(quotes, slice(0, told))
+        published = publish_quotes(table, quoted, self._quote_key, *span, desk, prints, printed, self._met, quotes)
+        quotes = taken(quotes, slice(0, published))
         # In a halt there is nobody to quote, and nothing is told of it.
         return quotes if self._session.book.halted is None else taken(quotes, quotes.ask_size > 0)
 
@@ -146,9 +146,9 @@ class SpanMaker:
         if minute != self._minute:
             self._minute = minute
             # As of the minute's beginning, wherever in it a run began.
-            self._session.book.at(60 * minute)
+            self._session.book.move_to(60 * minute)
             self._choice = row_weights(self._session.book)
-            self._session.book.at(second)
+            self._session.book.move_to(second)
 
     def _gone(self, second: int) -> int:
         """How many prints of the span before, `_chosen`, will be taken back in this one: by a stream of their own, as
@@ -158,7 +158,7 @@ class SpanMaker:
         condition = self._before.prints.condition
         if len(condition) > len(self._chosen):
             self._chosen = np.empty(2 * len(condition), np.int64)
-        words = dice_from(self._cancels_stem, second)
+        words = rng_state_from(self._cancels_stem, second)
         gone: int = choose_cancels(words, CANCEL_SHARE, condition, self._chosen)
         return gone
 
@@ -179,11 +179,11 @@ def index_values(book: Book, *, slow: bool) -> NDArray[np.float64]:
     return levels.round(2)
 
 
-def _first(prints: Prints, told: Records, count: int) -> tuple[Prints, Records]:
+def _first(prints: Prints, truth: Records, count: int) -> tuple[Prints, Records]:
     """The first `count` prints and what is true of them."""
-    if len(told) == count:
-        return prints, told
-    return taken(prints, slice(0, count)), told[:count]
+    if len(truth) == count:
+        return prints, truth
+    return taken(prints, slice(0, count)), truth[:count]
 
 
 def _reopen(executions: Records, reopening_s: NDArray[np.int64] | None, book: Book) -> None:

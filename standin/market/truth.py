@@ -68,10 +68,10 @@ class TruthLog:
         self._batches: list[_PlantedTruth] = []
         self._rows = 0
 
-    def add(self, day: int, tickers: NDArray[np.bytes_], told: NDArray[Any]) -> None:
+    def add(self, day: int, tickers: NDArray[np.bytes_], truth: NDArray[Any]) -> None:
         """Take what is true of some prints of a day, as `kernels.counting` tells it, by rows of these tickers."""
-        self._batches.append(_PlantedTruth(day, tickers, told))
-        self._rows += len(told)
+        self._batches.append(_PlantedTruth(day, tickers, truth))
+        self._rows += len(truth)
         if self._sink is not None and self._rows >= PART_ROWS:
             self.flush()
 
@@ -95,10 +95,10 @@ class _PlantedTruth(NamedTuple):
 
     day: int
     tickers: NDArray[np.bytes_]
-    told: NDArray[Any]
+    truth: NDArray[Any]
 
 
 def _spelt(batch: _PlantedTruth) -> Truth:
-    told = batch.told
-    day, ticker = np.full(len(told), batch.day, np.int32), batch.tickers[told["contract"]]
-    return Truth(day, ticker, *(np.ascontiguousarray(told[name]) for name in Truth._fields[2:]))
+    truth = batch.truth
+    day, ticker = np.full(len(truth), batch.day, np.int32), batch.tickers[truth["contract"]]
+    return Truth(day, ticker, *(np.ascontiguousarray(truth[name]) for name in Truth._fields[2:]))

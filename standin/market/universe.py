@@ -160,11 +160,11 @@ def list_contracts(
         for root, expiry in _expiries(member, day, ahead, fridays):
             days = max((expiry - day).days, 1)
             strikes = _strikes(member, float(levels[position]), days, density)
-            interest = _open_interest(seed, position, member, root, expiry, days, strikes, float(levels[position]))
+            open_interest = _open_interest(seed, position, member, root, expiry, days, strikes, float(levels[position]))
             expiry_day = expiry.toordinal() - EPOCH_ORDINAL
             listed += (
                 ListedContracts(position, Contract(root, expiry_day, mills, right), int(count))
-                for right, counts in interest
+                for right, counts in open_interest
                 for mills, count in zip(strikes.tolist(), counts.tolist(), strict=True)
             )
     underlyings = tuple(Underlying(member.ticker, member.kind, member.name) for member in CAST)
@@ -229,9 +229,9 @@ def _strikes(member: Member, level: float, days: int, density: int) -> NDArray[n
     # Round to the grid first: an even ladder keeps its strikes when the level moves a little overnight.
     low = max(math.floor((level - span) / step), 1)
     high = max(math.ceil((level + span) / step), low + 6)
-    ladder = np.arange(low, high + 1) * step
+    strikes_near = np.arange(low, high + 1) * step
     coarse = np.round(level * np.array(WINGS) / (10 * terms.step_usd)) * 10 * terms.step_usd
-    both = np.unique(np.round(np.concatenate((ladder, coarse)) * 1000).astype(np.int64))
+    both = np.unique(np.round(np.concatenate((strikes_near, coarse)) * 1000).astype(np.int64))
     return both[(both > 0) & (both <= STRIKE_MILLS_MAX)]
 
 
@@ -265,8 +265,8 @@ def _open_interest(
         # Written and held on the out-of-the-money side, about two thirds of a standard deviation away.
         shape = exact.exp(-0.5 * ((moneyness - 0.65 * right) / 1.1) ** 2) + 0.02
         # Noise by strike number, so that a strike keeps its count when the ladder's ends move.
-        noise = exact.exp(0.8 * rng.standard_normal(NOISE_STRIKES))[(strikes // 500) % NOISE_STRIKES]
-        counts = base * roundness * shape * noise
+        jitter = exact.exp(0.8 * rng.standard_normal(JITTER_STRIKES))[(strikes // 500) % JITTER_STRIKES]
+        counts = base * roundness * shape * jitter
         outside = np.flatnonzero((moneyness * right > 0.3) & (moneyness * right < 1.6) & (roundness > 1.0))
         if len(outside):
             counts[outside[int(rng.integers(len(outside)))]] *= 5.0
@@ -274,6 +274,6 @@ def _open_interest(
 
 
 # Strikes half a dollar apart repeat their noise after so many; no ladder near the money is that long.
-NOISE_STRIKES = 512
+JITTER_STRIKES = 512
 # Names a stream of random numbers; any constant that no other stream uses.
 OPEN_INTEREST_STREAM = 0x01

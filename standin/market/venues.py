@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from standin.market.universe import CAST
 
-__all__ = ["HOME", "MULTIPLE", "SORTED_VENUES", "place_table"]
+__all__ = ["HOME", "MULTIPLE", "SORTED_VENUES", "venue_draw_table"]
 
 _SHARES = {
     302: 8, 323: 10, 316: 5, 308: 7, 307: 3, 309: 4, 319: 2, 313: 11, 300: 7, 325: 5, 304: 7, 322: 3, 312: 7, 315: 5,
@@ -23,8 +23,8 @@ HOME = np.array([0 if not m.is_index else 323 if m.ticker == "NDX" else 302 for 
 MULTIPLE: NDArray[np.bool_] = HOME == 0
 
 
-def place_table(places: int) -> NDArray[np.int8]:
+def venue_draw_table(draws: int) -> NDArray[np.int8]:
     """Which venue, by its place in SORTED_VENUES, each of so many equally likely chances draws, (places,)."""
     cumulative = np.cumsum([_SHARES[venue] for venue in SORTED_VENUES.tolist()]) / sum(_SHARES.values())
-    chance = (np.arange(places) + 0.5) / places
+    chance = (np.arange(draws) + 0.5) / draws
     return np.searchsorted(cumulative, chance, side="right").astype(np.int8)

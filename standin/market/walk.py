@@ -128,7 +128,7 @@ class Walk:
     def __init__(self, seed: int, scenario: Scenario, calendar: Calendar, schedule: EventSchedule) -> None:
         self._seed, self._scenario, self._schedule = seed, scenario, schedule
         self._sessions = calendar.sessions
-        self._at = {session.date: at for at, session in enumerate(calendar.sessions)}
+        self._index_of = {session.date: index for index, session in enumerate(calendar.sessions)}
         # The mean square of an exponential size is twice that of its mean.
         alarmed = scenario.alarm_chance * 2 * (ALARM_FALL * scenario.alarm_mean * MARKET_PART) ** 2
         self._diffusive = np.maximum(diffusive_share(scenario.bursts) - scenario.jump_share - alarmed, 0.1)
@@ -136,8 +136,8 @@ class Walk:
         self._state = STILL
         # Levels are the cast's own when the scenario begins; a constant, so that no return knows of it.
         self._shift = np.zeros(MEMBERS)
-        if scenario.start in self._at:
-            self._shift = self.morning(self._sessions[self._at[scenario.start]]).log_close
+        if scenario.start in self._index_of:
+            self._shift = self.morning(self._sessions[self._index_of[scenario.start]]).log_close
 
     @staticmethod
     def beginning(date: dt.date) -> dt.date:
@@ -146,9 +146,9 @@ class Walk:
 
     def morning(self, session: Session) -> Morning:
         """That session's morning. Raises LookupError for a session the calendar does not have."""
-        if session.date not in self._at:
+        if session.date not in self._index_of:
             raise LookupError(f"the calendar has no session on {session.date}")
-        wanted = self._at[session.date]
+        wanted = self._index_of[session.date]
         first = self._first(wanted)
         if not first <= self._next <= wanted:
             self._next, self._state = first, STILL
@@ -162,11 +162,11 @@ class Walk:
 
     def _first(self, wanted: int) -> int:
         beginning = self.beginning(self._sessions[wanted].date)
-        return next(at for at, session in enumerate(self._sessions) if session.date >= beginning)
+        return next(index for index, session in enumerate(self._sessions) if session.date >= beginning)
 
-    def _morning(self, at: int) -> Morning:
+    def _morning(self, index: int) -> Morning:
         """The morning of session `at`, from the state at the close before it."""
-        session, scenario, state = self._sessions[at], self._scenario, self._state
+        session, scenario, state = self._sessions[index], self._scenario, self._state
         rng = stream(self._seed, DAY, session.date.toordinal())
         normals = rng.standard_normal((4, MEMBERS + 1))
         chance = rng.random((2, MEMBERS + 1))
@@ -182,12 +182,12 @@ class Walk:
         in_session = np.sqrt(SESSION_SHARE) * daily
         carry += ALARM_FALL * scenario.alarm_chance * scenario.alarm_mean * in_session * MARKET_PART
         night = np.sqrt(1 - SESSION_SHARE) * daily * _factors(normals[0]) + followed(carry + reversion)
-        night += self._announced_before(session, at, normals[2], rng)
+        night += self._announced_before(session, index, normals[2], rng)
         leverage = LEVERAGE * exact.exp(-LEVERAGE_DAMPING * state.log_vol)
         moved = -followed(leverage * night)
         seconds = (session.close_ns - session.open_ns) // 1_000_000_000
         diffusion_sd = in_session * np.sqrt(self._diffusive)
-        number = at - self._at.get(scenario.start, at + 1)
+        number = index - self._index_of.get(scenario.start, index + 1)
         return Morning(
             session=session,
             log_close=state.log_close,
@@ -229,11 +229,11 @@ class Walk:
         passing = PASSING_DECAY * (morning.log_vol - morning.log_lasting + (1.0 - LASTING) * moved)
         return _State(morning.log_open + move, np.clip(lasting + passing, *VOL_LOG_RANGE), lasting)
 
-    def _announced_before(self, session: Session, at: int, normals: Floats, rng: np.random.Generator) -> Floats:
+    def _announced_before(self, session: Session, index: int, normals: Floats, rng: np.random.Generator) -> Floats:
         """What was announced since the last close, as returns at the open."""
-        if at == 0:
+        if index == 0:
             return np.zeros(MEMBERS)
-        close_ns = self._sessions[at - 1].close_ns
+        close_ns = self._sessions[index - 1].close_ns
         schedule = self._schedule
         reported = earnings_night(schedule, close_ns, session.open_ns)
         moved = np.where(reported, schedule.earnings_sd * normals[:MEMBERS], 0.0)

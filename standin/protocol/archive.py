@@ -31,8 +31,8 @@ class Archive:
     def __init__(
         self, index_tickers: tuple[str, ...], stock_tickers: tuple[str, ...], prints_max: int = PRINTS_MAX
     ) -> None:
-        self._index_at = {ticker: at for at, ticker in enumerate(index_tickers)}
-        self._stock_at = {ticker: at for at, ticker in enumerate(stock_tickers)}
+        self._index_slot = {ticker: index for index, ticker in enumerate(index_tickers)}
+        self._stock_slot = {ticker: index for index, ticker in enumerate(stock_tickers)}
         self._prints: _Shelf[Prints] = _Shelf(Prints.empty(), prints_max)
         self._quotes: _Shelf[Quotes] = _Shelf(Quotes.empty(), QUOTES_MAX)
         self._values: _Shelf[Values] = _Shelf(Values.empty(), VALUES_MAX)
@@ -55,11 +55,11 @@ class Archive:
 
     def values(self, ticker: str) -> Values:
         """The index's levels."""
-        return self._values.of(lambda _: self._index_at.get(ticker))
+        return self._values.of(lambda _: self._index_slot.get(ticker))
 
     def bars(self, ticker: str) -> SecondBars:
         """The stock's bars."""
-        return self._bars.of(lambda _: self._stock_at.get(ticker))
+        return self._bars.of(lambda _: self._stock_slot.get(ticker))
 
 
 class _Block(Generic[Columns]):

@@ -37,7 +37,7 @@ __all__ = ["FaultInjector"]
 
 NS = 1_000_000_000
 # A minute of the busiest second the vendor is known for; past it lag ends.
-HELD_EVENTS_MAX = 1_200_000
+LAGGING_EVENTS_MAX = 1_200_000
 INTEGERS = ("x", "s", "t", "q", "bx", "bs", "ax", "as", "v", "av", "z", "e")
 # An event type the vendor has for stocks and nobody expects here.
 STRANGE_EVENT = {"ev": "LULD", "T": "O:NOPE", "h": 12.41, "l": 11.9, "i": [17], "z": 3, "q": 1}
@@ -60,12 +60,12 @@ class FaultInjector:
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0, frame_events_max: int = FRAME_EVENTS_MAX) -> None:
         self._stains = [fault for fault in faults if isinstance(fault, EVENT_STAINS)]
-        self._dice = np.random.default_rng([seed, 0x0B7])
+        self._rng = np.random.default_rng([seed, 0x0B7])
         self._frame_events_max = frame_events_max
         self._silent_until_ns = 0
         self._lag: tuple[int, int] = 0, 0
-        self._held: deque[tuple[int, list[Event]]] = deque()
-        self._held_events = 0
+        self._lagging: deque[tuple[int, list[Event]]] = deque()
+        self._lagging_events = 0
         self._cuts = 0
         self._pads: deque[int] = deque()
         self._last_q = 0
@@ -87,7 +87,7 @@ class FaultInjector:
 
     def shuffled(self, statuses: Sequence[StatusEvent]) -> list[StatusEvent]:
         """The statuses in no order."""
-        return [statuses[at] for at in self._dice.permutation(len(statuses)).tolist()]
+        return [statuses[index] for index in self._rng.permutation(len(statuses)).tolist()]
 
     def frames(self, events: Sequence[Event], clock_ns: int, riders: list[Event] | None = None) -> Iterator[bytes]:
         """The frames due at `clock_ns`, given what happened up to it. `riders`, statuses, go before the first event and
@@ -95,7 +95,7 @@ class FaultInjector:
         """
         if clock_ns < self._silent_until_ns:
             events = ()
-        if self._held or clock_ns < self._lag[1]:
+        if self._lagging or clock_ns < self._lag[1]:
             events = self._delayed(events, clock_ns)
         if riders and events:
             events = [*riders, *events]
@@ -105,8 +105,8 @@ class FaultInjector:
 
     def rest(self) -> Iterator[bytes]:
         """The frames of what is still held back, at the market's end."""
-        while self._held:
-            yield from self._encoded(self._held.popleft()[1])
+        while self._lagging:
+            yield from self._encoded(self._lagging.popleft()[1])
 
     def _delayed(self, events: Sequence[Event], clock_ns: int) -> Sequence[Event]:
         """Hold the events back; return those whose time has come, all of them when too many wait."""
@@ -114,12 +114,12 @@ class FaultInjector:
         if events:
             due_ns = clock_ns + by_ns if clock_ns < until_ns else clock_ns
             # Nothing overtakes what is held.
-            self._held.append((max(due_ns, self._held[-1][0] if self._held else 0), list(events)))
-            self._held_events += len(events)
+            self._lagging.append((max(due_ns, self._lagging[-1][0] if self._lagging else 0), list(events)))
+            self._lagging_events += len(events)
         ripe: list[Event] = []
-        while self._held and (self._held[0][0] <= clock_ns or self._held_events > HELD_EVENTS_MAX):
-            _, waited = self._held.popleft()
-            self._held_events -= len(waited)
+        while self._lagging and (self._lagging[0][0] <= clock_ns or self._lagging_events > LAGGING_EVENTS_MAX):
+            _, waited = self._lagging.popleft()
+            self._lagging_events -= len(waited)
             ripe += waited
         return ripe
 
@@ -133,7 +133,7 @@ class FaultInjector:
         """An event as every stain that hits it leaves it, and what comes with it."""
         if isinstance(event, StatusEvent):
             return [event]
-        hit = [stain for stain in self._stains if self._dice.random() < stain.share]
+        hit = [stain for stain in self._stains if self._rng.random() < stain.share]
         last_q, self._last_q = self._last_q, getattr(event, "q", self._last_q)
         if not hit:
             return [event]

@@ -22,11 +22,11 @@ __all__ = [
     "stock_row",
     "ticks_page",
     "trade_rows",
-    "with_heard",
+    "with_received",
 ]
 
 Row = dict[str, Any]
-Told = TypeVar("Told", Prints, Quotes)
+TickColumns = TypeVar("TickColumns", Prints, Quotes)
 
 
 class AggregatesPage(NamedTuple):
@@ -37,7 +37,7 @@ class AggregatesPage(NamedTuple):
     cursor: str | None
 
 
-def ticks_page(columns: Told, query: TicksQuery) -> tuple[Told, str | None]:
+def ticks_page(columns: TickColumns, query: TicksQuery) -> tuple[TickColumns, str | None]:
     """The prints or quotes of a page and the cursor of the next."""
     wanted = between(columns, query)
     if query.order == "desc":
@@ -46,7 +46,7 @@ def ticks_page(columns: Told, query: TicksQuery) -> tuple[Told, str | None]:
     return taken(wanted, slice(query.offset, end)), query.cursor(end) if end < len(wanted.q) else None
 
 
-def between(columns: Told, query: TicksQuery) -> Told:
+def between(columns: TickColumns, query: TicksQuery) -> TickColumns:
     """What lies between the query's instants, in the order of time."""
     first = int(np.searchsorted(columns.t_ms, -(-query.first_ns // NS_PER_MS), side="left"))
     last = int(np.searchsorted(columns.t_ms, query.last_ns // NS_PER_MS, side="right"))
@@ -65,18 +65,18 @@ def quotes_page(quotes: Quotes, query: TicksQuery, limit: int) -> tuple[Quotes, 
     return page, query.beyond(int(page.t_ms[-1]) * NS_PER_MS)
 
 
-def with_heard(quotes: Quotes, heard: Quotes, count: int, *, newest: bool) -> Quotes:
+def with_received(quotes: Quotes, received: Quotes, count: int, *, newest: bool) -> Quotes:
     """What a source knows by itself and what was told to somebody, each once, at most `count` of them.
 
     Where the source gave `count`, it may know more beyond the last of them; what was heard there is left to a later
     page.
     """
-    if not len(heard.q):
+    if not len(received.q):
         return quotes
     if len(quotes.q) == count:
-        near = heard.t_ms >= quotes.t_ms[0] if newest else heard.t_ms <= quotes.t_ms[-1]
-        heard = taken(heard, near)
-    both = joined([quotes, heard])
+        near = received.t_ms >= quotes.t_ms[0] if newest else received.t_ms <= quotes.t_ms[-1]
+        received = taken(received, near)
+    both = joined([quotes, received])
     _, first = np.unique(both.q, return_index=True)
     return taken(both, first[-count:] if newest else first[:count])
 

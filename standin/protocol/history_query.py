@@ -118,8 +118,8 @@ def _instant(name: str, text: str) -> tuple[int, int]:
     except (ValueError, OverflowError):
         raise BadQueryError(f"{name} must be a date, a time or nanoseconds, not {text!r}") from None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=NEW_YORK)
-    at = int(aware.timestamp() * 1_000_000) * 1000
-    return at, at
+    time_ns = int(aware.timestamp() * 1_000_000) * 1000
+    return time_ns, time_ns
 
 
 def _range_ms(name: str, text: str) -> tuple[int, int]:

@@ -82,8 +82,8 @@ class LiveBars:
         cluster, channel = kind
         assert self._listing is not None
         tickers = self._tickers(cluster, self._listing)
-        told = _index_bars if cluster == "indices" else _bars
-        return [event for window in windows for event in told(channel, tickers, maker, window)]
+        published = _index_bars if cluster == "indices" else _bars
+        return [event for window in windows for event in published(channel, tickers, maker, window)]
 
     def _tickers(self, cluster: Cluster, listing: Listing) -> tuple[str, ...]:
         if cluster == "options":
@@ -123,10 +123,10 @@ class _DayTotals:
         self._sums = _Sums(symbols)
         self._since: deque[_PublishedBar] = deque()
 
-    def add(self, told: _PublishedBar, until_ms: int) -> None:
+    def add(self, published: _PublishedBar, until_ms: int) -> None:
         """Take what was told; bars up to `until_ms` are due."""
-        if len(told.columns[0]):
-            self._since.append(told)
+        if len(published.columns[0]):
+            self._since.append(published)
         over_ms = until_ms // MINUTE_MS * MINUTE_MS
         over: list[_Keyed] = []
         while self._since and self._since[0].last_ms < over_ms:
@@ -137,8 +137,8 @@ class _DayTotals:
     def maker(self, width_ms: int, until_ms: int) -> _Maker:
         """A maker of the bars that come after those due by `until_ms`."""
         maker = _Maker(width_ms, self._sums.copy())
-        for told in self._since:
-            symbol, ticks = told.keyed()
+        for published in self._since:
+            symbol, ticks = published.keyed()
             over = ticks.t_ms // width_ms * width_ms + width_ms <= until_ms
             maker.sums.count(symbol[over], taken(ticks, over))
             maker.add(_Keyed(symbol[~over], taken(ticks, ~over)))

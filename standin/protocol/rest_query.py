@@ -27,7 +27,6 @@ __all__ = [
     "Order",
     "Page",
     "UniversalQuery",
-    "asks_expired",
     "cursor_of",
     "decoded",
     "limit_of",
@@ -35,6 +34,7 @@ __all__ = [
     "page_of",
     "refuse_other_days",
     "type_of",
+    "wants_expired",
 ]
 
 Order = Literal["asc", "desc"]
@@ -168,7 +168,7 @@ def refuse_other_days(parameters: Mapping[str, str], today: dt.date) -> None:
         raise BadQueryError(f"as_of must be {today}: what is listed on {as_of} is not served")
 
 
-def asks_expired(parameters: Mapping[str, str]) -> bool:
+def wants_expired(parameters: Mapping[str, str]) -> bool:
     """Whether contracts that have expired are asked for. Raises BadQueryError."""
     expired = parameters.get("expired", "false")
     if expired not in ("true", "false"):

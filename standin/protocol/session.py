@@ -1,6 +1,6 @@
 """One client's WebSocket session, without the socket: text in, frames and a verdict out. Pure.
 
-The vendor's manners, all of which a client has to live with:
+The vendor's protocol, all of which a client has to live with:
 
 * a greeting at once; then `auth`; then `subscribe` and `unsubscribe` as often as wanted;
 * one acknowledgement per (channel, ticker), many in a frame; an unknown ticker is acknowledged and silent for ever;
@@ -96,7 +96,7 @@ class ClientSession:
 
     cluster: Cluster
     keys: frozenset[str]
-    manners: ProtocolOptions = field(default_factory=ProtocolOptions)
+    options: ProtocolOptions = field(default_factory=ProtocolOptions)
     reception: Reception = "good"
     absent: frozenset[str] = frozenset()
     state: SessionState = SessionState.GREETED
@@ -141,8 +141,8 @@ class ClientSession:
 
     def wants(self, channel: str, ticker: str) -> bool:
         """True when this ticker's events on the channel are subscribed."""
-        held = channel in self.wildcards or ticker in self.tickers.get(channel, ())
-        return held and ticker not in self.absent
+        subscribed_count = channel in self.wildcards or ticker in self.tickers.get(channel, ())
+        return subscribed_count and ticker not in self.absent
 
     def rows(self, listing: Listing, channel: str) -> NDArray[np.int32]:
         """Rows of the contracts subscribed on the channel, ascending; unknown tickers have none."""
@@ -150,7 +150,7 @@ class ClientSession:
             return np.arange(len(listing), dtype=np.int32)
         tickers = self.tickers.get(channel, {})
         prefixes = tuple(ticker[:-1] for ticker in tickers if ticker.endswith("*"))
-        if self.manners.prefix_wildcards and prefixes:
+        if self.options.prefix_wildcards and prefixes:
             tickers = tickers | dict.fromkeys(ticker for ticker in listing.tickers if ticker.startswith(prefixes))
         return rows_of(listing, tickers)
 
@@ -174,17 +174,17 @@ class ClientSession:
 
     def _early(self) -> Reply:
         """What a request before `auth_success` gets; the vendor's documents do not say."""
-        if self.manners.early_subscribe == "ignore":
+        if self.options.early_subscribe == "ignore":
             return Reply()
         refusal = self._refuse("authentication failed")
-        return refusal if self.manners.early_subscribe == "refuse" else Reply(hangup=refusal.hangup)
+        return refusal if self.options.early_subscribe == "refuse" else Reply(hangup=refusal.hangup)
 
     def _authenticate(self, key: str) -> Reply:
         if self.state is SessionState.LIVE or self.reception == "deaf":
             return Reply()
         if key not in self.keys or self.reception == "refused":
             return self._refuse("authentication failed")
-        if not self.manners.plan_includes_websocket:
+        if not self.options.plan_includes_websocket:
             return self._refuse(PLAN_MESSAGE)
         self.state, self.key = SessionState.LIVE, key
         return Reply((StatusEvent("auth_success", "authenticated"),), authenticated=True)
@@ -197,14 +197,14 @@ class ClientSession:
         answers: list[StatusEvent] = []
         wanted: dict[tuple[str, str], None] = {}
         for channel, ticker in _pairs(params):
-            if channel not in CHANNELS[self.cluster] or self._held(channel, ticker):
+            if channel not in CHANNELS[self.cluster] or self._subscribed_to(channel, ticker):
                 continue
             if self._offers(channel, ticker):
                 wanted[channel, ticker] = None
             else:
                 answers.append(StatusEvent("error", "not authorized"))
         if self._passes_limit(wanted):
-            return Reply((StatusEvent("error", LIMIT_MESSAGE),) * self.manners.limit_errors, can_wait=True)
+            return Reply((StatusEvent("error", LIMIT_MESSAGE),) * self.options.limit_errors, can_wait=True)
         for channel, ticker in wanted:
             if ticker == "*":
                 self.wildcards[channel] = None
@@ -216,37 +216,37 @@ class ClientSession:
     def _offers(self, channel: str, ticker: str) -> bool:
         """Whether the plan, and the vendor at all, has the pair."""
         if channel == "FMV":
-            return self.manners.business and ticker != "*"
-        if self.cluster == "options" and channel == "Q" and ticker == "*" and self.manners.quote_wildcard == "refuse":
+            return self.options.business and ticker != "*"
+        if self.cluster == "options" and channel == "Q" and ticker == "*" and self.options.quote_wildcard == "refuse":
             return False
-        return channel in self.manners.entitled
+        return channel in self.options.entitled
 
     def _passes_limit(self, wanted: dict[tuple[str, str], None]) -> bool:
         """Whether the contracts held and wanted are too many; each channel with a limit counts for itself."""
         if self.cluster != "options":
             return False
-        if self.manners.limit_counts == "all":
-            held = sum(len(tickers) for tickers in self.tickers.values())
-            return bool(wanted) and held + len(wanted) > self.manners.quoted_contracts_max
+        if self.options.limit_counts == "all":
+            subscribed_count = sum(len(tickers) for tickers in self.tickers.values())
+            return bool(wanted) and subscribed_count + len(wanted) > self.options.quoted_contracts_max
         new = dict.fromkeys(NAMED_CHANNELS, 0)
         for channel, _ in wanted:
             if channel in new:
                 new[channel] += 1
         return any(
-            count > 0 and len(self.tickers.get(channel, ())) + count > self.manners.quoted_contracts_max
+            count > 0 and len(self.tickers.get(channel, ())) + count > self.options.quoted_contracts_max
             for channel, count in new.items()
         )
 
     def _unsubscribe(self, params: str) -> Reply:
         answers = []
         for channel, ticker in _pairs(params):
-            if not self._held(channel, ticker):
+            if not self._subscribed_to(channel, ticker):
                 continue
             if ticker == "*":
                 del self.wildcards[channel]
             else:
                 del self.tickers[channel][ticker]
-            answers.append(StatusEvent("success", f"unsubscribed {self.manners.unsubscribed}: {channel}.{ticker}"))
+            answers.append(StatusEvent("success", f"unsubscribed {self.options.unsubscribed}: {channel}.{ticker}"))
         return self._answer(answers)
 
     def _answer(self, answers: list[StatusEvent]) -> Reply:
@@ -255,7 +255,7 @@ class ClientSession:
         self.version += 1
         return Reply(tuple(answers), can_wait=True)
 
-    def _held(self, channel: str, ticker: str) -> bool:
+    def _subscribed_to(self, channel: str, ticker: str) -> bool:
         return channel in self.wildcards if ticker == "*" else ticker in self.tickers.get(channel, ())
 
 

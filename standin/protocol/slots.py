@@ -26,23 +26,23 @@ class _Account(NamedTuple):
 class Slots(Generic[Client]):
     """Who holds a slot. Clients are compared by identity; times are wall seconds."""
 
-    def __init__(self, manners: ProtocolOptions, sticky_s: float = 0.0, seed: int = 0) -> None:
-        self._manners, self._sticky_s = manners, sticky_s
-        self._dice = np.random.default_rng([seed, 0x5107])
-        self._held: dict[_Account, list[Client]] = {}
+    def __init__(self, options: ProtocolOptions, sticky_s: float = 0.0, seed: int = 0) -> None:
+        self._options, self._sticky_s = options, sticky_s
+        self._rng = np.random.default_rng([seed, 0x5107])
+        self._connected: dict[_Account, list[Client]] = {}
         self._ghosts: dict[_Account, list[float]] = {}
 
     def admit(self, client: Client, key: str, cluster: Cluster, now_s: float) -> list[Client]:
         """Give the client a slot; returns whom that costs theirs, which may be the client itself."""
         account = _Account(key, cluster)
-        held = self._held.setdefault(account, [])
-        held.append(client)
+        connected = self._connected.setdefault(account, [])
+        connected.append(client)
         ghosts = [until for until in self._ghosts.get(account, ()) if until > now_s]
         self._ghosts[account] = ghosts
         victims: list[Client] = []
-        while held and len(held) + len(ghosts) > self._manners.connections_max:
-            victim = client if ghosts else held[self._chosen(len(held))]
-            held.remove(victim)
+        while connected and len(connected) + len(ghosts) > self._options.connections_max:
+            victim = client if ghosts else connected[self._chosen(len(connected))]
+            connected.remove(victim)
             victims.append(victim)
             if victim is client:
                 break
@@ -51,13 +51,13 @@ class Slots(Generic[Client]):
     def left(self, client: Client, key: str | None, cluster: Cluster, now_s: float, *, clean: bool) -> None:
         """The client's connection has ended; `clean` when a close frame was exchanged."""
         account = _Account(key or "", cluster)
-        held = self._held.get(account, [])
-        if not any(each is client for each in held):
+        connected = self._connected.get(account, [])
+        if not any(each is client for each in connected):
             return
-        held.remove(client)
+        connected.remove(client)
         if not clean and self._sticky_s > 0:
             self._ghosts.setdefault(account, []).append(now_s + self._sticky_s)
 
     def _chosen(self, count: int) -> int:
         """Position of the victim among those who hold a slot, oldest first."""
-        return {"older": 0, "newer": count - 1, "random": int(self._dice.integers(count))}[self._manners.victim]
+        return {"older": 0, "newer": count - 1, "random": int(self._rng.integers(count))}[self._options.victim]

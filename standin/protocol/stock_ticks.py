@@ -47,24 +47,24 @@ def stock_ticks(tickers: Sequence[str], bars: SecondBars, quote_unit: int = 1) -
     """Trades and quotes of the bars, each ticker's in the order of time. quote_unit: shares that a quote's size counts
     as one, ROUND_LOT or 1."""
     count = len(bars.symbol)
-    place = bars.symbol.astype(np.int64) * 2**40 + bars.end_ms // WINDOW_MS
+    position = bars.symbol.astype(np.int64) * 2**40 + bars.end_ms // WINDOW_MS
     numbers = np.arange(TICKS_MAX * _DRAWS)
-    chance = uniform(_KEY, place[:, None] * len(numbers) + numbers).reshape(count, TICKS_MAX, _DRAWS)
+    chance = uniform(_KEY, position[:, None] * len(numbers) + numbers).reshape(count, TICKS_MAX, _DRAWS)
     columns = bars.symbol, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.end_ms
     events: list[StockTrade | StockQuote] = []
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    for (symbol, *bar), dice in zip(rows, chance.tolist(), strict=True):
-        events += _ticks(tickers[symbol], _Bar(*bar), dice, quote_unit)
+    for (symbol, *bar), draws in zip(rows, chance.tolist(), strict=True):
+        events += _ticks(tickers[symbol], _Bar(*bar), draws, quote_unit)
     return events
 
 
-def _ticks(ticker: str, bar: _Bar, dice: list[list[float]], quote_unit: int) -> list[StockTrade | StockQuote]:
-    prices = _prices(bar, dice)
-    times = sorted(bar.end_ms - WINDOW_MS + int(WINDOW_MS * drawn[0]) for drawn in dice[: len(prices)])
-    sizes = _sizes(bar.volume, [0.2 + drawn[1] for drawn in dice[: len(prices)]])
+def _ticks(ticker: str, bar: _Bar, draws: list[list[float]], quote_unit: int) -> list[StockTrade | StockQuote]:
+    prices = _prices(bar, draws)
+    times = sorted(bar.end_ms - WINDOW_MS + int(WINDOW_MS * drawn[0]) for drawn in draws[: len(prices)])
+    sizes = _sizes(bar.volume, [0.2 + drawn[1] for drawn in draws[: len(prices)]])
     tape = 2 if ticker in _ETFS else 3 if len(ticker) > 3 else 1
     events: list[StockTrade | StockQuote] = []
-    for number, (price, t_ms, size, drawn) in enumerate(zip(prices, times, sizes, dice, strict=False)):
+    for number, (price, t_ms, size, drawn) in enumerate(zip(prices, times, sizes, draws, strict=False)):
         # Numbers rise with time; a quote's comes just before its trade's.
         q = t_ms % 86_400_000 * 2 * TICKS_MAX + 2 * number + 1
         spread = max(round(SPREAD_SHARE * price, 2), 0.01)
@@ -86,12 +86,12 @@ def _ticks(ticker: str, bar: _Bar, dice: list[list[float]], quote_unit: int) -> 
     return events
 
 
-def _prices(bar: _Bar, dice: list[list[float]]) -> list[float]:
+def _prices(bar: _Bar, draws: list[list[float]]) -> list[float]:
     """Open first, close last, high and low between them in either order, and others anywhere between those."""
-    ends = [bar.high, bar.low] if dice[0][2] < 0.5 else [bar.low, bar.high]
+    ends = [bar.high, bar.low] if draws[0][2] < 0.5 else [bar.low, bar.high]
     between = [price for price in ends if price not in (bar.open, bar.close)]
     wanted = min(max(bar.volume // SHARES_A_TRADE, 1), TICKS_MAX)
-    others = dice[: max(wanted - len(between) - 2, 0)]
+    others = draws[: max(wanted - len(between) - 2, 0)]
     between += [round(bar.low + (bar.high - bar.low) * drawn[2], 2) for drawn in others]
     last = [bar.close] if between or bar.close != bar.open or wanted > 1 else []
     return [bar.open, *between, *last]

@@ -234,7 +234,7 @@ def option_events(listing: Listing, prints: Prints, quotes: Quotes) -> list[Even
     if not trades:
         return both
     order = np.argsort(np.concatenate((prints.q, quotes.q)), kind="stable")
-    return [both[at] for at in order.tolist()]
+    return [both[index] for index in order.tolist()]
 
 
 def fair_values(listing: Listing, quotes: Quotes) -> list[Event]:

@@ -69,8 +69,8 @@ def sizes(markets: Sequence[MarketStats]) -> Chart | None:
     for market in markets:
         if market.sizes is not None:
             beyond = 1.0 - np.cumsum(market.sizes)[:-1]
-            seen = beyond > 1e-9
-            lines.append(Line(market.name, np.log10(np.array(SIZES))[seen], np.log10(beyond[seen])))
+            present = beyond > 1e-9
+            lines.append(Line(market.name, np.log10(np.array(SIZES))[present], np.log10(beyond[present])))
     return Chart(
         "Prints larger than a size", "contracts", "share of prints, %", lines,
         x_ticks=_logarithmic(SIZES, "{:g}"), y_ticks=_percents(SHARE_TICKS),

@@ -73,8 +73,8 @@ def _verdict(markets: Sequence[MarketStats]) -> str:
     if not judged:
         return "The recorded data say nothing about how far a figure may be off."
     off = [fact.name for fact in judged if _is_off(fact, markets)]
-    told = f"outside it: {'; '.join(off)}" if off else "none lies outside it"
-    return f"Of {len(judged)} figures with a recorded range, {told}."
+    text = f"outside it: {'; '.join(off)}" if off else "none lies outside it"
+    return f"Of {len(judged)} figures with a recorded range, {text}."
 
 
 def _section(section: Section, markets: Sequence[MarketStats]) -> list[str]:
@@ -101,7 +101,7 @@ def _table(facts: Sequence[Fact], markets: Sequence[MarketStats]) -> list[str]:
     shown = [(head, cells) for head, cells in columns if any(cells)]
     parts = ["<table>", "<tr><th></th>" + "".join(f'<th class="n">{escape(head)}</th>' for head, _ in shown) + "</tr>"]
     for row, fact in enumerate(facts):
-        off = ["n off" if place == 0 and _is_off(fact, markets) else "n" for place in range(len(shown))]
+        off = ["n off" if index == 0 and _is_off(fact, markets) else "n" for index in range(len(shown))]
         cells = "".join(
             f'<td class="{kind}">{escape(texts[row])}</td>' for kind, (_, texts) in zip(off, shown, strict=True)
         )
@@ -122,7 +122,7 @@ def _is_off(fact: Fact, markets: Sequence[MarketStats]) -> bool:
 
 def _between(fact: Fact, markets: Sequence[MarketStats]) -> str:
     within = _range(fact, markets)
-    return "" if within is None else " to ".join(_told(value, fact.form) for value in within)
+    return "" if within is None else " to ".join(_formatted(value, fact.form) for value in within)
 
 
 def _known(value: float | None) -> bool:
@@ -130,10 +130,10 @@ def _known(value: float | None) -> bool:
 
 
 def _cell(value: float | None, form: str) -> str:
-    return _told(value, form) if value is not None and math.isfinite(value) else ""
+    return _formatted(value, form) if value is not None and math.isfinite(value) else ""
 
 
-def _told(value: float, form: str) -> str:
+def _formatted(value: float, form: str) -> str:
     return f"{value:{form}}".replace("%", " %")
 
 

@@ -42,43 +42,43 @@ class Section(NamedTuple):
 
 
 def _share(group: str) -> Read:
-    return lambda seen: None if seen.conditions is None else seen.conditions[group]
+    return lambda stats: None if stats.conditions is None else stats.conditions[group]
 
 
 def _first(name: str) -> Read:
     """The first value of a curve: an autocorrelation at lag 1."""
-    return lambda seen: None if (curve := getattr(seen, name)) is None else float(np.asarray(curve[1])[0])
+    return lambda stats: None if (curve := getattr(stats, name)) is None else float(np.asarray(curve[1])[0])
 
 
-def _opening(seen: MarketStats) -> float | None:
+def _opening(stats: MarketStats) -> float | None:
     """The first half hour over the middle of the day, 12:00 to 13:30."""
-    return None if seen.half_hours is None else float(seen.half_hours[1][0] / np.mean(seen.half_hours[1][5:8]))
+    return None if stats.half_hours is None else float(stats.half_hours[1][0] / np.mean(stats.half_hours[1][5:8]))
 
 
-def _closing(seen: MarketStats) -> float | None:
-    return None if seen.half_hours is None else float(seen.half_hours[1][-1] / np.mean(seen.half_hours[1][5:8]))
+def _closing(stats: MarketStats) -> float | None:
+    return None if stats.half_hours is None else float(stats.half_hours[1][-1] / np.mean(stats.half_hours[1][5:8]))
 
 
 def _smile(name: str, call_delta: float) -> Fact:
     """The smile at one delta (a put's by its call's), and between what recorded chains have it."""
-    at = int(np.flatnonzero(call_delta == DELTAS)[0])
+    index = int(np.flatnonzero(call_delta == DELTAS)[0])
 
-    def read(seen: MarketStats) -> float | None:
-        return None if seen.smile is None else float(seen.smile[1][at])
+    def read(stats: MarketStats) -> float | None:
+        return None if stats.smile is None else float(stats.smile[1][index])
 
-    def recorded(seen: MarketStats) -> tuple[float, float] | None:
-        band = seen.bands.get("smile")
-        return None if band is None else (float(band[0][at]), float(band[1][at]))
+    def recorded(stats: MarketStats) -> tuple[float, float] | None:
+        band = stats.bands.get("smile")
+        return None if band is None else (float(band[0][index]), float(band[1][index]))
 
     return Fact(name, read, ".2f", recorded)
 
 
 def _vix(read: Callable[[VixFacts], float | None]) -> Read:
-    return lambda seen: None if seen.vix is None else read(seen.vix)
+    return lambda stats: None if stats.vix is None else read(stats.vix)
 
 
 def _vix_range(read: Callable[[VixRange], tuple[float, float]]) -> Range:
-    return lambda seen: None if seen.vix_range is None else read(seen.vix_range)
+    return lambda stats: None if stats.vix_range is None else read(stats.vix_range)
 
 
 def _lag(sessions: int) -> Callable[[VixFacts], float | None]:
@@ -107,9 +107,9 @@ SECTIONS = (
         "Sizes", "mean_size",
         (charts.sizes,),
         (
-            Fact("mean size, contracts", lambda seen: seen.mean_size, ".1f", published="8 to 9"),
+            Fact("mean size, contracts", lambda stats: stats.mean_size, ".1f", published="8 to 9"),
             Fact("one to ten contracts", lambda s: None if s.sizes is None else float(s.sizes[:TEN].sum()), ".1%"),
-            Fact("more than 500", lambda seen: None if seen.sizes is None else float(seen.sizes[-1]), ".2%"),
+            Fact("more than 500", lambda stats: None if stats.sizes is None else float(stats.sizes[-1]), ".2%"),
         ),
         ("sizes",),
     ),
@@ -156,7 +156,7 @@ SECTIONS = (
         (
             Fact("daily returns, lag 1", _first("daily_acf"), "+.3f", published="about 0"),
             Fact("their absolute values, lag 1", _first("daily_abs_acf"), "+.3f", published="positive"),
-            Fact("kurtosis of daily returns", lambda seen: seen.kurtosis, ".1f", published="4 to 15"),
+            Fact("kurtosis of daily returns", lambda stats: stats.kurtosis, ".1f", published="4 to 15"),
         ),
         ("minute_acf",),
     ),

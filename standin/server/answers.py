@@ -19,9 +19,9 @@ __all__ = ["Answers", "json_answer"]
 class Answers:
     """Makes responses and numbers them."""
 
-    def __init__(self, manners: ProtocolOptions) -> None:
-        self._manners = manners
-        self.status = "DELAYED" if manners.rest_delayed else "OK"
+    def __init__(self, options: ProtocolOptions) -> None:
+        self._options = options
+        self.status = "DELAYED" if options.rest_delayed else "OK"
         self._requests = itertools.count(1)
 
     def results(self, results: object, **envelope: object) -> web.Response:
@@ -38,7 +38,7 @@ class Answers:
 
     def not_found(self) -> web.Response:
         """404, in JSON or in plain text."""
-        if self._manners.not_found == "text":
+        if self._options.not_found == "text":
             return web.Response(status=404, text="404 page not found\n")
         return self.error(404, status="NOT_FOUND", message="Not found.")
 
@@ -47,7 +47,7 @@ class Answers:
         if refusal.fields is None:
             return web.Response(status=refusal.code, body=refusal.raw, content_type="text/html")
         response = self.error(refusal.code, **refusal.fields)
-        if refusal.retry_after_s is not None and self._manners.retry_after:
+        if refusal.retry_after_s is not None and self._options.retry_after:
             response.headers["Retry-After"] = str(refusal.retry_after_s)
         return response
 

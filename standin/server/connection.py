@@ -46,7 +46,7 @@ from standin.protocol.wire import (
     stock_events,
 )
 
-__all__ = ["Connection", "Told"]
+__all__ = ["Connection", "Publication"]
 
 CLOSE_TIMEOUT_S = 2.0
 # Linger on, for no time: closing is then a reset.
@@ -59,7 +59,7 @@ OptionColumns = TypeVar("OptionColumns", Prints, Quotes)
 STOCK_CHANNELS: dict[type[Event], str] = {StockTrade: "T", StockQuote: "Q", StockBarEvent: "A"}
 
 
-class Told(NamedTuple):
+class Publication(NamedTuple):
     """What a host tells its clients in a step: what happened, and the bars that are due by cluster and channel."""
 
     batch: Batch
@@ -73,7 +73,7 @@ class Connection:
         self,
         socket: ServerConnection,
         session: ClientSession,
-        outlet: FaultInjector,
+        injector: FaultInjector,
         *,
         delayed: bool = False,
         late: LateStatuses | None = None,
@@ -85,10 +85,10 @@ class Connection:
         # Let in, acknowledged, and to be dismissed all the same.
         self.unwelcome = False
         self._socket = socket
-        self._outlet = outlet
+        self._injector = injector
         self._late = late
-        self._buffer_bytes = session.manners.buffer_bytes
-        self._slow = SlowConsumer(close=session.manners.slow_consumer)
+        self._buffer_bytes = session.options.buffer_bytes
+        self._slow = SlowConsumer(close=session.options.slow_consumer)
         self._queue: deque[bytes] = deque()
         self.queued_bytes = 0
         self._work = asyncio.Event()
@@ -119,28 +119,28 @@ class Connection:
 
     def answer(self, statuses: Sequence[StatusEvent], *, can_wait: bool) -> None:
         """Send answers: at once; or with the next events, or alone when none come within a flush; or late."""
-        manners = self.session.manners
+        options = self.session.options
         if not statuses:
             return
         if can_wait and self._late is not None:
             self._answer_late(statuses, self._late)
-        elif can_wait and manners.mix_statuses:
+        elif can_wait and options.mix_statuses:
             self._statuses += statuses
-            self._after(manners.flush_s, self._send_statuses)
+            self._after(options.flush_s, self._send_statuses)
         else:
             self.put(encode(statuses))
 
-    def deliver(self, source: Source, step: Told, clock_ns: int) -> bool:
+    def deliver(self, source: Source, step: Publication, clock_ns: int) -> bool:
         """Queue what this client subscribed to of what its host tells; True when there was anything."""
         sent = False
-        for frame in self._outlet.frames(self._events(source, step), clock_ns, self._statuses):
+        for frame in self._injector.frames(self._events(source, step), clock_ns, self._statuses):
             self.put(frame)
             sent = True
         return sent and self.reachable()
 
     def strike(self, fault: Strike, clock_ns: int) -> None:
         """Suffer a fault."""
-        if self._outlet.strike(fault, clock_ns):
+        if self._injector.strike(fault, clock_ns):
             return
         match fault:
             case Drop():
@@ -149,7 +149,7 @@ class Connection:
                 self._leave(fault.code, "")
             case ForceDisconnect():
                 self.evict(
-                    ClientSession.force_disconnect(), "force disconnect", self.session.manners.force_disconnect_code
+                    ClientSession.force_disconnect(), "force disconnect", self.session.options.force_disconnect_code
                 )
             case MaxConnections():
                 self.dismiss()
@@ -189,7 +189,7 @@ class Connection:
 
     # What of a batch is wanted
 
-    def _events(self, source: Source, step: Told) -> list[Event]:
+    def _events(self, source: Source, step: Publication) -> list[Event]:
         session, batch = self.session, step.batch
         events: list[Event] = []
         if session.cluster == "options":
@@ -210,7 +210,7 @@ class Connection:
 
     def _is_due(self, value: IndexValueEvent) -> bool:
         """Whether no value of the index was told in the same stretch of `index_every` seconds."""
-        every = self.session.manners.index_every
+        every = self.session.options.index_every
         stretch = value.t // (1000 * every)
         if every > 1 and self._stretches.get(value.T) == stretch:
             return False
@@ -222,7 +222,7 @@ class Connection:
         session = self.session
         made: list[StockTrade | StockQuote | StockBarEvent] = []
         if session.holds("T") or session.holds("Q"):
-            unit = ROUND_LOT if session.manners.stock_sizes == "lots" else 1
+            unit = ROUND_LOT if session.options.stock_sizes == "lots" else 1
             made += stock_ticks(source.stock_tickers, bars, unit)
         if session.holds("A"):
             made += stock_events(source.stock_tickers, bars)
@@ -244,7 +244,7 @@ class Connection:
     # Answers that wait
 
     def _answer_late(self, statuses: Sequence[StatusEvent], late: LateStatuses) -> None:
-        shuffled = self._outlet.shuffled(statuses)
+        shuffled = self._injector.shuffled(statuses)
         for start in range(0, len(shuffled), late.a_frame):
             frame = encode(shuffled[start : start + late.a_frame])
             # One frame after the other, so that a client sees some of its answers long before the others.
@@ -304,7 +304,7 @@ class Connection:
             await asyncio.wait({self._closing})
             return
         self._send_statuses()
-        for frame in self._outlet.rest():
+        for frame in self._injector.rest():
             self.put(frame)
         await self.flushed()
         await self._socket.close(1000)
@@ -313,7 +313,7 @@ class Connection:
         if how.close == "abort":
             self._abort()
         else:
-            self.evict(ClientSession.slow_consumer(), "slow consumer", self.session.manners.slow_consumer_code)
+            self.evict(ClientSession.slow_consumer(), "slow consumer", self.session.options.slow_consumer_code)
 
     def _fall_silent(self) -> None:
         """Nothing more is read, so that no ping is answered, and nothing more is sent."""

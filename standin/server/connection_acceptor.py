@@ -35,36 +35,36 @@ class ConnectionAcceptor:
     still comes is acknowledged and sent home with 1000, or they would wait for ever.
     """
 
-    def __init__(self, keys: frozenset[str], manners: ProtocolOptions, faults: Sequence[Fault], seed: int) -> None:
+    def __init__(self, keys: frozenset[str], options: ProtocolOptions, faults: Sequence[Fault], seed: int) -> None:
         self.connections: dict[Connection, None] = {}
         self.changed = asyncio.Event()
         self.over = False
-        self._keys, self._manners, self._faults, self._seed = keys, manners, faults, seed
+        self._keys, self._options, self._faults, self._seed = keys, options, faults, seed
         self._late = found(faults, LateStatuses)
         absent = found(faults, AbsentIndices)
         self._absent = frozenset(() if absent is None else absent.tickers)
         self._receptions = Receptions(faults)
         sticky = found(faults, StickySessions)
-        self._slots: Slots[Connection] = Slots(manners, 0.0 if sticky is None else sticky.for_s, seed)
+        self._slots: Slots[Connection] = Slots(options, 0.0 if sticky is None else sticky.for_s, seed)
         self._numbers = itertools.count()
 
     async def serve(self, socket: ServerConnection) -> None:
         """A client of the real-time host."""
-        await self._serve(socket, self._manners, delayed=False)
+        await self._serve(socket, self._options, delayed=False)
 
     async def serve_delayed(self, socket: ServerConnection) -> None:
         """A client of the delayed host, which has no quotes."""
-        manners = msgspec.structs.replace(self._manners, entitled=self._manners.entitled - {"Q"}, business=False)
-        await self._serve(socket, manners, delayed=True)
+        options = msgspec.structs.replace(self._options, entitled=self._options.entitled - {"Q"}, business=False)
+        await self._serve(socket, options, delayed=True)
 
-    async def _serve(self, socket: ServerConnection, manners: ProtocolOptions, *, delayed: bool) -> None:
+    async def _serve(self, socket: ServerConnection, options: ProtocolOptions, *, delayed: bool) -> None:
         assert socket.request is not None
         kernel_socket = socket.transport.get_extra_info("socket")
         kernel_socket.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER_BYTES)
         cluster = CLUSTERS[socket.request.path.partition("?")[0]]
-        session = ClientSession(cluster, self._keys, manners, self._receptions.next(), self._absent)
-        outlet = FaultInjector(self._faults, self._seed + next(self._numbers), manners.frame_events_max)
-        connection = Connection(socket, session, outlet, delayed=delayed, late=self._late)
+        session = ClientSession(cluster, self._keys, options, self._receptions.next(), self._absent)
+        injector = FaultInjector(self._faults, self._seed + next(self._numbers), options.frame_events_max)
+        connection = Connection(socket, session, injector, delayed=delayed, late=self._late)
         writer = asyncio.create_task(connection.write(), name="standin-writer")
         try:
             connection.put(session.greeting())
@@ -78,7 +78,7 @@ class ConnectionAcceptor:
 
     async def _converse(self, socket: ServerConnection, connection: Connection) -> None:
         session = connection.session
-        auth_due = asyncio.get_running_loop().time() + session.manners.auth_timeout_s
+        auth_due = asyncio.get_running_loop().time() + session.options.auth_timeout_s
         while True:
             try:
                 async with asyncio.timeout_at(auth_due if session.state is SessionState.GREETED else None):

@@ -35,9 +35,9 @@ class HistoryRoutes:
     """Handlers of what has been."""
 
     def __init__(
-        self, source: Source, archive: Archive, answers: Answers, mishaps: RestFaults, newer_limit_max: int
+        self, source: Source, archive: Archive, answers: Answers, rest_faults: RestFaults, newer_limit_max: int
     ) -> None:
-        self._source, self._archive, self._answers, self._mishaps = source, archive, answers, mishaps
+        self._source, self._archive, self._answers, self._rest_faults = source, archive, answers, rest_faults
         self._newer_limit_max = newer_limit_max
 
     def add_routes(self, add: Callable[[str, Handler, str], None]) -> None:
@@ -82,11 +82,11 @@ class HistoryRoutes:
     def _quotes_of(self, ticker: str, query: TicksQuery, count: int) -> Quotes:
         """What somebody had subscribed to, and what a source knows of its own past."""
         newest = query.order == "desc"
-        heard = documents.between(self._archive.quotes(ticker), query)
+        received = documents.between(self._archive.quotes(ticker), query)
         known = Quotes.empty()
         if isinstance(self._source, QuoteHistory):
             known = self._source.quotes_of(ticker, query.first_ns, query.last_ns, count, newest=newest)
-        return documents.with_heard(known, heard, count, newest=newest)
+        return documents.with_received(known, received, count, newest=newest)
 
     async def _last_trade(self, request: web.Request) -> web.Response:
         ticker = request.match_info["ticker"]
@@ -101,8 +101,10 @@ class HistoryRoutes:
 
     async def _previous(self, request: web.Request) -> web.Response:
         day = ny_date(self._source.clock_ns) - dt.timedelta(days=1)
-        asked = {"multiplier": "1", "timespan": "day", "from": "1970-01-02", "to": day.isoformat()}
-        return self._aggregates_of(request, AggregatesQuery.parse(asked, {"sort": "desc", "limit": "1"}), follow=False)
+        requested = {"multiplier": "1", "timespan": "day", "from": "1970-01-02", "to": day.isoformat()}
+        return self._aggregates_of(
+            request, AggregatesQuery.parse(requested, {"sort": "desc", "limit": "1"}), follow=False
+        )
 
     def _aggregates_of(self, request: web.Request, query: AggregatesQuery, *, follow: bool = True) -> web.Response:
         ticker = request.match_info["ticker"]
@@ -125,7 +127,7 @@ class HistoryRoutes:
         """What the ticker's bars are made of; nothing for one the vendor does not have."""
         if ticker.startswith("O:"):
             return ticks_of_prints(self._archive.trades(ticker))
-        if ticker.startswith("I:") and self._mishaps.knows(ticker):
+        if ticker.startswith("I:") and self._rest_faults.has(ticker):
             return ticks_of_values(self._archive.values(ticker))
         return ticks_of_bars(self._archive.bars(ticker))
 

@@ -33,11 +33,11 @@ from standin.protocol.rest_query import (
     BadQueryError,
     ChainQuery,
     UniversalQuery,
-    asks_expired,
     limit_of,
     page_of,
     refuse_other_days,
     type_of,
+    wants_expired,
 )
 from standin.server.answers import Answers, json_answer
 from standin.server.history_routes import Handler, HistoryRoutes
@@ -62,15 +62,15 @@ class Rest:
         source: Source,
         keys: frozenset[str],
         archive: Archive,
-        manners: ProtocolOptions | None = None,
-        mishaps: RestFaults | None = None,
+        options: ProtocolOptions | None = None,
+        rest_faults: RestFaults | None = None,
     ) -> None:
         self._source, self._keys, self._archive = source, keys, archive
-        self._mishaps = mishaps or RestFaults()
-        self._manners = manners or ProtocolOptions()
-        self._timeframe: documents.Timeframe = "DELAYED" if self._manners.rest_delayed else "REAL-TIME"
-        self._answers = Answers(self._manners)
-        self._past = HistoryRoutes(source, archive, self._answers, self._mishaps, self._manners.newer_limit_max)
+        self._rest_faults = rest_faults or RestFaults()
+        self._options = options or ProtocolOptions()
+        self._timeframe: documents.Timeframe = "DELAYED" if self._options.rest_delayed else "REAL-TIME"
+        self._answers = Answers(self._options)
+        self._past = HistoryRoutes(source, archive, self._answers, self._rest_faults, self._options.newer_limit_max)
         self._calendar, self._calendar_ends = Calendar(()), dt.date.min
 
     def app(self) -> web.Application:
@@ -99,12 +99,12 @@ class Rest:
 
     async def _mannered(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         """Keys first, then what goes wrong today, then the handler and the vendor's error bodies, then compression."""
-        if not self._knows(request):
+        if not self._authorized(request):
             return self._answers.error(401, status="ERROR", error="Unknown API Key")
-        await asyncio.sleep(self._mishaps.delay_s())
+        await asyncio.sleep(self._rest_faults.delay_s())
         # A name such as `trades-newer` is a way to the document `trades`.
         document = (request.match_info.route.name or "").partition("-")[0]
-        refusal = self._mishaps.refusal(document, time.monotonic())
+        refusal = self._rest_faults.refusal(document, time.monotonic())
         try:
             response = await handler(request) if refusal is None else self._answers.refused(refusal)
         except BadQueryError as error:
@@ -118,7 +118,7 @@ class Rest:
     async def _nowhere(self, _: web.Request) -> web.Response:
         raise web.HTTPNotFound
 
-    def _knows(self, request: web.Request) -> bool:
+    def _authorized(self, request: web.Request) -> bool:
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         key = bearer if scheme.lower() == "bearer" else request.query.get("apiKey", "")
         return key in self._keys
@@ -130,7 +130,7 @@ class Rest:
         if query.tickers is not None:
             return self._answers.results([self._universal_row(ticker) for ticker in query.tickers])
         source = self._source
-        indices = filter(self._mishaps.knows, source.index_tickers)
+        indices = filter(self._rest_faults.has, source.index_tickers)
         kinds = {"indices": indices, "options": source.listing.tickers, "stocks": source.stock_tickers}
         tickers = [ticker for kind, them in kinds.items() if query.type in (None, kind) for ticker in them]
         chosen, cursor = query.page(tickers)
@@ -138,7 +138,7 @@ class Rest:
 
     def _universal_row(self, ticker: str) -> documents.Row:
         source, listing = self._source, self._source.listing
-        if self._mishaps.lacks(PLAN_DOCUMENTS.get(type_of(ticker), "")):
+        if self._rest_faults.lacks(PLAN_DOCUMENTS.get(type_of(ticker), "")):
             return documents.not_entitled_row(ticker)
         row = listing.row_of.get(ticker)
         if row is not None:
@@ -160,16 +160,16 @@ class Rest:
     def _chain_rows(self, rows: NDArray[np.intp]) -> list[documents.ChainRow]:
         """Contracts as the plan shows them and the faults leave them."""
         shown = documents.chain_rows(self._source, rows, self._timeframe)
-        if self._manners.business:
+        if self._options.business:
             for row in shown:
                 row.add_fair_value()
-        return self._mishaps.holed(shown)
+        return self._rest_faults.holed(shown)
 
     def _bare(self, request: web.Request) -> str:
         """The underlying's bare ticker; an index answers only under its prefix, as the vendor's does."""
-        asked: str = request.match_info["underlying"]
+        requested: str = request.match_info["underlying"]
         wire_names = {underlying.wire_ticker: underlying.ticker for underlying in self._source.listing.underlyings}
-        return wire_names.get(asked, "")
+        return wire_names.get(requested, "")
 
     async def _contract_snapshot(self, request: web.Request) -> web.Response:
         listing = self._source.listing
@@ -181,17 +181,17 @@ class Rest:
         return self._answers.results(found)
 
     async def _indices(self, request: web.Request) -> web.Response:
-        asked = request.query.get("ticker.any_of") or request.query.get("ticker")
+        requested = request.query.get("ticker.any_of") or request.query.get("ticker")
         served = self._source.index_tickers
-        tickers = asked.split(",") if asked else [ticker for ticker in served if self._mishaps.knows(ticker)]
+        tickers = requested.split(",") if requested else [ticker for ticker in served if self._rest_faults.has(ticker)]
         if len(tickers) > TICKERS_MAX:
             raise BadQueryError(f"ticker.any_of takes at most {TICKERS_MAX} tickers, not {len(tickers)}")
         # A list of tickers is answered whole; the page size matters only to a request that names none.
-        limit = len(tickers) if asked else limit_of(request.query, TICKERS_MAX)
+        limit = len(tickers) if requested else limit_of(request.query, TICKERS_MAX)
         return self._answers.results([self._index_row(ticker) for ticker in tickers[:limit]])
 
     def _index_row(self, ticker: str) -> documents.Row:
-        state = self._source.index_state(ticker) if self._mishaps.knows(ticker) else None
+        state = self._source.index_state(ticker) if self._rest_faults.has(ticker) else None
         return documents.index_row(ticker, state, is_open=self._source.is_open, timeframe=self._timeframe)
 
     # Reference
@@ -200,10 +200,10 @@ class Rest:
         listing = self._source.listing
         refuse_other_days(request.query, self._today())
         # What a market lists has not expired.
-        if asks_expired(request.query):
+        if wants_expired(request.query):
             return self._answers.results([])
-        asked = request.query.get("underlying_ticker")
-        rows = slice(0, len(listing)) if asked is None else listing.slices.get(asked, slice(0, 0))
+        requested = request.query.get("underlying_ticker")
+        rows = slice(0, len(listing)) if requested is None else listing.slices.get(requested, slice(0, 0))
         page = page_of(listing, rows, ChainQuery.parse(request.query, CONTRACTS_LIMIT_MAX))
         return self._answers.page(request, documents.contract_rows(listing, page.rows), page.cursor)
 
@@ -216,14 +216,14 @@ class Rest:
 
     async def _conditions(self, request: web.Request) -> web.Response:
         limit = limit_of(request.query, REFERENCE_LIMIT_MAX)
-        rows = [condition_row(condition) for condition in CONDITIONS] if _asks_options(request) else []
+        rows = [condition_row(condition) for condition in CONDITIONS] if _wants_options(request) else []
         kind = request.query.get("data_type", "trade")
         rows = [row for row in rows if kind in row["data_types"]]
         return self._answers.results(rows[:limit], count=len(rows))
 
     async def _exchanges(self, request: web.Request) -> web.Response:
         return self._answers.results(
-            [exchange_row(exchange) for exchange in EXCHANGES] if _asks_options(request) else []
+            [exchange_row(exchange) for exchange in EXCHANGES] if _wants_options(request) else []
         )
 
     async def _newer_exchanges(self, request: web.Request) -> web.Response:
@@ -247,5 +247,5 @@ class Rest:
         return ny_date(self._source.clock_ns)
 
 
-def _asks_options(request: web.Request) -> bool:
+def _wants_options(request: web.Request) -> bool:
     return request.query.get("asset_class", "options") == "options"

@@ -37,7 +37,7 @@ from standin.feed.source import Batch, Prints, Quotes, SecondBars, Source, Value
 from standin.protocol.archive import PRINTS_MAX, Archive
 from standin.protocol.live_bars import LiveBars
 from standin.protocol.session import CHANNELS
-from standin.server.connection import Connection, Told
+from standin.server.connection import Connection, Publication
 from standin.server.connection_acceptor import CLUSTERS, ConnectionAcceptor
 from standin.server.routes import Rest
 
@@ -66,8 +66,8 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 class _MarketStep(NamedTuple):
     """What the real-time host tells now, and the delayed one."""
 
-    now: Told
-    old: Sequence[Told]
+    now: Publication
+    old: Sequence[Publication]
 
 
 class StandIn:
@@ -93,7 +93,7 @@ class StandIn:
         start_when: frozenset[str] = frozenset(),
         at_end: Literal["close", "hold"] = "hold",
         duration_s: float | None = None,
-        manners: ProtocolOptions | None = None,
+        options: ProtocolOptions | None = None,
         faults: Sequence[Fault] = (),
         fault_seed: int = 0,
         delayed: bool = False,
@@ -114,14 +114,14 @@ class StandIn:
         self._start_when = start_when
         self._at_end = at_end
         self._duration_s = duration_s
-        self._manners = under(faults, manners or ProtocolOptions())
+        self._options = under(faults, options or ProtocolOptions())
         self._faults, self._fault_seed = tuple(faults), fault_seed
         self._timeline = Timeline(self._faults)
-        self._door = ConnectionAcceptor(self._keys, self._manners, self._faults, fault_seed)
+        self._acceptor = ConnectionAcceptor(self._keys, self._options, self._faults, fault_seed)
         self._archive = Archive(source.index_tickers, source.stock_tickers, prints_kept)
-        mishaps = RestFaults(self._faults, fault_seed)
-        self._rest = Rest(source, self._keys, self._archive, self._manners, mishaps)
-        bar_delay_s = self._manners.bar_delay_s
+        rest_faults = RestFaults(self._faults, fault_seed)
+        self._rest = Rest(source, self._keys, self._archive, self._options, rest_faults)
+        bar_delay_s = self._options.bar_delay_s
         self._bars = LiveBars(source, bar_delay_s)
         self._old_bars = LiveBars(source, bar_delay_s)
         self._past_ns = 0
@@ -158,10 +158,10 @@ class StandIn:
         return self.source.clock_ns + self._past_ns
 
     async def __aenter__(self) -> StandIn:
-        self._servers["now"] = await self._listen(self._door.serve, self._ws_port)
+        self._servers["now"] = await self._listen(self._acceptor.serve, self._ws_port)
         self._ws_port = _port(self._servers["now"])
         if self._delay is not None:
-            self._servers["delayed"] = await self._listen(self._door.serve_delayed, self._delayed_port)
+            self._servers["delayed"] = await self._listen(self._acceptor.serve_delayed, self._delayed_port)
             self._delayed_port = _port(self._servers["delayed"])
         self._runner = web.AppRunner(self._rest.app(), access_log=None)
         await self._runner.setup()
@@ -188,14 +188,14 @@ class StandIn:
             await self._runner.cleanup()
 
     async def _listen(self, client: Callable[[ServerConnection], Awaitable[None]], port: int) -> Server:
-        manners = self._manners
+        options = self._options
         return await serve(
             client,
             self._host,
             port,
             process_request=_check_path,
-            compression="deflate" if manners.compression else None,
-            ping_interval=manners.ping_s or None,  # lockstep pings by itself
+            compression="deflate" if options.compression else None,
+            ping_interval=options.ping_s or None,  # lockstep pings by itself
             max_size=MESSAGE_BYTES_MAX,
             close_timeout=2.0,
         )
@@ -220,8 +220,8 @@ class StandIn:
         else:
             await self._run_paced(self._speed, deadline)
         if self._at_end == "close":
-            self._door.over = True
-            await asyncio.gather(*(connection.finish() for connection in self._door.connections))
+            self._acceptor.over = True
+            await asyncio.gather(*(connection.finish() for connection in self._acceptor.connections))
 
     async def _run_lockstep(self, deadline: float | None) -> None:
         while not self._over and not _past(deadline):
@@ -233,7 +233,9 @@ class StandIn:
                 continue
             step = self._advance(self.source.quantum_ns)
             # One cluster after another, prices before options: so a client's log has the same order every time.
-            for connection in sorted(self._door.connections, key=lambda client: LOCKSTEP_ORDER[client.session.cluster]):
+            for connection in sorted(
+                self._acceptor.connections, key=lambda client: LOCKSTEP_ORDER[client.session.cluster]
+            ):
                 if self._deliver(step, connection):
                     await connection.caught_up(PONG_TIMEOUT_S)
             # A step without events still lets REST and control messages in.
@@ -242,7 +244,7 @@ class StandIn:
     async def _run_paced(self, speed: float, deadline: float | None) -> None:
         then = time.monotonic_ns()
         while not self._over and not _past(deadline):
-            await asyncio.sleep(self._manners.flush_s)
+            await asyncio.sleep(self._options.flush_s)
             now = time.monotonic_ns()
             owed_ns = int(min(now - then, LAG_NS_MAX) * speed)
             then = now
@@ -250,7 +252,9 @@ class StandIn:
                 # At high speeds a flush is many quanta; between them readers and REST have their turn.
                 step_ns = min(owed_ns, self.source.quantum_ns)
                 step = self._advance(step_ns)
-                sent = [connection for connection in tuple(self._door.connections) if self._deliver(step, connection)]
+                sent = [
+                    connection for connection in tuple(self._acceptor.connections) if self._deliver(step, connection)
+                ]
                 owed_ns -= step_ns
                 await asyncio.sleep(0)
                 if speed > 1:
@@ -271,15 +275,15 @@ class StandIn:
         self._timeline.passed(min(now_ns - before_ns, step_ns))
         bars = self._bars.made(batch, now_ns, self._wanted_bars(delayed=False))
         self._archive.add(batch)
-        return _MarketStep(Told(batch, bars), self._old(batch, now_ns))
+        return _MarketStep(Publication(batch, bars), self._old(batch, now_ns))
 
-    def _old(self, batch: Batch, now_ns: int) -> Sequence[Told]:
+    def _old(self, batch: Batch, now_ns: int) -> Sequence[Publication]:
         """What the delayed host tells now."""
         if self._delay is None:
             return ()
         wanted = self._wanted_bars(delayed=True)
         ripe = self._delay.passed(batch, now_ns)
-        return [Told(each.batch, self._old_bars.made(each.batch, each.clock_ns, wanted)) for each in ripe]
+        return [Publication(each.batch, self._old_bars.made(each.batch, each.clock_ns, wanted)) for each in ripe]
 
     @property
     def _rests(self) -> bool:
@@ -299,7 +303,7 @@ class StandIn:
 
     def _wanted_bars(self, *, delayed: bool) -> list[tuple[Cluster, str]]:
         """Clusters and channels of bars that a client of the host subscribed to, always in the same order."""
-        clients = [client.session for client in self._door.connections if client.delayed == delayed]
+        clients = [client.session for client in self._acceptor.connections if client.delayed == delayed]
         return [
             (cluster, channel)
             for cluster in LOCKSTEP_ORDER
@@ -318,14 +322,14 @@ class StandIn:
                     break
         if not connection.reachable():
             return False
-        tellings = step.old if connection.delayed else (step.now,)
-        sent = [connection.deliver(self.source, told, now_ns) for told in tellings]
+        publications = step.old if connection.delayed else (step.now,)
+        sent = [connection.deliver(self.source, publication, now_ns) for publication in publications]
         return any(sent)
 
     def _quoted_rows(self) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         """Rows of the contracts somebody has quotes of; worked out again only when that can have changed."""
         listing = self.source.listing
-        options = [c for c in self._door.connections if c.session.cluster == "options"]
+        options = [c for c in self._acceptor.connections if c.session.cluster == "options"]
         state = (id(listing), *((id(c), c.session.version) for c in options))
         if state != self._quoted_for:
             rows = [connection.session.rows(listing, channel) for connection in options for channel in QUOTE_CHANNELS]
@@ -335,25 +339,25 @@ class StandIn:
 
     def _subscribers(self) -> bool:
         """Whether there is anybody who would notice time passing; who leaves or is half-open notices nothing."""
-        return any(client.session.subscribed and client.reachable() for client in self._door.connections)
+        return any(client.session.subscribed and client.reachable() for client in self._acceptor.connections)
 
     def _all_subscribed(self) -> bool:
-        held = {
+        subscribed = {
             f"{connection.session.cluster}.{channel}"
-            for connection in self._door.connections
+            for connection in self._acceptor.connections
             for channel in CHANNELS[connection.session.cluster]
             if connection.session.holds(channel)
         }
-        return self._start_when <= held
+        return self._start_when <= subscribed
 
     async def _until(self, condition: object, deadline: float | None = None) -> None:
         """Wait until `condition()` holds, looking again at every change of subscriptions, or until the deadline."""
         assert callable(condition)
         while not condition() and not _past(deadline):
-            self._door.changed.clear()
+            self._acceptor.changed.clear()
             timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._door.changed.wait(), timeout)
+                await asyncio.wait_for(self._acceptor.changed.wait(), timeout)
 
 
 def _check_path(connection: ServerConnection, request: Request) -> Response | None:

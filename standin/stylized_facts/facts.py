@@ -85,8 +85,8 @@ def half_hours(seconds_after_open: Floats, weight: Floats) -> Curve:
 
 def size_shares(sizes: NDArray[np.int64]) -> Floats:
     """Share of prints up to each of SIZES and beyond the last, (len(SIZES) + 1,)."""
-    place = np.searchsorted(SIZES, sizes, side="left")
-    shares: Floats = np.bincount(place, minlength=len(SIZES) + 1) / max(len(sizes), 1)
+    bucket = np.searchsorted(SIZES, sizes, side="left")
+    shares: Floats = np.bincount(bucket, minlength=len(SIZES) + 1) / max(len(sizes), 1)
     return shares
 
 
@@ -104,7 +104,7 @@ def spreads(chain: ChainFacts) -> Curve:
     mid = 0.5 * (near.bid + near.ask)
     relative, delta = (near.ask - near.bid) / mid, np.abs(near.delta)
     bucket = np.searchsorted(SPREAD_EDGES, delta, side="right") - 1
-    chosen = [relative[(bucket == at) & (mid >= MID_USD_MIN)] for at in range(len(SPREAD_EDGES) - 1)]
+    chosen = [relative[(bucket == index) & (mid >= MID_USD_MIN)] for index in range(len(SPREAD_EDGES) - 1)]
     medians = [float(np.median(each)) if len(each) else np.nan for each in chosen]
     return 0.5 * (SPREAD_EDGES[1:] + SPREAD_EDGES[:-1]), np.array(medians)
 
@@ -115,8 +115,8 @@ def smile(chain: ChainFacts, days: float = 30.0) -> Curve:
     if not len(otm.days):
         return DELTAS, np.full(len(DELTAS), np.nan)
     nearest = otm.days[np.argmin(np.abs(otm.days - days))]
-    at = otm.days == nearest
-    volatility = _by_call_delta(otm.right[at], otm.delta[at], otm.iv[at], DELTAS)
+    index = otm.days == nearest
+    volatility = _by_call_delta(otm.right[index], otm.delta[index], otm.iv[index], DELTAS)
     return DELTAS, volatility / volatility[DELTAS == 0.5]
 
 
@@ -126,8 +126,8 @@ def term_ratio(chain: ChainFacts) -> Curve:
     days = np.unique(otm.days[(otm.days >= 2) & (otm.days <= 370)])
     middle = np.array([0.5])
     atm = [
-        float(_by_call_delta(otm.right[at], otm.delta[at], otm.iv[at], middle)[0])
-        for at in (otm.days == each for each in days)
+        float(_by_call_delta(otm.right[index], otm.delta[index], otm.iv[index], middle)[0])
+        for index in (otm.days == each for each in days)
     ]
     known = np.isfinite(atm)
     if np.count_nonzero(known) < 2:

@@ -21,7 +21,7 @@ from standin.stylized_facts import facts
 from standin.stylized_facts.facts import ChainFacts, Curve
 from standin.stylized_facts.vix import FAMILY, VixFacts, VixRange, vix_facts
 
-__all__ = ["MINUTE_SESSIONS", "SESSIONS", "MarketStats", "seen_of"]
+__all__ = ["MINUTE_SESSIONS", "SESSIONS", "MarketStats", "measured_stats"]
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class MarketStats(NamedTuple):
     prints: int = 0
 
 
-def seen_of(seed: int, scenario: Scenario) -> MarketStats:
+def measured_stats(seed: int, scenario: Scenario) -> MarketStats:
     """Measure the scenario's market: its first whole session, and the sessions of three years."""
     market = SeededMarket(seed, _open_of(scenario), scenario=scenario, intensity=INTENSITY, span_s=60)
     chain, seconds, sizes, conditions = _tape(market)
@@ -124,8 +124,8 @@ def _years(seed: int, scenario: Scenario) -> MarketStats:
     family = _family(scenario, mornings)
     vix = family["VIX"]
     months = range(len(returns) - MONTH_SESSIONS + 1)
-    realised = 100.0 * np.sqrt(252.0) * np.array([np.std(returns[at : at + MONTH_SESSIONS]) for at in months])
-    seen = MarketStats(
+    realised = 100.0 * np.sqrt(252.0) * np.array([np.std(returns[index : index + MONTH_SESSIONS]) for index in months])
+    stats = MarketStats(
         name="",
         daily_acf=facts.autocorrelation(returns),
         daily_abs_acf=facts.autocorrelation(np.abs(returns)),
@@ -135,16 +135,16 @@ def _years(seed: int, scenario: Scenario) -> MarketStats:
         vix=vix_facts(vix, family),
         vix_less_realised=float(np.mean(vix[: len(realised)] - realised)),
     )
-    return _by_minute(seen, identity, mornings[:MINUTE_SESSIONS])
+    return _by_minute(stats, identity, mornings[:MINUTE_SESSIONS])
 
 
-def _by_minute(seen: MarketStats, identity: int, mornings: list[Morning]) -> MarketStats:
+def _by_minute(stats: MarketStats, identity: int, mornings: list[Morning]) -> MarketStats:
     """With autocorrelations of SPX's one-minute returns: the middle session, and between which two all lie."""
     minutes = [np.diff(day_of(identity, morning).log_return[::60, MARKET].astype(np.float64)) for morning in mornings]
     signed, signed_band = facts.fan([facts.autocorrelation(minute) for minute in minutes])
     sizes, sizes_band = facts.fan([facts.autocorrelation(np.abs(minute)) for minute in minutes])
-    bands = {**seen.bands, "minute_acf": signed_band, "minute_abs_acf": sizes_band}
-    return seen._replace(minute_acf=signed, minute_abs_acf=sizes, bands=bands)
+    bands = {**stats.bands, "minute_acf": signed_band, "minute_abs_acf": sizes_band}
+    return stats._replace(minute_acf=signed, minute_abs_acf=sizes, bands=bands)
 
 
 def _family(scenario: Scenario, mornings: list[Morning]) -> dict[str, Floats]:

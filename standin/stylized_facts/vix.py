@@ -74,7 +74,7 @@ def vix_facts(vix: Floats, family: Mapping[str, Floats]) -> VixFacts:
 
 def ranges_of(vix: Floats, sessions: int) -> VixRange | None:
     """Ranges over stretches of that many sessions, a sixth of one apart; None where there are not a dozen."""
-    stretches = [vix[at : at + sessions] for at in range(0, len(vix) - sessions + 1, max(sessions // 6, 1))]
+    stretches = [vix[index : index + sessions] for index in range(0, len(vix) - sessions + 1, max(sessions // 6, 1))]
     if len(stretches) < 12:
         return None
     changes = [np.diff(np.log(levels)) for levels in stretches]

@@ -52,7 +52,7 @@ def without(kind: type, handler: str) -> Any:
 # The documents of 7.2 to 7.11
 
 
-@ROWS.row("7.1", "DELAYED to a delayed plan", manners=ProtocolOptions(rest_delayed=True), off=settings())
+@ROWS.row("7.1", "DELAYED to a delayed plan", options=ProtocolOptions(rest_delayed=True), off=settings())
 async def delayed(feed: Feed) -> None:
     async with feed.http() as http:
         _, page, _ = await http.get(CHAIN)
@@ -80,7 +80,7 @@ async def contract(feed: Feed) -> None:
     assert row["details"]["ticker"] == CALL
 
 
-@ROWS.row("7.2", "fair values to a business plan", manners=ProtocolOptions(business=True), off=settings())
+@ROWS.row("7.2", "fair values to a business plan", options=ProtocolOptions(business=True), off=settings())
 async def fair_value(feed: Feed) -> None:
     async with feed.http() as http:
         quoted, unquoted, _ = await http.rows(CHAIN)
@@ -186,7 +186,7 @@ async def newer(feed: Feed) -> None:
     assert (venue["id"], last["T"], last["q"], status) == ("300", CALL, 6, 400)
 
 
-@ROWS.row("7.8", "50,000 rows", manners=ProtocolOptions(newer_limit_max=50_000), off=settings())
+@ROWS.row("7.8", "50,000 rows", options=ProtocolOptions(newer_limit_max=50_000), off=settings())
 async def newer_limit(feed: Feed) -> None:
     async with feed.http() as http:
         assert (await http.get(f"/options/v3/trades/{PUT}?limit=50000"))[0] == 200
@@ -254,14 +254,14 @@ async def not_entitled(feed: Feed) -> None:
         assert (await http.get(f"/v3/quotes/{CALL}"))[0] == 200
 
 
-@ROWS.row("404", "in JSON", off=settings(manners=ProtocolOptions(not_found="text")))
+@ROWS.row("404", "in JSON", off=settings(options=ProtocolOptions(not_found="text")))
 async def not_found(feed: Feed) -> None:
     async with feed.http() as http:
         status, body, _ = await http.get(f"{CHAIN}/O:NOPE")
     assert (status, body["status"]) == (404, "NOT_FOUND")
 
 
-@ROWS.row("404", "in plain text", manners=ProtocolOptions(not_found="text"), off=settings())
+@ROWS.row("404", "in plain text", options=ProtocolOptions(not_found="text"), off=settings())
 async def not_found_text(feed: Feed) -> None:
     async with feed.http() as http:
         status, body, response = await http.get("/v1/nothing")
@@ -283,7 +283,7 @@ async def paced(feed: Feed) -> None:
     "429",
     "with Retry-After",
     faults=[RateLimit(requests=1)],
-    manners=ProtocolOptions(retry_after=True),
+    options=ProtocolOptions(retry_after=True),
     off=settings(faults=[RateLimit(requests=1)]),
 )
 async def retry_after(feed: Feed) -> None:

@@ -72,7 +72,7 @@ async def test_options_arrive_typed(feed: Feed) -> None:
 
 
 async def test_fair_values_arrive_typed(feed: Feed) -> None:
-    received = await listen(feed, "options", f"FMV.{CALL}", manners=ProtocolOptions(business=True))
+    received = await listen(feed, "options", f"FMV.{CALL}", options=ProtocolOptions(business=True))
     assert [(type(value).__name__, value.fmv, value.ticker) for value in received] == [
         ("FairMarketValue", 1.53, CALL), ("FairMarketValue", 1.5, CALL),
     ]  # fmt: skip

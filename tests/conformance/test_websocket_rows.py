@@ -99,7 +99,7 @@ async def no_plan(feed: Feed) -> None:
     await refused_with(feed, "demo-key", sentence)
 
 
-@ROWS.row("4", "no auth in time", manners=ProtocolOptions(auth_timeout_s=0.05), off=settings(manners=ProtocolOptions()))
+@ROWS.row("4", "no auth in time", options=ProtocolOptions(auth_timeout_s=0.05), off=settings(options=ProtocolOptions()))
 async def auth_timeout(feed: Feed) -> None:
     async with feed.still() as standin, connect(standin.ws_url + "/options") as socket:
         await heard(socket)
@@ -165,7 +165,7 @@ async def unentitled(feed: Feed) -> None:
         assert messages(await quiet(socket)) == ["not authorized", "subscribed to: T.*"]
 
 
-NO_LIMIT = settings(manners=ProtocolOptions(quoted_contracts_max=100_000))
+NO_LIMIT = settings(options=ProtocolOptions(quoted_contracts_max=100_000))
 
 
 @ROWS.row("8", "past the limit: refused whole", off=NO_LIMIT)
@@ -178,7 +178,7 @@ async def limit(feed: Feed) -> None:
         assert statuses(await quiet(socket)) == ["success"], "a pair of the refused request was added"
 
 
-@ROWS.row("8", "configurable errors", manners=ProtocolOptions(limit_errors=3), off=settings())
+@ROWS.row("8", "configurable errors", options=ProtocolOptions(limit_errors=3), off=settings())
 async def limit_errors(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", quotes(1, 1001)) as socket:
         assert statuses(await quiet(socket)) == ["error"] * 3
@@ -227,17 +227,17 @@ async def two_connections(feed: Feed, seed: int = 0) -> str:
     return gone[0]
 
 
-@ROWS.row("9", "the older goes", off=settings(manners=ProtocolOptions(connections_max=2)))
+@ROWS.row("9", "the older goes", off=settings(options=ProtocolOptions(connections_max=2)))
 async def older_goes(feed: Feed) -> None:
     assert await two_connections(feed) == "older"
 
 
-@ROWS.row("9", "the newer goes", manners=ProtocolOptions(victim="newer"), off=settings())
+@ROWS.row("9", "the newer goes", options=ProtocolOptions(victim="newer"), off=settings())
 async def newer_goes(feed: Feed) -> None:
     assert await two_connections(feed) == "newer"
 
 
-@ROWS.row("9", "any of them goes", manners=ProtocolOptions(victim="random"), off=settings())
+@ROWS.row("9", "any of them goes", options=ProtocolOptions(victim="random"), off=settings())
 async def any_goes(feed: Feed) -> None:
     assert {await two_connections(feed, seed) for seed in range(6)} == {"older", "newer"}
 
@@ -265,7 +265,7 @@ async def overflow_reset(feed: Feed) -> None:
 RESET = ProtocolOptions(buffer_bytes=100, slow_consumer="abort")
 
 
-@ROWS.row("10", "a switch: reset", manners=RESET, off=settings(manners=ProtocolOptions(buffer_bytes=100)))
+@ROWS.row("10", "a switch: reset", options=RESET, off=settings(options=ProtocolOptions(buffer_bytes=100)))
 async def overflow_reset_by_switch(feed: Feed) -> None:
     await overflow_reset(feed)
 

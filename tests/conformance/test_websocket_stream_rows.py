@@ -78,7 +78,7 @@ async def frames_of(feed: Feed) -> list[list[dict[str, Any]]]:
 APART = ProtocolOptions(mix_statuses=False)
 
 
-@ROWS.row("11", "many events a frame", manners=APART, off=settings(manners=ProtocolOptions(frame_events_max=1)))
+@ROWS.row("11", "many events a frame", options=APART, off=settings(options=ProtocolOptions(frame_events_max=1)))
 async def many_events(feed: Feed) -> None:
     frames = await frames_of(feed)
     assert ["Q", "T"] in [[event["ev"] for event in frame] for frame in frames]
@@ -87,21 +87,21 @@ async def many_events(feed: Feed) -> None:
 @ROWS.row(
     "11",
     "so many at most",
-    manners=ProtocolOptions(frame_events_max=1, mix_statuses=False),
-    off=settings(manners=APART),
+    options=ProtocolOptions(frame_events_max=1, mix_statuses=False),
+    off=settings(options=APART),
 )
 async def events_a_frame(feed: Feed) -> None:
     frames = await frames_of(feed)
     assert {len(frame) for frame in frames if frame[0]["ev"] != "status"} == {1}
 
 
-@ROWS.row("11", "statuses among events", manners=ProtocolOptions(flush_s=5.0), off=settings(manners=APART))
+@ROWS.row("11", "statuses among events", options=ProtocolOptions(flush_s=5.0), off=settings(options=APART))
 async def mixed_frame(feed: Feed) -> None:
     frames = await frames_of(feed)
     assert [event["ev"] for event in frames[0]] == ["status", "status", "Q", "T"]
 
 
-@ROWS.row("11", "flushed together", off=settings(manners=ProtocolOptions(flush_s=2.0)))
+@ROWS.row("11", "flushed together", off=settings(options=ProtocolOptions(flush_s=2.0)))
 async def flush(feed: Feed) -> None:
     async with feed.standin(speed=600) as standin, feed.client(standin.ws_url + "/options", "T.*") as socket:
         began = asyncio.get_running_loop().time()
@@ -154,14 +154,14 @@ async def stock_ticks(feed: Feed) -> None:
     assert {quote["q"] + 1 for quote in quotes} == {trade["q"] for trade in trades}
 
 
-@ROWS.row("12", "stock quotes in round lots", manners=ProtocolOptions(stock_sizes="lots"), off=settings())
+@ROWS.row("12", "stock quotes in round lots", options=ProtocolOptions(stock_sizes="lots"), off=settings())
 async def stock_lots(feed: Feed) -> None:
     quotes = of(await feed.day("Q.XYZ", "/stocks"), "Q")
     assert quotes
     assert all(0 < quote[side] < 100 for quote in quotes for side in ("bs", "as"))
 
 
-@ROWS.row("12", "an index every so many seconds", manners=ProtocolOptions(index_every=120), off=settings())
+@ROWS.row("12", "an index every so many seconds", options=ProtocolOptions(index_every=120), off=settings())
 async def index_cadence(feed: Feed) -> None:
     values = of(await feed.day("V.*", "/indices"), "V")  # a tape of three minutes, a value each
     assert len(values) == len({value["t"] // 120_000 for value in values}) == 2
@@ -172,7 +172,7 @@ async def stock_channels(feed: Feed) -> None:
     assert {event["ev"] for event in await feed.day("Q.XYZ", "/stocks")} == {"Q"}
 
 
-@ROWS.row("12", "ns on FMV", manners=ProtocolOptions(business=True), off=settings())
+@ROWS.row("12", "ns on FMV", options=ProtocolOptions(business=True), off=settings())
 async def fair_values(feed: Feed) -> None:
     events = await feed.day(f"T.*,FMV.{CALL}")
     values = of(events, "FMV")
@@ -227,7 +227,7 @@ async def pongs(feed: Feed) -> None:
         await asyncio.wait_for(await socket.ping(), 1)
 
 
-@ROWS.row("14", "the server's own pings", manners=ProtocolOptions(ping_s=0.05), off=settings())
+@ROWS.row("14", "the server's own pings", options=ProtocolOptions(ping_s=0.05), off=settings())
 async def server_pings(feed: Feed) -> None:
     async with (
         feed.still() as standin,

@@ -131,7 +131,7 @@ async def _play(
     host = Embedded(config, client, calendar, lambda alert: None, Metrics())
     standin = StandIn(
         witness,  # type: ignore[arg-type]
-        speed=SPEED, start_when=CHANNELS, duration_s=WALL_S, faults=faults, fault_seed=seed, manners=MANNERS,
+        speed=SPEED, start_when=CHANNELS, duration_s=WALL_S, faults=faults, fault_seed=seed, options=MANNERS,
     )  # fmt: skip
     async with standin:
         started_ns = witness.clock_ns

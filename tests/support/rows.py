@@ -66,7 +66,7 @@ class Table(list[Row]):
 
 def named(row: Row) -> str:
     """What a test of the row is called."""
-    return f"{row.id}: {row.says}"
+    return f"{row.id}: {row.description}"
 
 
 async def holds(row: Row, folder: Path) -> None:

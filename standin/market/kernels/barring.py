@@ -32,8 +32,8 @@ class Stocks(NamedTuple):
 
     position: NDArray[np.int64]
     open_usd: NDArray[np.float64]
-    seen_chance: NDArray[np.float64]
-    shares_seen: NDArray[np.float64]
+    traded_chance: NDArray[np.float64]
+    shares_traded: NDArray[np.float64]
     shares_mean: NDArray[np.float64]
 
 
@@ -54,24 +54,24 @@ def _cents(usd):
     types.uint64, types.uint64, types.uint64, STOCKS.type, PATH, BOOL_IN, types.int64, types.int64, types.int64,
     BARS.type, returns=types.int64, trusting=True,
 )  # fmt: skip
-def bar_stocks(seen_key, wiggle_key, volume_key, stocks, path, halted, second, span_s, start_ms, out):
+def bar_stocks(traded_key, wiggle_key, volume_key, stocks, path, halted, second, span_s, start_ms, out):
     """Bars of what traded in the span from `second` on, over the log returns of `path`, (span_s + 1, members); returns
     how many there are."""
     count = 0
-    for at in range(stocks.position.shape[0]):
-        member = stocks.position[at]
-        place = member * 86_400 + second
-        if halted[member] or _unit(seen_key, place) >= stocks.seen_chance[at]:
+    for index in range(stocks.position.shape[0]):
+        member = stocks.position[index]
+        position = member * 86_400 + second
+        if halted[member] or _unit(traded_key, position) >= stocks.traded_chance[index]:
             continue
-        open_usd = stocks.open_usd[at]
+        open_usd = stocks.open_usd[index]
         opened = highest = lowest = closed = open_usd * exp(np.float64(path[0, member]))
         for step in range(1, span_s + 1):
             closed = open_usd * exp(np.float64(path[step, member]))
             highest, lowest = max(highest, closed), min(lowest, closed)
-        wiggle = 0.0001 * _unit(wiggle_key, place)
-        most = span_s * stocks.shares_seen[at] * 2.0
-        volume = SHARES_MIN + np.int64(most * _unit(volume_key, place))
-        out.symbol[count] = at
+        wiggle = 0.0001 * _unit(wiggle_key, position)
+        most = span_s * stocks.shares_traded[index] * 2.0
+        volume = SHARES_MIN + np.int64(most * _unit(volume_key, position))
+        out.symbol[count] = index
         out.open[count] = _cents(opened)
         out.close[count] = _cents(closed)
         out.high[count] = max(_cents(highest * (1.0 + wiggle)), max(out.open[count], out.close[count]))
@@ -80,7 +80,7 @@ def bar_stocks(seen_key, wiggle_key, volume_key, stocks, path, halted, second, s
         out.day_open[count] = _cents(open_usd)
         # The day's volume and average so far follow from time alone, as a bar must not depend on when a run began. With
         # the most that a bar holds on top, the volume is never less than a bar's, and it never falls.
-        out.day_volume[count] = SHARES_MIN + np.int64(most + stocks.shares_mean[at] * (second + span_s))
+        out.day_volume[count] = SHARES_MIN + np.int64(most + stocks.shares_mean[index] * (second + span_s))
         out.day_vwap[count] = nearest(0.5 * (open_usd + closed) * 10_000.0) / 10_000.0
         out.start_ms[count] = start_ms
         out.end_ms[count] = start_ms + 1000 * span_s

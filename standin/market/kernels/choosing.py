@@ -45,10 +45,10 @@ def write_guide(cumulative, first, end, before, guide, begins, parts):
     for part in range(parts):
         guide[begins + part] = first
     # A place after one that ends in a part is where the next part begins, if no later one is.
-    for place in range(first, end - 1):
-        ends = np.int64((cumulative[place] - before) * scale) + 1
+    for position in range(first, end - 1):
+        ends = np.int64((cumulative[position] - before) * scale) + 1
         if ends < parts:
-            guide[begins + ends] = place + 1
+            guide[begins + ends] = position + 1
     reached = np.int64(first)
     for part in range(parts):
         reached = max(reached, np.int64(guide[begins + part]))

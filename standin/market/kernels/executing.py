@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.quant.jit import inner, kernel, prefetch
 from standin.market.kernels.ordering import ORDER_RECORDS, SWEEP_MS
-from standin.market.kernels.rng import DICE, bits, lower, upper, word
+from standin.market.kernels.rng import RNG, bits, lower, upper, word
 from standin.market.kernels.tables import AHEAD, TABLE, VENUE_BITS, Layout, OrderKind, records_of
 
 __all__ = ["EXECUTION", "EXECUTION_RECORDS", "LEGS_MAX", "VENUES_MAX", "Structures", "execute_orders"]
@@ -55,14 +55,14 @@ STARTS = types.Array(types.int32, 1, "C")
 
 
 @inner
-def _plan(dice, table, order, structures):
+def _plan(rng, table, order, structures):
     """Where an order begins, and into how many prints it falls."""
     if order.burst < 0:
         # Who is not informed does not take a multiple of a contract's open interest at once.
         most = ORDINARY_SIZE + table.contracts[order.row].open_interest // 2
         order.size = min(np.int64(order.size), most)
-    how = word(dice)
-    order.venue = table.places[bits(how, 0, VENUE_BITS)]
+    how = word(rng)
+    order.venue = table.venue_draws[bits(how, 0, VENUE_BITS)]
     order.prints, order.gap_ms, order.structure = 1, 0.0, 0
     if order.kind == SWEEP:
         venues = VENUES_MIN + ((VENUES_MAX + 1 - VENUES_MIN) * bits(how, 16, 16) >> 16)
@@ -77,7 +77,7 @@ def _plan(dice, table, order, structures):
 
 
 @inner
-def _on_ladder(table, row, away):
+def _on_grid(table, row, away):
     """Whether there is a contract some strikes away in the same ladder: rows of one root, expiry and right are adjacent
     and in order of strike."""
     target = row + away
@@ -94,22 +94,22 @@ def _base(table, row, structures, structure):
         away = structures.away[structure * LEGS_MAX + leg] * table.contracts[row].right
         back = 1 if away < 0 else -1
         for _ in range(abs(away)):
-            if not _on_ladder(table, row, away):
+            if not _on_grid(table, row, away):
                 row += back
     return row
 
 
 @inner
-def _begun(starts, order, child, at, out):
+def _begun(starts, order, child, index, out):
     """The next place of its millisecond, with what all executions of an order have in common."""
     ms = order.ms + np.int64(order.gap_ms * child)
-    place = starts[ms]
+    position = starts[ms]
     starts[ms] += 1
-    execution = out[place]
+    execution = out[position]
     execution.row = order.row
     execution.size = order.size
     execution.ms = ms
-    execution.order = at
+    execution.order = index
     execution.burst = order.burst
     execution.condition = order.condition
     execution.kind = order.kind
@@ -120,10 +120,10 @@ def _begun(starts, order, child, at, out):
 
 
 @inner
-def _sweep(dice, table, order, at, starts, out):
+def _sweep(rng, table, order, index, starts, out):
     """Cut unevenly, a contract at least each. Seven is coprime to the number of venues: a sweep never comes to the same
     one twice. However much is displayed, it eats a tick with every third venue."""
-    shares = word(dice), word(dice), word(dice), word(dice)
+    shares = word(rng), word(rng), word(rng), word(rng)
     total = 0.0
     for child in range(order.prints):
         total += _share(shares, child)
@@ -132,7 +132,7 @@ def _sweep(dice, table, order, at, starts, out):
     for child in range(order.prints):
         share += _share(shares, child)
         until = rest if child == order.prints - 1 else np.int64(rest * share / total)
-        execution = _begun(starts, order, child, at, out)
+        execution = _begun(starts, order, child, index, out)
         execution.size = 1 + until - cut
         execution.venue = table.venues[(order.venue + 7 * child) % table.venues.shape[0]]
         execution.eaten = child // VENUES_A_TICK
@@ -146,7 +146,7 @@ def _share(words, child):
 
 
 @kernel(
-    DICE,
+    RNG,
     TABLE,
     ORDER_RECORDS,
     types.int64,
@@ -156,23 +156,23 @@ def _share(words, child):
     returns=types.int64,
     trusting=True,
 )
-def execute_orders(dice, table, orders, count, structures, starts, out):
+def execute_orders(rng, table, orders, count, structures, starts, out):
     """Turn the first `count` orders into executions, in the order of time; returns how many they are. `starts` is
     room for a place a millisecond and one more."""
     starts[:] = 0
-    for at in range(count):
-        prefetch(table.contracts, orders[min(at + AHEAD, count - 1)].row, 0)
-        order = orders[at]
-        _plan(dice, table, order, structures)
+    for index in range(count):
+        prefetch(table.contracts, orders[min(index + AHEAD, count - 1)].row, 0)
+        order = orders[index]
+        _plan(rng, table, order, structures)
         for child in range(order.prints):
             starts[order.ms + np.int64(order.gap_ms * child) + 1] += 1
     for ms in range(1, starts.shape[0]):
         starts[ms] += starts[ms - 1]
     total = np.int64(starts[starts.shape[0] - 1])
-    for at in range(count):
-        order = orders[at]
+    for index in range(count):
+        order = orders[index]
         if order.kind == SWEEP:
-            _sweep(dice, table, order, at, starts, out)
+            _sweep(rng, table, order, index, starts, out)
             continue
         home = table.members[table.contracts[order.row].underlying].home
         venue = home if home > 0 else table.venues[order.venue]
@@ -180,7 +180,7 @@ def execute_orders(dice, table, orders, count, structures, starts, out):
         if order.kind == SPREAD:
             row = _base(table, row, structures, order.structure)
         for child in range(order.prints):
-            execution = _begun(starts, order, child, at, out)
+            execution = _begun(starts, order, child, index, out)
             execution.venue = venue
             if order.kind == SPREAD:
                 which = order.structure * LEGS_MAX + child

@@ -82,27 +82,27 @@ def _move_slots(
     sheet = table.sheet
     for first in range(0, years.shape[0], SHEET):
         count = min(SHEET, years.shape[0] - first)
-        for at in range(count):
-            slot = first + at
+        for index in range(count):
+            slot = first + index
             year = max(terms.settles_ns[slot] - now_ns, LEAST_NS) / NS_A_YEAR
             who = terms.underlying[slot]
             years[slot] = year
-            sheet[YEARS + at] = year
-            sheet[TAU + at] = max(terms.later_years[slot] + terms.today_years[slot] * remaining, 1e-8)
-            sheet[V_LONG + at] = terms.long_variance[slot]
-            sheet[V_LASTING + at] = lasting_vols[who] * lasting_vols[who]
-            sheet[V_NOW + at] = vols[who] * vols[who]
-            sheet[LUMP + at] = lumps[slot]
-            sheet[CARRY + at] = carry[slot]
-            sheet[ETA + at] = terms.eta[slot]
+            sheet[YEARS + index] = year
+            sheet[TAU + index] = max(terms.later_years[slot] + terms.today_years[slot] * remaining, 1e-8)
+            sheet[V_LONG + index] = terms.long_variance[slot]
+            sheet[V_LASTING + index] = lasting_vols[who] * lasting_vols[who]
+            sheet[V_NOW + index] = vols[who] * vols[who]
+            sheet[LUMP + index] = lumps[slot]
+            sheet[CARRY + index] = carry[slot]
+            sheet[ETA + index] = terms.eta[slot]
         _move_sheet(sheet, count, rate, kappa_lasting, kappa_passing)
-        for at in range(count):
-            into = table.slots[first + at]
-            into.theta = sheet[THETA + at]
-            into.phi = sheet[PHI + at]
-            into.discount = sheet[DISCOUNT + at]
-            into.growth = sheet[GROWTH + at]
-            into.away = sheet[AWAY + at]
+        for index in range(count):
+            into = table.slots[first + index]
+            into.theta = sheet[THETA + index]
+            into.phi = sheet[PHI + index]
+            into.discount = sheet[DISCOUNT + index]
+            into.growth = sheet[GROWTH + index]
+            into.away = sheet[AWAY + index]
 
 
 @kernel(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.quant.jit import inner, kernel, prefetch
 from standin.market.kernels.choosing import guided, searched
-from standin.market.kernels.rng import DICE, bits, lower, upper, word
+from standin.market.kernels.rng import RNG, bits, lower, upper, word
 from standin.market.kernels.sizing import SIZES, sized
 from standin.market.kernels.tables import AHEAD, BOOL_IN, I64_IN, Layout, OrderKind, records_of
 
@@ -62,9 +62,9 @@ CHOICE = Layout(Choice, "f8 i4 i8")
 
 
 @inner
-def _draw(dice, rules, sizes, everywhere, span_ms, order):
+def _draw(rng, rules, sizes, everywhere, span_ms, order):
     """Everything of an order but its contract."""
-    what, when = word(dice), word(dice)
+    what, when = word(rng), word(rng)
     u = upper(what)
     flavour = guided(rules.cumulative, rules.guide, 0, rules.guide.shape[0] - 1, u, u)
     kind, condition = rules.kind[flavour], rules.condition[flavour]
@@ -89,34 +89,34 @@ def _draw(dice, rules, sizes, everywhere, span_ms, order):
 def _find_contracts(choice, out, count):
     """The contract of each of the first `count` orders, whose row is its part of the guide so far. What one looks up is
     far from what the last one did, so that memory is asked ahead: for guides, weights, and then contracts."""
-    for at in range(min(AHEAD, count)):
-        prefetch(choice.cumulative, choice.guide[out[at].row], 0)
-    for at in range(count):
-        if at + AHEAD < count:
-            prefetch(choice.cumulative, choice.guide[out[at + AHEAD].row], 0)
-        order = out[at]
+    for index in range(min(AHEAD, count)):
+        prefetch(choice.cumulative, choice.guide[out[index].row], 0)
+    for index in range(count):
+        if index + AHEAD < count:
+            prefetch(choice.cumulative, choice.guide[out[index + AHEAD].row], 0)
+        order = out[index]
         low, high = np.int64(choice.guide[order.row]), np.int64(choice.guide[order.row + 1])
         order.row = searched(choice.cumulative, low, high, order.wanted)
 
 
-@kernel(DICE, RULES.type, SIZES.type, CHOICE.type, BOOL_IN, I64_IN, types.int64, ORDER_RECORDS, trusting=True)
-def draw_orders(dice, rules, sizes, choice, everywhere, counts, span_ms, out):
+@kernel(RNG, RULES.type, SIZES.type, CHOICE.type, BOOL_IN, I64_IN, types.int64, ORDER_RECORDS, trusting=True)
+def draw_orders(rng, rules, sizes, choice, everywhere, counts, span_ms, out):
     """`counts` orders of each underlying, in contracts of its own; `everywhere`: whose trade on all venues."""
-    at = 0
+    index = 0
     first, before = 0, 0.0
     for member in range(counts.shape[0]):
         end = choice.last_row[member] + 1
         parts = PARTS * (end - first)
         above = choice.cumulative[end - 1] if end > first else before
         for _ in range(counts[member] if end > first else 0):
-            order, how = out[at], word(dice)
+            order, how = out[index], word(rng)
             share = upper(how)
             part = PARTS * first + np.int64(share * parts)
             prefetch(choice.guide, part, 0)
             order.row = part
             order.wanted = before + share * (above - before)
             order.side = 2 * bits(how, 0, 1) - 1
-            _draw(dice, rules, sizes, everywhere[member], span_ms, order)
-            at += 1
+            _draw(rng, rules, sizes, everywhere[member], span_ms, order)
+            index += 1
         first, before = end, above
-    _find_contracts(choice, out, at)
+    _find_contracts(choice, out, index)

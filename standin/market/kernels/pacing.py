@@ -11,7 +11,7 @@ from services.quant.jit import inner, kernel
 from services.quant.special import exp, log_ratio
 from standin.market.kernels.choosing import write_guide
 from standin.market.kernels.ordering import CHOICE, PARTS
-from standin.market.kernels.rng import DICE, poisson
+from standin.market.kernels.rng import RNG, poisson
 from standin.market.kernels.tables import F64_IN, SHEET, TABLE
 
 __all__ = ["excite", "weigh"]
@@ -33,8 +33,8 @@ def _mean(excited, who, decays):
     return total / decays
 
 
-@kernel(DICE, F64_2D, F64_IN, types.float64, types.float64, F64_2D, I64_2D)
-def excite(dice, base, keep, own, everybodys, excited, made):
+@kernel(RNG, F64_2D, F64_IN, types.float64, types.float64, F64_2D, I64_2D)
+def excite(rng, base, keep, own, everybodys, excited, made):
     """Counts of orders by second and underlying, `made`, under mean rates `base`; `excited` (one row a decay, of which
     `keep` is left a second later) is what came before, and becomes what came by the end."""
     members = base.shape[1]
@@ -49,7 +49,7 @@ def excite(dice, base, keep, own, everybodys, excited, made):
             rate = 0.0
             if base[second, u] > 0.0:
                 rate = base[second, u] * of_all + own * _mean(excited, u, decays)
-            count = poisson(dice, rate)
+            count = poisson(rng, rate)
             made[second, u] = count
             for decay in range(decays):
                 excited[decay, u] = keep[decay] * excited[decay, u] + (1.0 - keep[decay]) * count
@@ -71,17 +71,17 @@ def _weigh_alone(table, soon, out):
     sheet = table.sheet
     for first in range(0, out.shape[0], SHEET):
         count = min(SHEET, out.shape[0] - first)
-        for at in range(count):
-            contract = table.contracts[first + at]
+        for index in range(count):
+            contract = table.contracts[first + index]
             slot = table.slots[contract.slot]
-            sheet[STRIKE + at] = contract.strike_usd
-            sheet[FORWARD + at] = table.members[contract.underlying].level_usd * slot.growth
-            sheet[PER_DEVIATION + at] = 1.0 / np.sqrt(slot.theta)
-            sheet[RIGHT + at] = np.float64(contract.right)
-            sheet[SOON + at] = soon[contract.slot]
+            sheet[STRIKE + index] = contract.strike_usd
+            sheet[FORWARD + index] = table.members[contract.underlying].level_usd * slot.growth
+            sheet[PER_DEVIATION + index] = 1.0 / np.sqrt(slot.theta)
+            sheet[RIGHT + index] = np.float64(contract.right)
+            sheet[SOON + index] = soon[contract.slot]
         _weigh_sheet(sheet, count)
-        for at in range(count):
-            out[first + at] = sheet[WEIGHT + at]
+        for index in range(count):
+            out[first + index] = sheet[WEIGHT + index]
 
 
 @kernel(TABLE, F64_IN, F64_IN, F64_IN, types.float64, CHOICE.type, trusting=True)

@@ -24,22 +24,22 @@ __all__ = ["DEEP", "FORWARD", "TIME_VALUE", "VALUE", "lay_out", "value_rows", "v
 
 
 @inner
-def lay_out(table, contract, fraction, sheet, at):
+def lay_out(table, contract, fraction, sheet, index):
     """What the value of a contract follows from, at a fraction of the span, into row `at`."""
     member = table.members[contract.underlying]
     slot = table.slots[contract.slot]
     spot = member.level_usd + member.move_usd * fraction
     right = np.float64(contract.right)
     strike = contract.strike_usd
-    sheet[FORWARD + at] = spot * slot.growth
-    sheet[STRIKE + at] = strike
-    sheet[THETA + at] = slot.theta
-    sheet[PHI + at] = slot.phi
-    sheet[DISCOUNT + at] = slot.discount
-    sheet[RHO + at] = member.rho
-    sheet[RIGHT + at] = right
+    sheet[FORWARD + index] = spot * slot.growth
+    sheet[STRIKE + index] = strike
+    sheet[THETA + index] = slot.theta
+    sheet[PHI + index] = slot.phi
+    sheet[DISCOUNT + index] = slot.discount
+    sheet[RHO + index] = member.rho
+    sheet[RIGHT + index] = right
     # Early exercise puts a floor under American options; the rest of its premium is left out.
-    sheet[LEAST + at] = right * (spot - strike) if member.american else 0.0
+    sheet[LEAST + index] = right * (spot - strike) if member.american else 0.0
 
 
 @inner
@@ -88,9 +88,9 @@ def value_rows(table, rows, fraction, value_usd, deviation):
     sheet = table.sheet
     for first in range(0, rows.shape[0], SHEET):
         count = min(SHEET, rows.shape[0] - first)
-        for at in range(count):
-            lay_out(table, table.contracts[rows[first + at]], fraction[first + at], sheet, at)
+        for index in range(count):
+            lay_out(table, table.contracts[rows[first + index]], fraction[first + index], sheet, index)
         value_sheet(sheet, count)
-        for at in range(count):
-            value_usd[first + at] = sheet[VALUE + at]
-            deviation[first + at] = sheet[DEVIATION + at]
+        for index in range(count):
+            value_usd[first + index] = sheet[VALUE + index]
+            deviation[first + index] = sheet[DEVIATION + index]

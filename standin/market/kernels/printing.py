@@ -12,7 +12,7 @@ from services.quant.special import floor
 from standin.feed.source import Prints
 from standin.market.kernels.executing import EXECUTION_RECORDS
 from standin.market.kernels.quoting import QUOTE_RECORDS, lay_out_quote, quote_sheet, take_quote
-from standin.market.kernels.rng import DICE, lower, upper, word
+from standin.market.kernels.rng import RNG, lower, upper, word
 from standin.market.kernels.tables import AHEAD, SHEET, TABLE, Layout, OrderKind
 
 __all__ = ["PRINTS", "Q_PER_MS", "print_executions"]
@@ -24,7 +24,7 @@ LATE = int(OrderKind.LATE)
 # How orders of a kind are priced, on the way from the middle of the quote (0) to the touch on the aggressor's side (1).
 # So many are at the touch; so many more lie evenly between two places, and the rest at the middle. Those that are free
 # of ticks are in cents.
-_MANNERS = {
+_PRICING = {
     OrderKind.PLAIN: (0.80, 0.12, 0.0, 1.0, 0.0),
     OrderKind.SWEEP: (1.0, 0.0, 0.0, 0.0, 0.0),
     OrderKind.AUCTION: (0.35, 0.65, 0.2, 1.0, 1.0),
@@ -36,7 +36,7 @@ _MANNERS = {
     # Late prints come from another quote than the present one.
     OrderKind.LATE: (0.0, 1.0, -3.0, 3.0, 0.0),
 }
-_AT_TOUCH, _BETWEEN, _FROM, _TO, _FREE = (np.array([_MANNERS[kind][field] for kind in OrderKind]) for field in range(5))
+_AT_TOUCH, _BETWEEN, _FROM, _TO, _FREE = (np.array([_PRICING[kind][field] for kind in OrderKind]) for field in range(5))
 
 
 @inner
@@ -52,9 +52,9 @@ def _eat(quote, execution):
 
 
 @inner
-def _price_cents(dice, execution, quote):
+def _price_cents(rng, execution, quote):
     """Takers at the touch, some improved, auctions inside, negotiated about the middle; who is informed pays."""
-    chances = word(dice)
+    chances = word(rng)
     u, inside = upper(chances), lower(chances)
     kind = execution.kind
     of_quote = np.float64(quote.tick_cents)
@@ -71,7 +71,7 @@ def _price_cents(dice, execution, quote):
 
 
 @kernel(
-    DICE,
+    RNG,
     TABLE,
     EXECUTION_RECORDS,
     types.int64,
@@ -82,29 +82,29 @@ def _price_cents(dice, execution, quote):
     PRINTS.type,
     trusting=True,
 )
-def print_executions(dice, table, executions, count, span_ms, base_ms, day_ms, quotes, prints):
+def print_executions(rng, table, executions, count, span_ms, base_ms, day_ms, quotes, prints):
     """Price the first `count` executions of a span, which begins at `base_ms` since 1970 and `day_ms` since midnight;
     `quotes` become those they met, each moved on by what a sweep ate of it."""
     rank, last = 0, np.int64(-1)
     for first in range(0, count, SHEET):
         rows = min(SHEET, count - first)
-        for at in range(rows):
-            prefetch(table.contracts, executions[min(first + at + AHEAD, count - 1)].row, 0)
-            execution = executions[first + at]
-            lay_out_quote(table, execution.row, execution.ms / span_ms, table.sheet, at, quotes[first + at])
+        for index in range(rows):
+            prefetch(table.contracts, executions[min(first + index + AHEAD, count - 1)].row, 0)
+            execution = executions[first + index]
+            lay_out_quote(table, execution.row, execution.ms / span_ms, table.sheet, index, quotes[first + index])
         quote_sheet(table.sheet, rows)
-        for at in range(rows):
-            place = first + at
-            execution, quote = executions[place], quotes[place]
-            take_quote(table.sheet, at, quote)
+        for index in range(rows):
+            position = first + index
+            execution, quote = executions[position], quotes[position]
+            take_quote(table.sheet, index, quote)
             _eat(quote, execution)
             ms = np.int64(execution.ms)
             rank = rank + 1 if ms == last else 0
             last = ms
-            prints.contract[place] = execution.row
-            prints.exchange[place] = execution.venue
-            prints.price[place] = _price_cents(dice, execution, quote) / 100.0
-            prints.size[place] = execution.size
-            prints.condition[place] = execution.condition
-            prints.t_ms[place] = base_ms + ms
-            prints.q[place] = (day_ms + ms) * Q_PER_MS + 2 * rank + 2
+            prints.contract[position] = execution.row
+            prints.exchange[position] = execution.venue
+            prints.price[position] = _price_cents(rng, execution, quote) / 100.0
+            prints.size[position] = execution.size
+            prints.condition[position] = execution.condition
+            prints.t_ms[position] = base_ms + ms
+            prints.q[position] = (day_ms + ms) * Q_PER_MS + 2 * rank + 2

@@ -27,7 +27,7 @@ QUOTE = np.dtype(
 QUOTE_RECORDS: Any = records_of(QUOTE)
 
 # Columns of the sheet after those of the value.
-SPREAD, PLACE, TICK, TICK_HIGH, PER_TICK, PER_TICK_HIGH, BID, ASK = range(12 * SHEET, 20 * SHEET, SHEET)
+SPREAD, SHIFT_DRAW, TICK, TICK_HIGH, PER_TICK, PER_TICK_HIGH, BID, ASK = range(12 * SHEET, 20 * SHEET, SHEET)
 PENNY_BELOW_CENTS = 300.0
 # Beyond a tick, width has two parts, both times the underlying's own. One goes with the root of time value, which is
 # most at the money: 3 cents for a dollar of it. The other comes with depth in the money, where whoever takes the other
@@ -41,27 +41,27 @@ SHIFTED = 0.3
 # A day of quotes' moments by row.
 MOMENTS = 86_400
 # A hash is cut into a place, two sizes and two venues, of so many bits each.
-SIZE_BITS, PLACE_BITS = 14, 12
-_SIZE_TO_UNIT, _PLACE_TO_UNIT = 2.0**-SIZE_BITS, 2.0**-PLACE_BITS
+SIZE_BITS, SHIFT_DRAW_BITS = 14, 12
+_SIZE_TO_UNIT, _SHIFT_DRAW_TO_UNIT = 2.0**-SIZE_BITS, 2.0**-SHIFT_DRAW_BITS
 
 
 @inner
-def lay_out_quote(table, row, fraction, sheet, at, quote):
+def lay_out_quote(table, row, fraction, sheet, index, quote):
     """What the quote of a contract follows from into row `at`, and its sizes and venues, which only a hash says."""
     contract = table.contracts[row]
-    lay_out(table, contract, fraction, sheet, at)
+    lay_out(table, contract, fraction, sheet, index)
     now, member = table.now[0], table.members[contract.underlying]
-    sheet[SPREAD + at] = member.width * now.opening * table.slots[contract.slot].away
-    sheet[TICK + at] = member.tick_low
-    sheet[TICK_HIGH + at] = member.tick_high
-    sheet[PER_TICK + at] = member.per_tick_low
-    sheet[PER_TICK_HIGH + at] = member.per_tick_high
+    sheet[SPREAD + index] = member.width * now.opening * table.slots[contract.slot].away
+    sheet[TICK + index] = member.tick_low
+    sheet[TICK_HIGH + index] = member.tick_high
+    sheet[PER_TICK + index] = member.per_tick_low
+    sheet[PER_TICK_HIGH + index] = member.per_tick_high
     z = hashed(now.key, np.int64(row) * MOMENTS + now.moment)
-    sheet[PLACE + at] = bits(z, 0, PLACE_BITS) * _PLACE_TO_UNIT
-    bids = bits(z, PLACE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
-    asks = bits(z, PLACE_BITS + SIZE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
-    bid_venue = table.venues[table.places[bits(z, 40, VENUE_BITS)]]
-    ask_venue = table.venues[table.places[bits(z, 52, VENUE_BITS)]]
+    sheet[SHIFT_DRAW + index] = bits(z, 0, SHIFT_DRAW_BITS) * _SHIFT_DRAW_TO_UNIT
+    bids = bits(z, SHIFT_DRAW_BITS, SIZE_BITS) * _SIZE_TO_UNIT
+    asks = bits(z, SHIFT_DRAW_BITS + SIZE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
+    bid_venue = table.venues[table.venue_draws[bits(z, 40, VENUE_BITS)]]
+    ask_venue = table.venues[table.venue_draws[bits(z, 52, VENUE_BITS)]]
     # Nobody quotes while the underlying does not trade.
     quoted = 0 if member.halted else 1
     quote.bid_size = quoted * (1 + np.int64(member.depth * bids * bids * bids))
@@ -91,7 +91,7 @@ def quote_sheet(sheet, count):
         wide = WIDE_CENTS * np.sqrt(max(sheet[TIME_VALUE + j], 0.0))
         wide += 100.0 * DEEP_SHARE * sheet[FORWARD + j] * deep / (1.0 + deep)
         width = tick + sheet[SPREAD + j] * wide
-        shift = (sheet[PLACE + j] - 0.5) * SHIFTED * width
+        shift = (sheet[SHIFT_DRAW + j] - 0.5) * SHIFTED * width
         bid = max(floor((cents + shift - 0.5 * width) * per_tick), 0.0) * tick
         sheet[TICK + j] = tick
         sheet[BID + j] = bid
@@ -99,12 +99,12 @@ def quote_sheet(sheet, count):
 
 
 @inner
-def take_quote(sheet, at, quote):
+def take_quote(sheet, index, quote):
     """The quote of row `at` as it stands."""
     quoted = quote.ask_size > 0
-    quote.bid_cents = np.int64(sheet[BID + at]) if quoted else 0
-    quote.ask_cents = np.int64(sheet[ASK + at]) if quoted else 0
-    quote.tick_cents = np.int64(sheet[TICK + at])
+    quote.bid_cents = np.int64(sheet[BID + index]) if quoted else 0
+    quote.ask_cents = np.int64(sheet[ASK + index]) if quoted else 0
+    quote.tick_cents = np.int64(sheet[TICK + index])
     if quote.bid_cents == 0:
         quote.bid_size = 0
 
@@ -115,8 +115,8 @@ def quote_rows(table, rows, fraction, out):
     sheet = table.sheet
     for first in range(0, rows.shape[0], SHEET):
         count = min(SHEET, rows.shape[0] - first)
-        for at in range(count):
-            lay_out_quote(table, rows[first + at], fraction[first + at], sheet, at, out[first + at])
+        for index in range(count):
+            lay_out_quote(table, rows[first + index], fraction[first + index], sheet, index, out[first + index])
         quote_sheet(sheet, count)
-        for at in range(count):
-            take_quote(sheet, at, out[first + at])
+        for index in range(count):
+            take_quote(sheet, index, out[first + index])

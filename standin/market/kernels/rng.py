@@ -16,9 +16,9 @@ from services.quant.jit import inlined
 from services.quant.special import exp
 from services.quant.splitmix import GOLDEN, mixed
 
-__all__ = ["DICE", "bits", "chance", "hashed", "lower", "poisson", "upper", "word"]
+__all__ = ["RNG", "bits", "chance", "hashed", "lower", "poisson", "upper", "word"]
 
-DICE = types.Array(types.uint64, 1, "C")
+RNG = types.Array(types.uint64, 1, "C")
 _S11, _S32 = np.uint64(11), np.uint64(32)
 _LOWER = np.uint64(0xFFFFFFFF)
 _TO_UNIT = 2.0**-53
@@ -34,10 +34,10 @@ def hashed(key, position):
 
 
 @inlined
-def word(dice):
+def word(rng):
     """The next sixty-four bits."""
-    dice[0] += GOLDEN
-    return mixed(dice[0])
+    rng[0] += GOLDEN
+    return mixed(rng[0])
 
 
 @inlined
@@ -59,13 +59,13 @@ def bits(word_, first, count):
 
 
 @inlined
-def chance(dice):
+def chance(rng):
     """The next number in [0, 1), of all the bits a float has."""
-    return np.float64(np.int64(word(dice) >> _S11)) * _TO_UNIT
+    return np.float64(np.int64(word(rng) >> _S11)) * _TO_UNIT
 
 
 @inlined
-def poisson(dice, mean):
+def poisson(rng, mean):
     """The next Poisson number of this mean, by inversion; none where the mean is not positive."""
     count = 0
     left = mean
@@ -74,7 +74,7 @@ def poisson(dice, mean):
         left -= step
         term = exp(-step)
         below = term
-        u = chance(dice)
+        u = chance(rng)
         k = 0
         # The bound ends the search should rounding leave the sum short of one.
         while u >= below and k < 200:

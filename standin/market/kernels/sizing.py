@@ -58,9 +58,9 @@ def tabulate_sizes(median, sigma, sizes):
                 share *= 1.0 - ROUNDED_SHARE
             chances[size - 1] += share
         total = 0.0
-        for at in range(SIZE_MAX):
-            total += chances[at]
-            chances[at] = total
+        for index in range(SIZE_MAX):
+            total += chances[index]
+            chances[index] = total
         # Whatever rounding left of one.
         chances[SIZE_MAX - 1] = 1.0
         write_guide(sizes.cumulative, first, first + SIZE_MAX, 0.0, sizes.guide, kind * (PARTS + 1), PARTS)

@@ -26,11 +26,11 @@ __all__ = [
     "I64_IN",
     "MEMBER",
     "NOW",
-    "PLACES",
     "SHEET",
     "SLOT",
     "TABLE",
     "VENUE_BITS",
+    "VENUE_DRAWS",
     "Layout",
     "OrderKind",
     "Table",
@@ -42,7 +42,7 @@ BOOL_IN = types.Array(types.boolean, 1, "C", readonly=True)
 I32_IN = types.Array(types.int32, 1, "C", readonly=True)
 # A venue is drawn by so many bits of chance, from a table that stays in the first cache.
 VENUE_BITS = 12
-PLACES = 1 << VENUE_BITS
+VENUE_DRAWS = 1 << VENUE_BITS
 # A sheet's columns of so many rows stay in the processor's first cache.
 SHEET, SHEET_COLUMNS = 128, 20
 
@@ -100,7 +100,7 @@ class Table(NamedTuple):
     now: Records
     slots: Records
     venues: npt.NDArray[np.int32]
-    places: npt.NDArray[np.int8]
+    venue_draws: npt.NDArray[np.int8]
     sheet: npt.NDArray[np.float64]
 
 
@@ -112,7 +112,7 @@ def new_table(contracts: int, members: int, slots: int) -> Table:
         np.zeros(1, NOW),
         np.zeros(slots, SLOT),
         np.zeros(1, np.int32),
-        np.zeros(PLACES, np.int8),
+        np.zeros(VENUE_DRAWS, np.int8),
         np.zeros(SHEET * SHEET_COLUMNS),
     )
 

@@ -53,8 +53,8 @@ def test_a_signal_lets_the_minute_end_and_be_stored_once(number: int) -> None:
 
 
 def test_a_second_signal_interrupts_at_once() -> None:
-    asked = _making._when_asked_to_stop()
+    requested = _making._when_asked_to_stop()
     signal.raise_signal(signal.SIGINT)
-    assert asked.is_set()
+    assert requested.is_set()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from standin.errors import StandInError
 from standin.faults.named import FAULTS, Drop, SlowConsumer, Strike
 from standin.faults.protocol_options import ProtocolOptions
-from standin.faults.requested import draw_faults, keys_of, manners_of, read_fault, summary, written
+from standin.faults.requested import draw_faults, keys_of, options_of, read_fault, summary, written
 
 
 def test_a_fault_is_a_name_and_keys_with_units() -> None:
@@ -50,10 +50,10 @@ def test_what_is_wrong_is_said_in_one_sentence_with_the_names_that_exist(text: s
 
 
 def test_switches_turn_one_manner_each() -> None:
-    manners = manners_of(["victim=newer", "auth_timeout=2s", "entitled=T+V", "compression=yes"])
-    assert (manners.victim, manners.auth_timeout_s, manners.compression) == ("newer", 2.0, True)
-    assert manners.entitled == frozenset({"T", "V"})
-    assert manners_of([]) == ProtocolOptions()
+    options = options_of(["victim=newer", "auth_timeout=2s", "entitled=T+V", "compression=yes"])
+    assert (options.victim, options.auth_timeout_s, options.compression) == ("newer", 2.0, True)
+    assert options.entitled == frozenset({"T", "V"})
+    assert options_of([]) == ProtocolOptions()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_switches_turn_one_manner_each() -> None:
 )
 def test_a_wrong_switch_is_said_likewise(text: str, sentence: str) -> None:
     with pytest.raises(StandInError) as refused:
-        manners_of([text])
+        options_of([text])
     assert str(refused.value).startswith(sentence)
 
 
@@ -80,11 +80,11 @@ def test_every_fault_is_described_and_can_be_asked_for_by_what_it_shows(name: st
     assert kind.row
     text = f"{name}:" + ",".join(f"{key.name}={key.default}" for key in keys_of(kind))
     assert read_fault(text) == kind()
-    assert all(key.says and key.takes for key in keys_of(kind))
+    assert all(key.description and key.takes for key in keys_of(kind))
 
 
 def test_every_switch_can_be_asked_for_by_what_it_shows() -> None:
-    assert manners_of(f"{key.name}={key.default}" for key in keys_of(ProtocolOptions)) == ProtocolOptions()
+    assert options_of(f"{key.name}={key.default}" for key in keys_of(ProtocolOptions)) == ProtocolOptions()
 
 
 @given(st.integers(min_value=0, max_value=2**31))

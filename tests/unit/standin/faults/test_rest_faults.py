@@ -15,12 +15,12 @@ MINUTE_NS = 60_000_000_000
 def test_without_faults_nothing_goes_wrong() -> None:
     assert RestFaults().refusal("chain", 0.0) is None
     assert RestFaults().delay_s() == 0.0
-    assert RestFaults().knows("I:VIX6M")
+    assert RestFaults().has("I:VIX6M")
 
 
 def test_a_pace_counts_what_was_served_in_the_period_before() -> None:
-    mishaps = RestFaults([RateLimit(requests=2, per_s=10.0)])
-    answers = [mishaps.refusal("chain", at) for at in (0.0, 4.0, 5.0, 9.9, 10.0, 10.1, 14.0)]
+    rest_faults = RestFaults([RateLimit(requests=2, per_s=10.0)])
+    answers = [rest_faults.refusal("chain", at) for at in (0.0, 4.0, 5.0, 9.9, 10.0, 10.1, 14.0)]
     assert [None if answer is None else answer.code for answer in answers] == [None, None, 429, 429, None, 429, None]
     assert answers[2] is not None
     assert answers[2].retry_after_s == 5
@@ -30,8 +30,8 @@ def test_errors_and_delays_have_their_share_and_their_seed() -> None:
     faults = [HttpError(share=0.3, code=500, body="json"), SlowHttp(share=0.5, by_s=2.0)]
 
     def course(seed: int) -> list[object]:
-        mishaps = RestFaults(faults, seed)
-        return [(mishaps.refusal("chain", 0.0), mishaps.delay_s()) for _ in range(500)]
+        rest_faults = RestFaults(faults, seed)
+        return [(rest_faults.refusal("chain", 0.0), rest_faults.delay_s()) for _ in range(500)]
 
     assert course(3) == course(3)
     assert course(3) != course(4)
@@ -41,8 +41,8 @@ def test_errors_and_delays_have_their_share_and_their_seed() -> None:
 
 
 def test_a_plan_lacks_the_documents_it_lacks() -> None:
-    mishaps = RestFaults([NotEntitled(documents=("trades", "quotes"))])
-    assert [mishaps.refusal(kind, 0.0) is not None for kind in ("trades", "quotes", "chain")] == [True, True, False]
+    rest_faults = RestFaults([NotEntitled(documents=("trades", "quotes"))])
+    assert [rest_faults.refusal(kind, 0.0) is not None for kind in ("trades", "quotes", "chain")] == [True, True, False]
 
 
 def test_the_same_contracts_have_holes_every_time(tape: Tape) -> None:
@@ -51,8 +51,8 @@ def test_the_same_contracts_have_holes_every_time(tape: Tape) -> None:
     rows = np.arange(len(tape.listing))
 
     def holes(share: float) -> list[tuple[bool, bool]]:
-        mishaps = RestFaults([MissingGreeks(share=share), EmptyDay(share=share)])
-        found = mishaps.holed(chain_rows(tape, rows))
+        rest_faults = RestFaults([MissingGreeks(share=share), EmptyDay(share=share)])
+        found = rest_faults.holed(chain_rows(tape, rows))
         return [(row.implied_volatility is None, row.day.volume is None) for row in found]
 
     assert holes(0.5) == holes(0.5)

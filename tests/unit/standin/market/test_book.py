@@ -99,7 +99,7 @@ def test_volatility_falls_when_the_level_rises(book: Book, day: Day) -> None:
     vix_at = list(VIX_FAMILY).index("I:VIX")
     spx, vix = [], []
     for second in range(0, day.seconds, 300):
-        book.at(second)
+        book.move_to(second)
         spx.append(np.log(book.levels(np.array([position_of["SPX"]]), 0.0)[0]))
         vix.append(np.log(book.family()[vix_at]))
     slope = np.polyfit(np.diff(spx), np.diff(vix), 1)[0]
@@ -108,7 +108,7 @@ def test_volatility_falls_when_the_level_rises(book: Book, day: Day) -> None:
 
 
 def test_european_calls_and_puts_are_in_parity(book: Book) -> None:
-    book.at(3600)
+    book.move_to(3600)
     listing = book.listing
     rows = np.arange(listing.slices["SPX"].start, listing.slices["SPX"].stop)
     calls = rows[listing.right[rows] > 0][::7]
@@ -120,7 +120,7 @@ def test_european_calls_and_puts_are_in_parity(book: Book) -> None:
 
 
 def test_the_solver_finds_the_models_volatility_in_the_models_price(book: Book) -> None:
-    book.at(7200)
+    book.move_to(7200)
     listing = book.listing
     rows = np.arange(listing.slices["QQQ"].start, listing.slices["QQQ"].stop)
     value, vol = book.value(rows, 0.0)
@@ -138,7 +138,7 @@ def test_the_solver_finds_the_models_volatility_in_the_models_price(book: Book) 
 
 
 def test_quotes_are_on_the_tick_and_wider_where_little_trades(book: Book) -> None:
-    book.at(3600)
+    book.move_to(3600)
     rows = np.arange(len(book.listing))
     quote = book.quote(rows, 0.5)
     assert np.all(quote.bid_cents % quote.tick_cents == 0)
@@ -154,7 +154,7 @@ def test_quotes_are_on_the_tick_and_wider_where_little_trades(book: Book) -> Non
 
 
 def test_a_quote_depends_on_its_contract_and_time_only(book: Book) -> None:
-    book.at(3601)
+    book.move_to(3601)
     alone = book.quote(np.array([1234]), 0.25)
     together = book.quote(np.arange(2000), 0.25)
     assert [column[0] for column in alone] == [column[1234] for column in together]
@@ -164,7 +164,7 @@ def test_every_smile_of_the_day_is_free_of_butterfly_and_calendar_arbitrage(book
     """Total variance rises with expiry at every moneyness, and call prices are convex in strike, announcements
     included: each underlying's slots, at the open, after a rate decision's hour and before the close."""
     for second in (0, 16_300, 23_000):
-        book.at(second)
+        book.move_to(second)
         for who in range(0, book.slot_underlying.max() + 1, 7):
             slots = np.flatnonzero((book.slot_underlying == who) & (book.years > 1e-4))
             order = slots[np.argsort(book._settles[slots], kind="stable")]
@@ -182,7 +182,7 @@ def test_every_smile_of_the_day_is_free_of_butterfly_and_calendar_arbitrage(book
 
 def test_calls_less_puts_is_the_forward_within_the_quotes(book: Book) -> None:
     """Parity holds between what can be traded: no conversion and no reversal pays."""
-    book.at(5400)
+    book.move_to(5400)
     listing = book.listing
     rows = np.arange(listing.slices["SPX"].start, listing.slices["SPX"].stop)
     calls = rows[listing.right[rows] > 0]
@@ -196,7 +196,7 @@ def test_calls_less_puts_is_the_forward_within_the_quotes(book: Book) -> None:
 
 
 def test_the_middle_of_a_quote_implies_the_models_volatility_within_the_spread(book: Book) -> None:
-    book.at(7200)
+    book.move_to(7200)
     rows = np.arange(book.listing.slices["SPX"].start, book.listing.slices["SPX"].stop)
     quote, (_, vol), slot = book.quote(rows, 0.0), book.value(rows, 0.0), book.slot[rows]
     forward = book.levels(book.underlying[rows], 0.0) * book.growth[slot]
@@ -217,7 +217,7 @@ def test_the_middle_of_a_quote_implies_the_models_volatility_within_the_spread(b
 
 def test_the_published_vix_is_what_the_exchanges_formula_makes_of_the_chain(book: Book) -> None:
     """Cboe's strip over the quoted SPX and SPXW chains nearest thirty days, against the published I:VIX."""
-    book.at(3600)
+    book.move_to(3600)
     listing = book.listing
     rows = np.arange(listing.slices["SPX"].start, listing.slices["SPX"].stop)
     quote, years, variance = book.quote(rows, 0.0), [], []
@@ -244,7 +244,7 @@ def test_an_announcement_is_in_the_volatility_of_a_day_from_a_day_before_on() ->
     at = list(VIX_FAMILY).index("I:VIX1D")
     points = []
     for second in (16_185, 16_200, 16_215, 16_230):
-        book.at(second)
+        book.move_to(second)
         points.append(float(book.family()[at]))
     assert points[1] == pytest.approx(points[0], rel=0.02)
     assert points[2] > 1.05 * points[1]

@@ -33,7 +33,7 @@ def test_one_comes_every_couple_of_minutes_and_the_first_soon(plan: Plan) -> Non
 
 def test_contracts_are_days_to_months_out_and_somewhat_out_of_the_money(book: Book, plan: Plan) -> None:
     for burst in plan.bursts:
-        book.at(burst.start_s)
+        book.move_to(burst.start_s)
         assert 0.15 <= abs(book.greeks(np.array([burst.row])).delta[0]) <= 0.70
         days = (book.listing.settlement_ns[burst.row] - book.now_ns) / 86_400e9
         assert 1 <= days <= 90
@@ -59,7 +59,7 @@ def test_opening_bursts_buy_more_than_twice_the_open_interest(book: Book, plan: 
         contracts = int(plan.contracts[orders].sum())
         assert contracts >= 500
         assert contracts > 2 * book.listing.open_interest[burst.row]
-        book.at(burst.start_s)
+        book.move_to(burst.start_s)
         premium = contracts * float(book.quote(np.array([burst.row]), 0.0).bid_cents[0])
         assert premium >= 100_000
 
@@ -76,7 +76,7 @@ def test_no_burst_is_for_more_than_the_most_whatever_a_contract_costs(book: Book
     dear = plan._replace(premium_usd=np.where(plan.premium_usd > 0, 1e12, 0.0))
     bought = np.zeros(len(plan.bursts))
     for second in np.unique(plan.second).tolist():
-        book.at(second)
+        book.move_to(second)
         orders = dear.orders(book, second)
         assert orders is not None
         np.add.at(bought, orders["burst"], orders["size"])

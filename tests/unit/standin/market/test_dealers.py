@@ -14,7 +14,7 @@ from standin.market.universe import position_of
 PIN = scenario_of("pin")
 
 
-def asked(sign: int) -> Scenario:
+def requested(sign: int) -> Scenario:
     return Scenario(name="plain", about="dealers in AAPL", start=PIN.start, dealers=(("AAPL", sign),))
 
 
@@ -31,15 +31,15 @@ def realised(path: np.ndarray) -> float:
 def test_long_gamma_damps_and_short_gamma_amplifies(market: SeededMarket) -> None:
     day, aapl = market._today.day, position_of["AAPL"]
     plain = realised(day.log_return[:, aapl])
-    long = realised(hedged(day, market.listing, asked(1)).log_return[:, aapl])
-    short = realised(hedged(day, market.listing, asked(-1)).log_return[:, aapl])
+    long = realised(hedged(day, market.listing, requested(1)).log_return[:, aapl])
+    short = realised(hedged(day, market.listing, requested(-1)).log_return[:, aapl])
     assert long < 0.85 * plain
     assert short > 1.15 * plain
 
 
 def test_only_whom_they_hedge_is_moved(market: SeededMarket) -> None:
     day = market._today.day
-    pressed = hedged(day, market.listing, asked(1)).log_return
+    pressed = hedged(day, market.listing, requested(1)).log_return
     moved = np.flatnonzero((pressed != day.log_return).any(axis=0))
     assert moved.tolist() == [position_of["AAPL"]]
     assert hedged(day, market.listing, Scenario(name="plain", about="")) is day
@@ -63,6 +63,6 @@ def test_levels_close_nearer_to_a_strike_that_is_held(market: SeededMarket) -> N
     for seed in range(30):
         normal = np.random.Generator(np.random.PCG64(seed)).standard_normal()
         day = day_of(seed, morning._replace(total=morning.diffusion_sd * normal))
-        for each, distances in ((day, free), (hedged(day, listing, asked(1)), held)):
+        for each, distances in ((day, free), (hedged(day, listing, requested(1)), held)):
             distances.append(float(np.abs(strikes - each.levels(each.seconds)[aapl]).min()))
     assert np.mean(held) < 0.9 * np.mean(free)

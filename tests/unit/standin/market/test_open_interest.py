@@ -10,7 +10,7 @@ from standin.market.kernels.executing import EXECUTION
 from standin.market.kernels.printing import PRINTS
 from standin.market.kernels.tables import OrderKind
 from standin.market.open_interest import Ledger
-from standin.market.random_streams import ORDERS, dice
+from standin.market.random_streams import ORDERS, rng_state
 from standin.market.seeded import SECOND_NS, SeededMarket
 
 NOBODY = np.empty(0, np.int32)
@@ -69,7 +69,7 @@ def test_nobody_closes_more_than_is_open() -> None:
     listing = SeededMarket(3).listing
     bare = listing.with_open_interest(np.zeros(len(listing), np.int64))
     ledger = Ledger(bare, np.ones(len(listing), bool))
-    told = ledger.trade(dice(1, ORDERS), executed(np.zeros(500, np.int32), 3), PRINTS.room(500), 0)
+    told = ledger.trade(rng_state(1, ORDERS), executed(np.zeros(500, np.int32), 3), PRINTS.room(500), 0)
     open_after = np.cumsum(changed(told["buyer"], told["seller"], np.full(500, 3)))
     open_before = np.concatenate(([0], open_after[:-1]))
     closes = (told["buyer"] < 0) | (told["seller"] < 0)
@@ -84,7 +84,7 @@ def test_informed_traders_open() -> None:
     ledger = Ledger(listing, np.zeros(len(listing), bool))
     executions = executed(np.arange(200, dtype=np.int32), 1)
     executions["burst"] = np.arange(200)
-    told = ledger.trade(dice(1, ORDERS), executions, PRINTS.room(200), 0)
+    told = ledger.trade(rng_state(1, ORDERS), executions, PRINTS.room(200), 0)
     assert np.all(told["buyer"] == 1)
 
 
@@ -95,7 +95,7 @@ def test_shares_of_what_opens_are_those_of_the_kinds() -> None:
         for side in (1, -1):
             executions = executed(np.zeros(20_000, np.int32), 1)
             executions["kind"], executions["side"] = kind, side
-            told = ledger.trade(dice(1, ORDERS), executions, PRINTS.room(20_000), 0)
+            told = ledger.trade(rng_state(1, ORDERS), executions, PRINTS.room(20_000), 0)
             taker, maker = (told["buyer"], told["seller"])[::side]
             assert np.mean(taker == 1) == pytest.approx(share, abs=0.02)
             assert np.mean(maker == 1) == pytest.approx(0.5, abs=0.02)

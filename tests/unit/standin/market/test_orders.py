@@ -9,7 +9,7 @@ from standin.market.activity import row_weights
 from standin.market.book import Book
 from standin.market.kernels.ordering import ORDER
 from standin.market.orders import SPREAD_PRINTS, SWEEP_PRINTS, OrderKind, Pit
-from standin.market.random_streams import ORDERS, dice
+from standin.market.random_streams import ORDERS, rng_state
 from standin.market.seeded import SeededMarket
 from standin.market.universe import CAST, position_of
 
@@ -27,7 +27,7 @@ def executed(book: Book, rows: np.ndarray, kind: OrderKind, size: int) -> np.nda
     orders = np.zeros(len(rows), ORDER)
     orders["row"], orders["kind"], orders["size"] = rows, kind, size
     orders["side"], orders["burst"] = 1, 1
-    made, _ = Pit(book).executed(dice(1, ORDERS), row_weights(book), NOBODY, orders)
+    made, _ = Pit(book).executed(rng_state(1, ORDERS), row_weights(book), NOBODY, orders)
     return made[np.argsort(made["order"], kind="stable")].copy()
 
 
@@ -67,7 +67,7 @@ def test_an_iron_condor_is_sold_about_a_middle_from_a_call_or_a_put(book: Book) 
 def test_orders_make_as_many_prints_as_their_shares_are_reckoned_with(book: Book) -> None:
     counts = NOBODY.copy()
     counts[position_of["SPY"]] = MANY * 10
-    made, _ = Pit(book).executed(dice(2, ORDERS), row_weights(book), counts, None)
+    made, _ = Pit(book).executed(rng_state(2, ORDERS), row_weights(book), counts, None)
     for kind, prints in ((OrderKind.SWEEP, SWEEP_PRINTS), (OrderKind.SPREAD, SPREAD_PRINTS)):
         own = made[made["kind"] == kind]
         assert len(own) / len(np.unique(own["order"])) == pytest.approx(prints, abs=0.05)

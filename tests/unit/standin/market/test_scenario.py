@@ -113,9 +113,9 @@ def test_the_crash_stops_the_market_at_seven_percent_and_doubles_volatility() ->
     assert halted is not None
     assert halted.all()
     book = market._today.book
-    book.at(0)
+    book.move_to(0)
     before = float(book.family()[2])
-    book.at(23_000)
+    book.move_to(23_000)
     assert float(book.family()[2]) > 1.8 * before
 
 

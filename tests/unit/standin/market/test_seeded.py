@@ -383,12 +383,12 @@ def test_the_days_range_of_vix_only_widens_and_is_the_same_however_a_run_came_th
 
 
 def test_asking_for_the_range_of_vix_changes_nothing() -> None:
-    asked, left = SeededMarket(3), SeededMarket(3)
-    for market in (asked, left):
+    requested, left = SeededMarket(3), SeededMarket(3)
+    for market in (requested, left):
         run(market, 20)
-    asked.index_state("I:VIX")
-    asked.snapshot(np.arange(50))
-    assert digest(asked, 3) == digest(left, 3)
+    requested.index_state("I:VIX")
+    requested.snapshot(np.arange(50))
+    assert digest(requested, 3) == digest(left, 3)
 
 
 def test_a_market_at_its_very_beginning_has_no_yesterday() -> None:
@@ -473,16 +473,18 @@ def test_a_long_run_lists_what_a_run_begun_late_lists() -> None:
 
 def test_a_contracts_quotes_can_be_made_again_and_asking_changes_nothing() -> None:
     quoted = np.array([1000], np.int32)
-    asked, unasked = SeededMarket(7), SeededMarket(7)
-    told = [asked.advance(SECOND_NS, quoted).quotes for _ in range(20)]
+    requested, unasked = SeededMarket(7), SeededMarket(7)
+    told = [requested.advance(SECOND_NS, quoted).quotes for _ in range(20)]
     for _ in range(20):
         unasked.advance(SECOND_NS, quoted)
-    ticker = asked.listing.tickers[1000]
-    again = asked.quotes_of(ticker, 0, asked.clock_ns, 1000, newest=True)
-    heard = {q: (bid, ask) for quotes in told for q, bid, ask in zip(quotes.q, quotes.bid, quotes.ask, strict=True)}
+    ticker = requested.listing.tickers[1000]
+    again = requested.quotes_of(ticker, 0, requested.clock_ns, 1000, newest=True)
+    received = {q: (bid, ask) for quotes in told for q, bid, ask in zip(quotes.q, quotes.bid, quotes.ask, strict=True)}
     assert len(again.q) == 20
-    assert all(heard[q] == (bid, ask) for q, bid, ask in zip(again.q, again.bid, again.ask, strict=True))
-    assert asked.quotes_of(ticker, 0, asked.clock_ns, 2, newest=True).q.tolist() == again.q[-2:].tolist()
-    assert asked.quotes_of(ticker, 0, asked.clock_ns, 2, newest=False).q.tolist() == again.q[:2].tolist()
-    assert len(asked.quotes_of("O:NOPE", 0, asked.clock_ns, 5, newest=True).q) == 0
-    assert asked.advance(SECOND_NS, quoted).prints.q.tolist() == unasked.advance(SECOND_NS, quoted).prints.q.tolist()
+    assert all(received[q] == (bid, ask) for q, bid, ask in zip(again.q, again.bid, again.ask, strict=True))
+    assert requested.quotes_of(ticker, 0, requested.clock_ns, 2, newest=True).q.tolist() == again.q[-2:].tolist()
+    assert requested.quotes_of(ticker, 0, requested.clock_ns, 2, newest=False).q.tolist() == again.q[:2].tolist()
+    assert len(requested.quotes_of("O:NOPE", 0, requested.clock_ns, 5, newest=True).q) == 0
+    assert (
+        requested.advance(SECOND_NS, quoted).prints.q.tolist() == unasked.advance(SECOND_NS, quoted).prints.q.tolist()
+    )

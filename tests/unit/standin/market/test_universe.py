@@ -139,7 +139,7 @@ def test_four_times_the_density_is_nearly_four_times_the_contracts(calendar: Cal
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
+    ("requested", "named"),
     [
         ({"tape": Path("x")}, "date"),
         ({"tape": Path("nowhere"), "date": DAY, "underlying": "XYZ"}, "nowhere"),
@@ -148,9 +148,9 @@ def test_four_times_the_density_is_nearly_four_times_the_contracts(calendar: Cal
         ({"start_ns": 10**19}, str(10**19)),
     ],
 )
-def test_a_wrong_wish_is_refused_by_name(asked: dict[str, object], named: str) -> None:
+def test_a_wrong_wish_is_refused_by_name(requested: dict[str, object], named: str) -> None:
     with pytest.raises(StandInError, match=named):
-        open_source(**asked)  # type: ignore[arg-type]
+        open_source(**requested)  # type: ignore[arg-type]
 
 
 def test_no_strike_has_more_digits_than_a_ticker(calendar: Calendar) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from standin.faults.named import Drop, Fault, FloatIntegers, Lag, RepeatedQ, Silence, TruncatedJson
-from standin.protocol import fault_injector as outlet_module
+from standin.protocol import fault_injector as injector_module
 from standin.protocol.fault_injector import FaultInjector
 from standin.protocol.wire import Event, OptionTrade, StatusEvent
 
@@ -37,34 +37,34 @@ def test_without_faults_events_pass_as_they_are() -> None:
 
 
 def test_what_happens_in_silence_is_never_told() -> None:
-    outlet = FaultInjector()
-    assert outlet.strike(Silence(for_s=2.0), 10 * S)
-    assert numbers(outlet.frames(trades(1), 11 * S)) == []
-    assert numbers(outlet.frames(trades(2), 12 * S)) == [2]
+    injector = FaultInjector()
+    assert injector.strike(Silence(for_s=2.0), 10 * S)
+    assert numbers(injector.frames(trades(1), 11 * S)) == []
+    assert numbers(injector.frames(trades(2), 12 * S)) == [2]
 
 
 def test_lag_holds_events_back_and_nothing_overtakes_them() -> None:
-    outlet = FaultInjector()
-    outlet.strike(Lag(by_s=5.0, for_s=2.0), 0)
-    assert numbers(outlet.frames(trades(1), 1 * S)) == []
-    assert numbers(outlet.frames(trades(2), 3 * S)) == [], "lag is over, but an older event waits"
-    assert numbers(outlet.frames([], 6 * S)) == [1, 2]
-    assert numbers(outlet.frames(trades(3), 7 * S)) == [3]
+    injector = FaultInjector()
+    injector.strike(Lag(by_s=5.0, for_s=2.0), 0)
+    assert numbers(injector.frames(trades(1), 1 * S)) == []
+    assert numbers(injector.frames(trades(2), 3 * S)) == [], "lag is over, but an older event waits"
+    assert numbers(injector.frames([], 6 * S)) == [1, 2]
+    assert numbers(injector.frames(trades(3), 7 * S)) == [3]
 
 
 def test_at_the_end_what_was_held_is_told() -> None:
-    outlet = FaultInjector()
-    outlet.strike(Lag(by_s=50.0, for_s=20.0), 0)
-    list(outlet.frames(trades(1, 2), 1 * S))
-    assert numbers(outlet.rest()) == [1, 2]
+    injector = FaultInjector()
+    injector.strike(Lag(by_s=50.0, for_s=20.0), 0)
+    list(injector.frames(trades(1, 2), 1 * S))
+    assert numbers(injector.rest()) == [1, 2]
 
 
 def test_lag_ends_when_too_much_is_held(monkeypatch: Any) -> None:
-    monkeypatch.setattr(outlet_module, "HELD_EVENTS_MAX", 3)
-    outlet = FaultInjector()
-    outlet.strike(Lag(by_s=500.0, for_s=500.0), 0)
-    assert numbers(outlet.frames(trades(1, 2), 1 * S)) == []
-    assert numbers(outlet.frames(trades(3, 4), 2 * S)) == [1, 2]
+    monkeypatch.setattr(injector_module, "LAGGING_EVENTS_MAX", 3)
+    injector = FaultInjector()
+    injector.strike(Lag(by_s=500.0, for_s=500.0), 0)
+    assert numbers(injector.frames(trades(1, 2), 1 * S)) == []
+    assert numbers(injector.frames(trades(3, 4), 2 * S)) == [1, 2]
 
 
 def test_a_fault_of_the_socket_is_none_of_the_outlets() -> None:
@@ -72,19 +72,19 @@ def test_a_fault_of_the_socket_is_none_of_the_outlets() -> None:
 
 
 def test_only_the_next_frame_is_truncated() -> None:
-    outlet = FaultInjector()
-    outlet.strike(TruncatedJson(), 0)
-    (first,) = outlet.frames(trades(1), 0)
-    (second,) = outlet.frames(trades(2), 0)
+    injector = FaultInjector()
+    injector.strike(TruncatedJson(), 0)
+    (first,) = injector.frames(trades(1), 0)
+    (second,) = injector.frames(trades(2), 0)
     assert not first.endswith(b"]")
     assert numbers([second]) == [2]
 
 
 def test_statuses_ride_with_events_and_wait_without_them() -> None:
-    outlet = FaultInjector([FloatIntegers(share=1.0)])
+    injector = FaultInjector([FloatIntegers(share=1.0)])
     riders: list[Event] = [StatusEvent("success", "subscribed to: T.*")]
-    assert told(outlet.frames([], 0, riders)) == []
-    assert [event["ev"] for event in told(outlet.frames(trades(1), 0, riders))] == ["status", "T"]
+    assert told(injector.frames([], 0, riders)) == []
+    assert [event["ev"] for event in told(injector.frames(trades(1), 0, riders))] == ["status", "T"]
     assert riders == []
 
 
@@ -103,14 +103,14 @@ def test_stains_touch_about_their_share_and_the_seed_says_which() -> None:
 
 @given(st.lists(st.integers(min_value=0, max_value=20), max_size=60), st.integers(min_value=0, max_value=30))
 def test_without_silence_every_event_is_told_once_in_order(sizes: list[int], lag_s: int) -> None:
-    outlet = FaultInjector()
-    outlet.strike(Lag(by_s=float(lag_s), for_s=15.0), 0)
-    heard, q = [], 0
+    injector = FaultInjector()
+    injector.strike(Lag(by_s=float(lag_s), for_s=15.0), 0)
+    received, q = [], 0
     for second, size in enumerate(sizes):
-        heard += numbers(outlet.frames(trades(*range(q + 1, q + size + 1)), second * S))
+        received += numbers(injector.frames(trades(*range(q + 1, q + size + 1)), second * S))
         q += size
-    heard += numbers(outlet.rest())
-    assert heard == list(range(1, q + 1))
+    received += numbers(injector.rest())
+    assert received == list(range(1, q + 1))
 
 
 def test_a_repeated_event_is_the_same_event() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from standin.feed.aggregates import Ticks
 from standin.feed.source import Quotes
-from standin.protocol.history_documents import aggregates_page, quotes_page, ticks_page, with_heard
+from standin.protocol.history_documents import aggregates_page, quotes_page, ticks_page, with_received
 from standin.protocol.history_query import NS_PER_MS, AggregatesQuery, TicksQuery
 
 PATH = {"multiplier": "5", "timespan": "minute", "from": "0", "to": "9999999999"}
@@ -53,10 +53,10 @@ def test_pages_of_quotes_join_to_the_whole_and_never_split_an_instant(times: lis
 
 
 def test_what_was_heard_and_what_is_known_are_each_told_once() -> None:
-    known, heard = quotes([1, 2, 3, 4]), quotes([2, 3, 9], first_q=2)
-    assert with_heard(known, heard, 10, newest=True).q.tolist() == [1, 2, 3, 4]
-    assert with_heard(Quotes.empty(), heard, 2, newest=True).q.tolist() == [3, 4]
-    assert with_heard(Quotes.empty(), heard, 2, newest=False).q.tolist() == [2, 3]
+    known, received = quotes([1, 2, 3, 4]), quotes([2, 3, 9], first_q=2)
+    assert with_received(known, received, 10, newest=True).q.tolist() == [1, 2, 3, 4]
+    assert with_received(Quotes.empty(), received, 2, newest=True).q.tolist() == [3, 4]
+    assert with_received(Quotes.empty(), received, 2, newest=False).q.tolist() == [2, 3]
 
 
 @given(TIMES, st.integers(1, 7), st.sampled_from(["asc", "desc"]))

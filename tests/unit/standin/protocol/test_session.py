@@ -1,4 +1,4 @@
-"""The vendor's manners, sentence by sentence (spec/vendor.md 2.2 to 2.6 and 11.1)."""
+"""The vendor's protocol, sentence by sentence (spec/vendor.md 2.2 to 2.6 and 11.1)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def say(session: ClientSession, action: str, params: str) -> list[tuple[str, str
     return statuses(session.receive(json.dumps({"action": action, "params": params})))
 
 
-def live(cluster: Cluster = "options", manners: ProtocolOptions | None = None) -> ClientSession:
-    session = ClientSession(cluster, frozenset({"key"}), manners or ProtocolOptions())
+def live(cluster: Cluster = "options", options: ProtocolOptions | None = None) -> ClientSession:
+    session = ClientSession(cluster, frozenset({"key"}), options or ProtocolOptions())
     assert say(session, "auth", "key") == [("auth_success", "authenticated")]
     return session
 
@@ -80,7 +80,7 @@ def test_a_token_is_split_at_its_first_dot_only() -> None:
 
 
 def test_an_unentitled_channel_is_refused_and_the_rest_acknowledged() -> None:
-    session = live(manners=ProtocolOptions(entitled=frozenset({"T"})))
+    session = live(options=ProtocolOptions(entitled=frozenset({"T"})))
     answers = say(session, "subscribe", "Q.O:SPY251219C00650000,T.*")
     assert answers == [("error", "not authorized"), ("success", "subscribed to: T.*")]
 
@@ -147,27 +147,27 @@ def test_subscribing_before_auth_can_be_refused_cut_or_ignored(
 
 
 def test_quotes_of_everything_can_be_allowed(tape: Tape) -> None:
-    session = live(manners=ProtocolOptions(quote_wildcard="allow"))
+    session = live(options=ProtocolOptions(quote_wildcard="allow"))
     assert say(session, "subscribe", "Q.*") == [("success", "subscribed to: Q.*")]
     assert session.rows(tape.listing, "Q").tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("switched", "rows"), [(True, [0, 1]), (False, [])])
 def test_a_prefix_wildcard_is_an_unknown_ticker_unless_switched_on(tape: Tape, switched: bool, rows: list[int]) -> None:
-    session = live(manners=ProtocolOptions(prefix_wildcards=switched))
+    session = live(options=ProtocolOptions(prefix_wildcards=switched))
     assert say(session, "subscribe", "T.O:XYZ140620C*") == [("success", "subscribed to: T.O:XYZ140620C*")]
     assert session.rows(tape.listing, "T").tolist() == rows
 
 
 def test_other_channels_can_count_toward_the_limit() -> None:
     some_of_each = "T.O:A,T.O:B," + quotes(1, 2)
-    assert len(say(live(manners=ProtocolOptions(quoted_contracts_max=3)), "subscribe", some_of_each)) == 4
-    strict = live(manners=ProtocolOptions(quoted_contracts_max=3, limit_counts="all", limit_errors=2))
+    assert len(say(live(options=ProtocolOptions(quoted_contracts_max=3)), "subscribe", some_of_each)) == 4
+    strict = live(options=ProtocolOptions(quoted_contracts_max=3, limit_counts="all", limit_errors=2))
     assert [status for status, _ in say(strict, "subscribe", some_of_each)] == ["error", "error"]
 
 
 def test_fair_values_have_a_limit_of_their_own_and_no_wildcard() -> None:
-    session = live(manners=ProtocolOptions(business=True, quoted_contracts_max=2, limit_errors=1))
+    session = live(options=ProtocolOptions(business=True, quoted_contracts_max=2, limit_errors=1))
     assert len(say(session, "subscribe", "FMV.O:A,FMV.O:B," + quotes(1, 2))) == 4
     assert [status for status, _ in say(session, "subscribe", "FMV.O:C")] == ["error"]
     assert say(session, "subscribe", "FMV.*") == [("error", "not authorized")]
@@ -175,7 +175,7 @@ def test_fair_values_have_a_limit_of_their_own_and_no_wildcard() -> None:
 
 
 def test_the_word_of_unsubscribing_can_be_another() -> None:
-    session = live(manners=ProtocolOptions(unsubscribed="from"))
+    session = live(options=ProtocolOptions(unsubscribed="from"))
     say(session, "subscribe", "T.*")
     assert say(session, "unsubscribe", "T.*") == [("success", "unsubscribed from: T.*")]
 

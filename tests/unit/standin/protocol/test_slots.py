@@ -8,8 +8,8 @@ from standin.faults.protocol_options import ProtocolOptions
 from standin.protocol.slots import Slots
 
 
-def slots(sticky_s: float = 0.0, **manners: object) -> Slots[str]:
-    return Slots(ProtocolOptions(**manners), sticky_s)  # type: ignore[arg-type]
+def slots(sticky_s: float = 0.0, **options: object) -> Slots[str]:
+    return Slots(ProtocolOptions(**options), sticky_s)  # type: ignore[arg-type]
 
 
 def test_the_older_goes_and_other_keys_and_clusters_stay() -> None:

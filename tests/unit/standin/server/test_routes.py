@@ -201,8 +201,8 @@ async def test_contracts_of_another_day_are_refused_and_none_that_is_listed_has_
     path = "/v3/reference/options/contracts"
     assert len((await rest.get(f"{path}?as_of=2014-06-06&expired=false"))["results"]) == 3
     assert (await rest.get(f"{path}?expired=true"))["results"] == []
-    for asked in (f"{path}?expired=true&as_of=2010-01-01", f"{path}/{CALL}?as_of=2014-06-09"):
-        assert "as_of must be 2014-06-06" in (await rest.get(asked, 400))["error"]
+    for requested in (f"{path}?expired=true&as_of=2010-01-01", f"{path}/{CALL}?as_of=2014-06-09"):
+        assert "as_of must be 2014-06-06" in (await rest.get(requested, 400))["error"]
     assert "as_of" in (await rest.get(f"{path}?as_of=then", 400))["error"]
     assert "expired" in (await rest.get(f"{path}?expired=maybe", 400))["error"]
 
@@ -212,13 +212,13 @@ async def test_conditions_of_quotes_are_none_of_trades(rest: Client) -> None:
 
 
 async def test_a_list_of_tickers_is_narrowed_to_the_type_asked_for(rest: Client) -> None:
-    async def asked(kind: str) -> list[str]:
+    async def requested(kind: str) -> list[str]:
         page = await rest.get(f"/v3/snapshot?ticker.any_of={CALL},XYZ,O:NOPE,I:SPX&type={kind}")
         return [row["ticker"] for row in page["results"]]
 
-    assert await asked("options") == [CALL, "O:NOPE"]
-    assert await asked("stocks") == ["XYZ"]
-    assert await asked("crypto") == []
+    assert await requested("options") == [CALL, "O:NOPE"]
+    assert await requested("stocks") == ["XYZ"]
+    assert await requested("crypto") == []
 
 
 async def test_pages_are_compressed_for_who_asks(rest: Client) -> None:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from standin.errors import StandInError
 from standin.faults.named import Disconnect
 from standin.faults.protocol_options import ProtocolOptions
-from standin.faults.requested import manners_of, read_fault
+from standin.faults.requested import options_of, read_fault
 from standin.files.tape import Tape
 from standin.market.seeded import SeededMarket
 from standin.server.server import StandIn
@@ -136,7 +136,7 @@ async def test_a_wrong_key_is_told_and_dropped_without_a_close_frame(tape: Tape)
 
 async def test_no_key_in_time_is_a_timeout(tape: Tape) -> None:
     hurried = ProtocolOptions(auth_timeout_s=0.05)
-    async with StandIn(tape, speed=1, manners=hurried) as standin, connect(standin.ws_url + "/options") as socket:
+    async with StandIn(tape, speed=1, options=hurried) as standin, connect(standin.ws_url + "/options") as socket:
         events, _ = await to_the_end(socket)
     assert [event["status"] for event in events] == ["connected", "auth_timeout"]
 
@@ -173,7 +173,7 @@ async def test_a_client_whose_buffer_overflows_is_cut_off(realdata: Path) -> Non
     tape = Tape.open(realdata / "lean", DAY, "AAPL")
     small = ProtocolOptions(buffer_bytes=100_000)
     async with (
-        StandIn(tape, speed=20_000, start_when=frozenset({"options.T"}), manners=small) as standin,
+        StandIn(tape, speed=20_000, start_when=frozenset({"options.T"}), options=small) as standin,
         client(standin, "/options", "T.*", receive_buffer=4096) as socket,
     ):
         # Neither reads nor lets its library read: the kernel's buffers fill, then the server's.
@@ -216,7 +216,7 @@ async def test_who_comes_after_the_end_is_sent_home_too(tape: Tape) -> None:
 @pytest.mark.parametrize(("switched", "offered"), [(True, True), (False, False)])
 async def test_compression_is_offered_only_when_switched_on(tape: Tape, switched: bool, offered: bool) -> None:
     async with (
-        StandIn(tape, speed=1, manners=ProtocolOptions(compression=switched)) as standin,
+        StandIn(tape, speed=1, options=ProtocolOptions(compression=switched)) as standin,
         connect(standin.ws_url + "/options") as socket,
     ):
         assert socket.response is not None
@@ -230,7 +230,7 @@ async def test_compression_is_offered_only_when_switched_on(tape: Tape, switched
 )
 async def test_close_codes_nobody_knows_are_switches(tape: Tape, fault: str, switch: str) -> None:
     async with (
-        StandIn(tape, speed=None, faults=[read_fault(fault)], manners=manners_of([switch])) as standin,
+        StandIn(tape, speed=None, faults=[read_fault(fault)], options=options_of([switch])) as standin,
         client(standin, "/options", "T.*") as socket,
     ):
         events, closed = await to_the_end(socket)
@@ -299,13 +299,13 @@ async def test_a_code_no_close_frame_can_carry_is_a_cut(tape: Tape) -> None:
 
 
 async def test_answers_that_wait_come_before_the_one_word_about_slowness(tape: Tape) -> None:
-    manners = ProtocolOptions(flush_s=60.0, buffer_bytes=1000)
+    options = ProtocolOptions(flush_s=60.0, buffer_bytes=1000)
     async with (
-        StandIn(tape, speed=1e-9, manners=manners, start_when=frozenset({"options.T"})) as standin,
+        StandIn(tape, speed=1e-9, options=options, start_when=frozenset({"options.T"})) as standin,
         client(standin, "/options", "T.*,AM.*") as socket,
     ):
         await standin._until(standin._all_subscribed)
-        (waiting,) = standin._door.connections
+        (waiting,) = standin._acceptor.connections
         waiting.put(b" " * 1001)
         events, closed = await asyncio.wait_for(to_the_end(socket), 5)
     assert [event["status"] for event in events] == ["success", "success", "slow_consumer"]

@@ -7,12 +7,12 @@ import pytest
 
 from standin.market.scenario import scenario_of
 from standin.stylized_facts.facts import DELTAS, TEN
-from standin.stylized_facts.market_stats import MarketStats, seen_of
+from standin.stylized_facts.market_stats import MarketStats, measured_stats
 
 
 @pytest.fixture(scope="module")
 def seen() -> MarketStats:
-    return seen_of(7, scenario_of("plain"))
+    return measured_stats(7, scenario_of("plain"))
 
 
 def test_the_day_is_u_shaped_and_sizes_are_small(seen: MarketStats) -> None:

@@ -7,16 +7,16 @@ import pytest
 
 from standin.feed.source import Prints
 from standin.market.kernels.cancelling import cancel_prints, choose_cancels
-from standin.market.kernels.counting import TOLD, TOTALS
+from standin.market.kernels.counting import TOTALS, TRUTH
 from standin.market.kernels.printing import PRINTS
-from standin.market.random_streams import ORDERS, dice
+from standin.market.random_streams import ORDERS, rng_state
 
 ROW = 7
 
 
 def chosen(share: float, condition: np.ndarray) -> list[int]:
     places = np.empty(len(condition), np.int64)
-    return places[: choose_cancels(dice(1, ORDERS), share, condition, places)].tolist()
+    return places[: choose_cancels(rng_state(1, ORDERS), share, condition, places)].tolist()
 
 
 def print_of(size: int, q: int, room: int = 0) -> Prints:
@@ -30,8 +30,8 @@ def print_of(size: int, q: int, room: int = 0) -> Prints:
 def cancelled(size: int, is_open: int, first_q: int = 0, last_q: int = 0) -> tuple[int, Prints, np.ndarray, int]:
     """Take back print 10, which opened on both sides, behind print 20: how many were, prints, truth, and what is open
     then."""
-    told, totals = np.zeros(2, TOLD), np.zeros(ROW + 1, TOTALS)
-    before = np.zeros(1, TOLD)
+    told, totals = np.zeros(2, TRUTH), np.zeros(ROW + 1, TOTALS)
+    before = np.zeros(1, TRUTH)
     before["buyer"] = before["seller"] = 1
     totals[ROW]["first_q"], totals[ROW]["last_q"] = first_q, last_q
     interest = np.full(ROW + 1, is_open)

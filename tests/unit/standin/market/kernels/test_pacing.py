@@ -14,7 +14,7 @@ CONTRACTS_A_DAY = 9 * 350.0 * 23_400
 
 def test_weights_are_near_the_money_near_expiry_and_held_by_open_interest() -> None:
     book = SeededMarket(7)._today.book
-    book.at(600)
+    book.move_to(600)
     forward = book.levels(book.slot_underlying, 0.0) * book.growth
     deviation = np.log(book.strike / forward[book.slot]) / np.sqrt(book.theta[book.slot])
     near = np.exp(-0.5 * (deviation / 1.05) ** 2) + 0.004

@@ -11,7 +11,7 @@ from standin.market.kernels.executing import EXECUTION
 from standin.market.kernels.printing import PRINTS, Q_PER_MS, print_executions
 from standin.market.kernels.quoting import QUOTE
 from standin.market.kernels.tables import OrderKind
-from standin.market.random_streams import ORDERS, dice
+from standin.market.random_streams import ORDERS, rng_state
 from standin.market.seeded import SeededMarket
 
 BASE_MS, DAY_MS, MANY = 1_765_809_000_000, 34_200_000, 40_000
@@ -20,7 +20,7 @@ BASE_MS, DAY_MS, MANY = 1_765_809_000_000, 34_200_000, 40_000
 @pytest.fixture(scope="module")
 def book() -> Book:
     book = SeededMarket(7)._today.book
-    book.at(600)
+    book.move_to(600)
     return book
 
 
@@ -36,7 +36,7 @@ def executed(count: int, **columns: object) -> np.ndarray:
 def printed(book: Book, executions: np.ndarray) -> tuple[Prints, np.ndarray]:
     prints, quotes = PRINTS.room(len(executions)), np.empty(len(executions), QUOTE)
     where = len(executions), 1000, BASE_MS, DAY_MS
-    print_executions(dice(1, ORDERS), book.table, executions, *where, quotes, prints)
+    print_executions(rng_state(1, ORDERS), book.table, executions, *where, quotes, prints)
     return prints, quotes
 
 

@@ -15,7 +15,7 @@ from standin.market.universe import CAST
 @pytest.fixture(scope="module")
 def book() -> Book:
     book = SeededMarket(7)._today.book
-    book.at(4_321)
+    book.move_to(4_321)
     return book
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from standin.market.kernels.rng import bits, chance, hashed, lower, poisson, upper, word
-from standin.market.random_streams import ORDERS, dice, dice_from, key_of, stem, uniform
+from standin.market.random_streams import ORDERS, key_of, rng_state, rng_state_from, stem, uniform
 
 NUMBERS = 40_000
 
@@ -19,9 +19,10 @@ def test_the_stream_is_splitmix64() -> None:
 
 
 def test_equal_positions_give_equal_streams_and_others_others() -> None:
-    assert dice(7, ORDERS, 1, 2) == dice(7, ORDERS, 1, 2)
+    assert rng_state(7, ORDERS, 1, 2) == rng_state(7, ORDERS, 1, 2)
     words = {
-        int(dice(*where)[0]) for where in ((7, 1, 2), (7, 2, 1), (8, 1, 2), (7, 1), (7, 1, 2, 0), (7 + 2**64, 1, 2))
+        int(rng_state(*where)[0])
+        for where in ((7, 1, 2), (7, 2, 1), (8, 1, 2), (7, 1), (7, 1, 2, 0), (7 + 2**64, 1, 2))
     }
     assert len(words) == 6
 
@@ -34,7 +35,7 @@ def test_positions_are_hashed_as_numpy_hashes_them() -> None:
 
 
 def test_a_word_is_two_numbers() -> None:
-    words = np.array([word(dice(1, ORDERS, at)) for at in range(NUMBERS)], np.uint64)
+    words = np.array([word(rng_state(1, ORDERS, at)) for at in range(NUMBERS)], np.uint64)
     halves = np.array([(upper(one), lower(one)) for one in words])
     for half in halves.T:
         assert half.min() >= 0.0
@@ -49,12 +50,12 @@ def test_bits_are_cut_out_of_a_word() -> None:
 
 def test_streams_of_a_stem_are_those_of_their_positions() -> None:
     for second in (0, 1, 23_399):
-        assert dice_from(stem(7, ORDERS, 738_000), second) == dice(7, ORDERS, 738_000, second)
+        assert rng_state_from(stem(7, ORDERS, 738_000), second) == rng_state(7, ORDERS, 738_000, second)
 
 
 @pytest.mark.parametrize("mean", [0.05, 3.0, 15.9, 16.1, 120.0])
 def test_poisson_numbers_have_their_mean_for_variance_too(mean: float) -> None:
-    words = dice(1, ORDERS)
+    words = rng_state(1, ORDERS)
     numbers = np.array([poisson(words, mean) for _ in range(NUMBERS)])
     assert numbers.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / NUMBERS))
     assert numbers.var() == pytest.approx(mean, rel=0.05)
@@ -62,5 +63,5 @@ def test_poisson_numbers_have_their_mean_for_variance_too(mean: float) -> None:
 
 
 def test_nobody_comes_where_nobody_is_expected() -> None:
-    words = dice(1, ORDERS)
+    words = rng_state(1, ORDERS)
     assert [poisson(words, mean) for mean in (0.0, -1.0)] == [0, 0]

@@ -6,8 +6,8 @@ import numpy as np
 
 from standin.feed.source import Prints, taken
 from standin.market.kernels.printing import PRINTS, Q_PER_MS
+from standin.market.kernels.publishing import QUOTES, Desk, merge_quotes, new_desk, time_quotes
 from standin.market.kernels.quoting import QUOTE
-from standin.market.kernels.telling import QUOTES, Desk, merge_quotes, new_desk, time_quotes
 from standin.market.random_streams import key_of, uniform
 
 BASE_MS, DAY_MS = 1_765_809_000_000, 34_200_000
