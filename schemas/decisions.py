@@ -19,6 +19,7 @@ __all__ = [
     "Outcome",
     "Record",
     "Signal",
+    "Thesis",
     "View",
     "canonical",
     "rounded",
@@ -26,6 +27,8 @@ __all__ = [
 
 Direction: TypeAlias = Literal["LONG", "SHORT", "NEUTRAL", "LONG_VOL", "SHORT_VOL"]
 Label: TypeAlias = Literal["PRICE_BARRIER", "IV_CHANGE", "PIN", "VOL_RATIO", "OPTION_PNL"]
+# What a signal counts on: that a move goes on, that it turns back, or that there is more (or less) of it.
+Thesis: TypeAlias = Literal["momentum", "reversal", "volatility"]
 Status: TypeAlias = Literal["SUPPORTED", "UNPROVEN", "REFUTED"]
 
 # Six significant digits: a processor whose logarithm differs in the last bit (1e-16 relative) still prints the same.

@@ -4,7 +4,9 @@
 
 over everything the contexts say about the signal: `points` bounded by each context's `points_max`, c its confidence,
 f = 2^(-age / half-life) its freshness. What is missing adds nothing, and `coverage`, the share of the possible c x f
-that was there, says how much was known. A score orders alerts; it is no probability.
+that was there, says how much was known. Who has something to say follows from what the signal counts on: a table of the
+scanner's, so that a context which is added for one thesis changes no alert of another. A score orders alerts; it is no
+probability.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.decisions import Alert, Contribution, Direction, Record, Signal, rounded
+from schemas.decisions import Alert, Contribution, Direction, Record, Signal, Thesis, rounded
 from services.core.calendar import NS
-from services.core.contract import Context, Moment
+from services.core.contract import Context, Finding, Moment
 from services.core.identity import identity
 from services.core.pipeline import SuppressionReason
 
@@ -41,11 +43,26 @@ class ScannerParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     confirm_points: float = 5.0
     contradict_points: float = -5.0
     coverage_low: float = 0.4
+    # Which contexts are asked about a signal, by what it counts on; coverage counts these and no others. Of volatility
+    # nobody speaks yet.
+    contexts_momentum: tuple[str, ...] = ("flow", "gamma")
+    contexts_reversal: tuple[str, ...] = ("flow", "gamma")
+    contexts_volatility: tuple[str, ...] = ()
     # One bet is told once: an open position's worth of time, shorter for indices, which turn faster.
     cooldown_s: int = 1800
     cooldown_index_s: int = 900
     index_underlyings: tuple[str, ...] = ("SPX", "SPY", "NDX", "QQQ", "RUT", "IWM", "VIX", "XSP")
     alerts_per_hour_max: int = 3
+
+    def asked(self, thesis: Thesis) -> tuple[str, ...]:
+        """The contexts that have something to say about a thesis."""
+        match thesis:
+            case "momentum":
+                return self.contexts_momentum
+            case "reversal":
+                return self.contexts_reversal
+            case "volatility":
+                return self.contexts_volatility
 
 
 class _Seen(NamedTuple):
@@ -54,13 +71,23 @@ class _Seen(NamedTuple):
     direction: Direction
 
 
+class _Bet(NamedTuple):
+    """What makes two signals one bet."""
+
+    detector: str
+    underlying: str
+    direction: Direction
+    contract: str | None
+    level_usd: float | None
+
+
 class Scanner:
     """Judges one partition's signals, in log time."""
 
     def __init__(self, parameters: ScannerParameters | None = None) -> None:
         self.parameters = parameters if parameters is not None else ScannerParameters()
         self._recent: dict[str, deque[_Seen]] = {}
-        self._alerted_ns: dict[tuple[str, str, Direction, str], int] = {}
+        self._alerted_ns: dict[_Bet, int] = {}
         self._hour: dict[str, deque[int]] = {}
 
     def open_session(self) -> None:
@@ -69,29 +96,33 @@ class Scanner:
         self._alerted_ns.clear()
         self._hour.clear()
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | SuppressionReason:
-        """An alert, or why there is none."""
-        said, coverage = self._contributions(signal, contexts, moment.now_ns)
+    def judge(
+        self, signal: Signal, finding: Finding, contexts: Sequence[Context], moment: Moment
+    ) -> Alert | SuppressionReason:
+        """An alert, or why there is none. `finding` is what the signal was made of."""
+        said, coverage = self._contributions(signal, finding.thesis, contexts, moment.now_ns)
         said += self._agreement(signal, moment.now_ns)
         limit = self.parameters.adjustment_max
         adjustment = max(-limit, min(limit, sum(contribution.points for contribution in said)))
         # Rounded before it is compared: two processors must not disagree about the last bit of a threshold.
         score = rounded(max(0.0, min(100.0, signal.base + adjustment)))
-        reason = self._silence(signal, score, moment.now_ns)
+        bet = _bet(signal, finding)
+        reason = self._silence(bet, score, moment.now_ns)
         if reason is not None:
             return reason
-        self._alerted_ns[_key(signal)] = moment.now_ns
+        self._alerted_ns[bet] = moment.now_ns
         self._hour.setdefault(signal.underlying, deque(maxlen=self.parameters.alerts_per_hour_max)).append(
             moment.now_ns
         )
         return _alert(signal, score, said, coverage, self.parameters.coverage_low)
 
     def _contributions(
-        self, signal: Signal, contexts: Sequence[Context], now_ns: int
+        self, signal: Signal, thesis: Thesis, contexts: Sequence[Context], now_ns: int
     ) -> tuple[list[Contribution], float]:
         said, known, possible = [], 0.0, 0.0
+        asked = self.parameters.asked(thesis)
         for context in contexts:
-            if context.points_max <= 0:
+            if context.points_max <= 0 or context.name not in asked:
                 continue
             possible += context.points_max
             view = context.view(signal.underlying)
@@ -100,7 +131,7 @@ class Scanner:
             age_s = max(0, now_ns - view.as_of_ns) / NS
             fresh = view.confidence * rounded(2.0 ** (-age_s / context.half_life_s))
             known += context.points_max * fresh
-            contribution = context.contribution(signal, view, now_ns)
+            contribution = context.contribution(signal, thesis, view, now_ns)
             if contribution is not None:
                 points = max(-context.points_max, min(context.points_max, contribution.points))
                 said.append(_weighed(contribution, rounded(points * fresh)))
@@ -130,29 +161,23 @@ class Scanner:
             )
         return said
 
-    def _silence(self, signal: Signal, score: float, now_ns: int) -> SuppressionReason | None:
+    def _silence(self, bet: _Bet, score: float, now_ns: int) -> SuppressionReason | None:
         p = self.parameters
         if score < p.score_min:
             return "score"
-        cooldown_s = p.cooldown_index_s if signal.underlying in p.index_underlyings else p.cooldown_s
-        alerted_ns = self._alerted_ns.get(_key(signal))
+        cooldown_s = p.cooldown_index_s if bet.underlying in p.index_underlyings else p.cooldown_s
+        alerted_ns = self._alerted_ns.get(bet)
         if alerted_ns is not None and now_ns - alerted_ns < cooldown_s * NS:
             return "cooldown"
-        hour = self._hour.get(signal.underlying, ())
+        hour = self._hour.get(bet.underlying, ())
         if sum(1 for at_ns in hour if at_ns > now_ns - 3600 * NS) >= p.alerts_per_hour_max:
             return "hourly_limit"
         return None
 
 
-def _key(signal: Signal) -> tuple[str, str, Direction, str]:
-    """What makes two signals one bet: detector, underlying, direction, and the contract or level."""
-    level = signal.evidence.get("level_usd")
-    return (
-        signal.detector,
-        signal.underlying,
-        signal.direction,
-        signal.contract or ("" if level is None else f"{level}"),
-    )
+def _bet(signal: Signal, finding: Finding) -> _Bet:
+    level_usd = None if finding.level_usd is None else rounded(finding.level_usd)
+    return _Bet(signal.detector, signal.underlying, signal.direction, signal.contract, level_usd)
 
 
 def _weighed(contribution: Contribution, points: float) -> Contribution:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import msgspec
 
-from schemas.decisions import Contribution, Direction, Label, Signal, View, rounded
+from schemas.decisions import Contribution, Direction, Label, Signal, Thesis, View, rounded
 from schemas.frames import Frame, Lane
 from services.core.calendar import Session
 
@@ -142,8 +142,8 @@ class Context(ABC):
     needs: ClassVar[tuple[type[ContextView], ...]] = ()
     stops: ClassVar[bool] = False
     # What the scanner may add or take away for it, and how fast its word ages.
-    points_max: ClassVar[float] = 0.0
-    half_life_s: ClassVar[float] = 900.0
+    points_max: float = 0.0
+    half_life_s: float = 900.0
     Parameters: ClassVar[type[Parameters]]
     # The kinds of trigger that somebody listens to, and what they ask of one to act on it, as the pipeline says before
     # the first session; None: all. What nobody listens to need not be raised. Nothing else may depend on it.
@@ -194,8 +194,11 @@ class Context(ABC):
     def underlyings(self) -> Sequence[str]:
         """The underlyings touched since this was last asked, in a fixed order: whose views are sampled."""
 
-    def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
-        """What this context says about a signal, before confidence and age are applied; None for nothing."""
+    def contribution(self, signal: Signal, thesis: Thesis, view: ContextView, now_ns: int) -> Contribution | None:
+        """What this context says about a signal, before confidence and age are applied; None for nothing.
+
+        It goes by what the signal counts on, never by who found it.
+        """
         return None
 
     def published(self, underlying: str) -> View | None:
@@ -233,12 +236,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` tells this finding from any other of the same detector, underlying and direction (a contract, a level, a
     window's first print): together they are the signal's identity.
+
+    `thesis` is what it counts on, and `level_usd` the price it hangs on: the scanner goes by them, and they are not
+    published. `horizon_s` is how long it stands.
     """
 
     underlying: str
     direction: Direction
     key: str
     label: Label
+    thesis: Thesis
     headline: str
     event_ns: int
     inputs: tuple[tuple[int, int], ...]
@@ -247,6 +254,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     factors: dict[str, float]
     evidence: dict[str, float]
     contract: str | None = None
+    level_usd: float | None = None
     reference_usd: float | None = None
     stop_usd: float | None = None
     target_usd: float | None = None

@@ -36,8 +36,10 @@ class Judge(Protocol):
     def open_session(self) -> None:
         """Start a trading day afresh."""
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | SuppressionReason:
-        """An alert, or why there is none."""
+    def judge(
+        self, signal: Signal, finding: Finding, contexts: Sequence[Context], moment: Moment
+    ) -> Alert | SuppressionReason:
+        """An alert, or why there is none. `finding` is what the signal was made of."""
 
 
 class Outputs(NamedTuple):
@@ -237,7 +239,7 @@ class Pipeline:
         moment = self.moment
         signal = _signal(detector, self._parameters[detector.name], finding, moment)
         self._decisions.append(signal)
-        judged = self._scanner.judge(signal, self.contexts, moment)
+        judged = self._scanner.judge(signal, finding, self.contexts, moment)
         if isinstance(judged, Alert):
             self._decisions.append(judged)
         else:

@@ -169,6 +169,8 @@ class PutWallSupport(Detector):
                 direction="LONG",
                 key=f"{wall:g}#{level.signals}",
                 label="PRICE_BARRIER",
+                thesis="reversal",
+                level_usd=wall,
                 headline=(
                     f"{trigger.underlying}: bounced off the put wall at {wall:g} ({gamma.put_wall_share:.0%} of put"
                     f" gamma), close {bar.close_usd:.2f}, stop {stop:.2f}, target {target:.2f};"

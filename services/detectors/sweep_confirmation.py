@@ -168,6 +168,7 @@ class SweepConfirmation(Detector):
             direction="LONG" if way > 0 else "SHORT",
             key=f"{same[0].inputs[0][0]}.{same[0].inputs[0][1]}",
             label="PRICE_BARRIER",
+            thesis="momentum",
             headline=(
                 f"{underlying}: {words} {bought} in {p.window_s // 60} minutes, {money(premium)} premium,"
                 f" {share:.0%} one way; biggest {contract_words(lead.facts.contract)} for"

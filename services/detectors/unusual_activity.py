@@ -150,6 +150,7 @@ class UnusualActivity(Detector):
             direction="LONG" if way > 0 else "SHORT" if way < 0 else "NEUTRAL",
             key=ticker,
             label="PRICE_BARRIER" if way else "OPTION_PNL",
+            thesis="momentum",
             headline=(
                 f"{contract_words(facts.contract)}: {facts.volume:,} contracts {side}, {against},"
                 f" {money(facts.premium_usd)} premium, at least {facts.opening_share_min:.0%} new positions"

@@ -208,6 +208,7 @@ class Echo(Detector):
                 direction="NEUTRAL",
                 key=f"{trigger.kind} {trigger.event_ns} {self.heard}",
                 label="PRICE_BARRIER",
+                thesis="momentum",
                 headline=trigger.kind,
                 event_ns=trigger.event_ns,
                 inputs=trigger.inputs,
@@ -235,7 +236,9 @@ class EveryOther:
         self.sessions += 1
         self.judged = 0
 
-    def judge(self, signal: Signal, contexts: Sequence[Context], moment: Moment) -> Alert | SuppressionReason:
+    def judge(
+        self, signal: Signal, finding: Finding, contexts: Sequence[Context], moment: Moment
+    ) -> Alert | SuppressionReason:
         self.judged += 1
         if self.judged % 2:
             return "score"

@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 
-from schemas.decisions import Alert, Contribution, Signal
-from services.core.contract import Context, ContextView, Moment
+from schemas.decisions import Alert, Contribution, Signal, Thesis, canonical
+from services.core.contract import Context, ContextView, Finding, Moment
 from services.core.pipeline import SuppressionReason
 from services.scanner import Scanner, ScannerParameters
 from tests.support.decisions import signal
 from tests.support.logs import DAY
 
 NS = 10**9
+THESES: tuple[Thesis, ...] = ("momentum", "reversal", "volatility")
 
 
 class Says:
     """A context that always says the same."""
 
-    def __init__(self, points: float, *, confidence: float = 1.0, seen_s: float = 0.0, ready: bool = True) -> None:
-        self.name, self.points_max, self.half_life_s = "says", 10.0, 900.0
+    def __init__(
+        self, points: float, *, confidence: float = 1.0, seen_s: float = 0.0, ready: bool = True, name: str = "flow"
+    ) -> None:
+        self.name, self.points_max, self.half_life_s = name, 10.0, 900.0
         self._points, self._confidence, self._seen_s, self._ready = points, confidence, seen_s, ready
 
     def view(self, underlying: str) -> ContextView:
@@ -30,18 +33,28 @@ class Says:
             confidence=self._confidence,
         )  # fmt: skip
 
-    def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
+    def contribution(self, signal: Signal, thesis: Thesis, view: ContextView, now_ns: int) -> Contribution | None:
         age_s = (now_ns - view.as_of_ns) / NS
         return Contribution(
             source=self.name, points=self._points, confidence=self._confidence, age_s=age_s, reason="so"
         )
 
 
-def judge(scanner: Scanner, at_s: float, contexts: Sequence[Any] = (), **fields: Any) -> Alert | SuppressionReason:
+def found(thesis: Thesis = "momentum", level_usd: float | None = None) -> Finding:
+    """What a signal was made of, as far as the scanner reads it."""
+    return Finding(
+        underlying="SPY", direction="LONG", key="", label="PRICE_BARRIER", thesis=thesis, headline="", event_ns=0,
+        inputs=(), base=0.0, confidence=0.0, factors={}, evidence={}, level_usd=level_usd,
+    )  # fmt: skip
+
+
+def judge(
+    scanner: Scanner, at_s: float, contexts: Sequence[Any] = (), finding: Finding | None = None, **fields: Any
+) -> Alert | SuppressionReason:
     given: dict[str, Any] = {"emitted_ns": int(at_s * NS), "base": 70.0, **fields}
     moment = Moment(int(at_s * NS), 0, 1, 5, DAY, None)
     typed: Sequence[Context] = contexts
-    return scanner.judge(signal(f"s{at_s}", **given), typed, moment)
+    return scanner.judge(signal(f"s{at_s}", **given), finding or found(), typed, moment)
 
 
 def test_a_base_below_the_threshold_is_silent() -> None:
@@ -83,6 +96,32 @@ def test_little_context_is_flagged() -> None:
     assert isinstance(unknown, Alert)
     assert (known.coverage, known.flags) == (1.0, ())
     assert (unknown.coverage, unknown.flags) == (0.333333, ("low_context",))
+
+
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("thesis", ["momentum", "reversal", "volatility"])
+def test_a_context_added_for_something_else_changes_nothing_of_an_old_alert(thesis: Thesis, ready: bool) -> None:
+    known = [Says(4.0), Says(0.0, name="gamma", ready=False)]
+    added = Says(9.0, name="dividends", ready=ready)
+    before, after = (judge(Scanner(), 0, contexts, found(thesis)) for contexts in (known, [*known, added]))
+    assert isinstance(before, Alert)
+    assert isinstance(after, Alert)
+    assert canonical(after) == canonical(before)
+
+
+def test_a_context_is_asked_about_the_theses_the_table_names_it_for() -> None:
+    scanner = Scanner(ScannerParameters(contexts_volatility=("surface",)))
+    surface = Says(6.0, name="surface", seen_s=len(THESES))
+    alerts = [judge(scanner, n, [surface], found(thesis), contract=f"O:{n}") for n, thesis in enumerate(THESES)]
+    assert [isinstance(one, Alert) and one.score for one in alerts] == [70.0, 70.0, 76.0]
+    assert [isinstance(one, Alert) and one.coverage for one in alerts] == [0.0, 0.0, 1.0]
+
+
+def test_two_levels_are_two_bets_and_evidence_decides_nothing() -> None:
+    scanner = Scanner()
+    assert isinstance(judge(scanner, 0, (), found(level_usd=650.0), evidence={"level_usd": 1.0}), Alert)
+    assert isinstance(judge(scanner, 1, (), found(level_usd=645.0), evidence={"level_usd": 1.0}), Alert)
+    assert judge(scanner, 2, (), found(level_usd=650.0), evidence={"level_usd": 2.0}) == "cooldown"
 
 
 def test_another_detector_that_agrees_confirms_and_one_that_does_not_contradicts() -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from schemas.decisions import Contribution, Signal, rounded
+from schemas.decisions import Contribution, Signal, Thesis, rounded
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
 from services.contexts.flow.clusters import BLOCK, close_clusters
@@ -338,8 +338,8 @@ class Flow(Context):
             bias=bias,
         )
 
-    def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
-        """10 x direction x bias x mean side confidence (spec/contexts.md C.4)."""
+    def contribution(self, signal: Signal, thesis: Thesis, view: ContextView, now_ns: int) -> Contribution | None:
+        """`points_max` x direction x bias x mean side confidence (spec/contexts.md C.4), whatever the thesis."""
         assert isinstance(view, FlowView)
         way = {"LONG": 1, "SHORT": -1}.get(signal.direction, 0)
         points = self.points_max * way * view.bias * view.side_confidence_15m

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from schemas.decisions import Contribution, Signal
+from schemas.decisions import Contribution, Signal, Thesis
 from schemas.frames import Frame, GreekRows, Lane
 from schemas.symbols import EPOCH_ORDINAL, symbol_code, symbol_text
 from services.contexts.gamma.levels import ChainArrays, Flip, Levels, at_the_money, flip, levels
@@ -31,8 +31,6 @@ UNDERLYINGS_AT_START = 32
 # Roots that settle at the open of their expiry day.
 AM_ROOTS = np.array([symbol_code(root) for root in ("SPX", "NDX", "RUT", "VIX", "VIXW", "DJX")], np.uint64)
 INDICES = ("SPX", "NDX", "RUT", "XSP", "SPY", "QQQ", "IWM")
-# Detectors whose idea is that price turns back; every other directional one rides a move.
-REVERSALS = ("put_wall_support", "call_wall_resistance", "mean_reversion", "power_hour_reversal", "eod_pin")
 
 
 class GammaParameters(Parameters, frozen=True, kw_only=True):
@@ -187,7 +185,7 @@ class Gamma(Context):
         book = self._books.get(self.chain.underlying_at(symbol_code(underlying)))
         return None if book is None else book.view
 
-    def contribution(self, signal: Signal, view: ContextView, now_ns: int) -> Contribution | None:
+    def contribution(self, signal: Signal, thesis: Thesis, view: ContextView, now_ns: int) -> Contribution | None:
         """Short gamma feeds moves and starves reversals; a wall in the way, or as the target, counts beside it."""
         assert isinstance(view, GammaView)
         if signal.direction not in ("LONG", "SHORT") or view.gross_gex_usd <= 0:
@@ -195,7 +193,7 @@ class Gamma(Context):
         # In place of a percentile over sessions: how much of the gross gamma the net is.
         strength = min(1.0, abs(view.net_gex_naive_usd) / view.gross_gex_usd)
         short = view.net_gex_naive_usd < 0
-        riding = signal.detector not in REVERSALS
+        riding = thesis != "reversal"
         points = strength * ((10.0 if short else -8.0) if riding else (-8.0 if short else 10.0))
         reason = f"dealers are {'short' if short else 'long'} gamma, which {'feeds' if short else 'dampens'} moves"
         wall = view.call_wall_usd if signal.direction == "LONG" else view.put_wall_usd

@@ -35,7 +35,7 @@ def test_a_context_has_nothing_to_say_about_a_signal_unless_it_says_so() -> None
     context = opened(Follower)
     view = context.view(UNDERLYING)
     assert view is not None
-    assert context.contribution(None, view, OPEN_NS) is None  # type: ignore[arg-type]
+    assert context.contribution(None, "momentum", view, OPEN_NS) is None  # type: ignore[arg-type]
 
 
 def test_a_view_is_published_with_who_and_when() -> None:

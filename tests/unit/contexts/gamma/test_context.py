@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from schemas.decisions import Direction, Thesis
 from schemas.frames import Lane
 from services.contexts.gamma.levels import ChainArrays, at_the_money, flip, levels
 from tests.support.conformance import machine
+from tests.support.decisions import signal
 from tests.support.logs import Row, chain_row, frames, heartbeat, option, stock
 from tests.support.scenarios import WALLED, wall
 
@@ -110,3 +113,32 @@ def test_a_wall_is_stable_after_three_marks_a_quarter_of_an_hour_apart() -> None
             stable_at.append(pipeline.moment.minute)
             assert view.stable_put_wall_usd == 95.0
     assert 45.0 <= min(stable_at) < 46.0
+
+
+# Net over gross gamma is a half here; the weights are the parameters' defaults.
+@pytest.mark.parametrize(
+    ("net_usd", "thesis", "direction", "points"),
+    [
+        (5e8, "reversal", "LONG", 5.0),  # long gamma dampens: what turns back is helped
+        (5e8, "momentum", "LONG", -4.0),
+        (-5e8, "momentum", "SHORT", 5.0),  # short gamma feeds: what rides a move is helped
+        (-5e8, "reversal", "SHORT", -4.0),
+        (5e8, "volatility", "LONG_VOL", None),
+        (5e8, "momentum", "NEUTRAL", None),
+    ],
+)
+def test_it_says_by_the_thesis_and_not_by_who_speaks(
+    net_usd: float, thesis: Thesis, direction: Direction, points: float | None
+) -> None:
+    pipeline = machine()
+    (gamma,) = [context for context in pipeline.contexts if context.name == "gamma"]
+    for frame in frames(wall(minutes=20)):
+        pipeline.step(frame)
+    view = gamma.view(WALLED)
+    assert view is not None
+    view = replace(view, net_gex_naive_usd=net_usd, gross_gex_usd=1e9)
+    said = [
+        gamma.contribution(signal(detector=who, direction=direction, target_usd=None), thesis, view, view.as_of_ns)
+        for who in ("put_wall_support", "a_users_own")
+    ]
+    assert [None if one is None else one.points for one in said] == [points, points]
