@@ -154,7 +154,6 @@ PURE_EXCEPTIONS: dict[tuple[str, str], str] = {
     ("schemas.topics", "print"): "run as a program it says which files it wrote",
     ("services.errors", "pathlib"): "an error may carry the path it is about",
     ("services.quant.jit", "pathlib"): "compiled code is named after the source it was compiled from",
-    ("services.gateway.policy.reconnect_backoff", "random"): "the type of the dice that are handed in",
 }
 
 # Requirements that nothing imports, and why they are there.

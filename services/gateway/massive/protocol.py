@@ -22,7 +22,7 @@ import msgspec
 from services.gateway.massive.messages import Decoded, Status, decode_frame
 from services.gateway.massive.subscriptions import Note, Subscriptions
 
-__all__ = ["ConnectionState", "FeedProtocol", "Received", "Retry"]
+__all__ = ["NORMAL_CLOSURE", "ConnectionState", "FeedProtocol", "Received", "Retry"]
 
 
 class ConnectionState(enum.Enum):
@@ -71,6 +71,7 @@ _STEPS: dict[tuple[ConnectionState, str], _Step] = {
 
 _ACK = re.compile(r"(un)?subscribed (?:to|from): ?(.+)", re.IGNORECASE)
 _QUOTE_LIMIT = "subscription limit"  # the one message text that must be read: its status is a bare `error`
+NORMAL_CLOSURE = 1000
 POLICY_VIOLATION = 1008  # the close code that goes with max_connections, sometimes without the status
 _PREVIEW = 200
 

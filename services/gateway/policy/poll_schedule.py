@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from services.core.calendar import NS, ny_date
 
-__all__ = ["NEAR_DAYS", "ChainSlice", "PollSchedule"]
+__all__ = ["CHECK_NS", "NEAR_DAYS", "ChainSlice", "PollSchedule", "PollTurn"]
+
+CHECK_NS = NS
 
 NEAR_DAYS = 7
 SLICE_CONTRACTS = 250  # one page
@@ -124,3 +126,20 @@ class PollSchedule:
                     due.append(chain_slice)
                     plan.due_ns[chain_slice] = now_ns + self._every_ns[chain_slice.near]
         return sorted(due, key=lambda chain_slice: not chain_slice.near)
+
+
+class PollTurn:
+    """When the schedule is looked at again: a second of the market after the last time, never once it is refused."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._next_ns = 0
+
+    def due(self, now_ns: int) -> bool:
+        """Whether there may be something to ask for."""
+        return not self.over and now_ns >= self._next_ns
+
+    def taken(self, now_ns: int, *, refused: bool) -> None:
+        """What was due at `now_ns` was asked for; `refused`: the vendor does not grant chains to this key."""
+        self.over = refused
+        self._next_ns = now_ns + CHECK_NS

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from schemas.symbols import EPOCH_ORDINAL
-from services.core.calendar import ny_date
+from services.core.calendar import NS, ny_date
 from services.gateway.decoding.tabulate import Tabulator
 from services.gateway.policy.contract_ranking import ContractRanking
 
 __all__ = ["TRADES", "QuoteSubscriptions"]
 
 TRADES = "T.*"
+# The first chains take some seconds, and without open interest and spots there is little to choose by.
+FIRST_CHOICE_NS = 5 * NS
 
 
 class QuoteSubscriptions:
-    """Chooses anew when asked, and forgets what no longer trades."""
+    """Chooses anew every `every_ns` of the market, and forgets what no longer trades."""
 
-    def __init__(self, table: Tabulator, interest: ContractRanking, contracts_max: int) -> None:
+    def __init__(self, table: Tabulator, interest: ContractRanking, contracts_max: int, every_ns: int) -> None:
         self._table = table
         self._interest = interest
         self._contracts_max = contracts_max
+        self._every_ns = every_ns
+        self._next_ns = 0
         self._today = 0
+
+    def begin(self, now_ns: int, *, chains_known: bool) -> None:
+        """The feed starts: the first choice waits until chains are in."""
+        self._next_ns = now_ns if chains_known else now_ns + FIRST_CHOICE_NS
+
+    def due(self, now_ns: int) -> bool:
+        """Whether it is time to choose."""
+        return now_ns >= self._next_ns
+
+    def turn(self, now_ns: int) -> None:
+        """It is chosen now: the next time is `every_ns` later, and what no longer trades is forgotten."""
+        self._next_ns = now_ns + self._every_ns
+        self._retire(now_ns)
 
     def choose(self, pairs: tuple[str, ...], now_ns: int) -> tuple[str, ...]:
         """The pairs to hold instead of `pairs`, the most important first; quotes given up stand no longer."""
@@ -30,7 +47,7 @@ class QuoteSubscriptions:
         self._table.quotes.forget(held.difference(chosen))
         return (TRADES, *(f"Q.{ticker}" for ticker in chosen))
 
-    def retire(self, now_ns: int) -> None:
+    def _retire(self, now_ns: int) -> None:
         """Once a day forget what expired before yesterday, whose late reports may still come."""
         today = ny_date(now_ns).toordinal() - EPOCH_ORDINAL
         if today == self._today:

@@ -1,4 +1,4 @@
-"""How long to wait before the next connection. Pure: the dice are handed in.
+"""How long to wait before the next connection. Pure: the jitter is handed in.
 
 Two ladders. After an ordinary loss: a second or two, then doubling to a minute, each with jitter so that a thousand
 clients do not return in one stampede. After `max_connections`, which means that another program uses this key: half a
@@ -11,7 +11,7 @@ authentication would otherwise retry at the foot for ever.
 
 from __future__ import annotations
 
-import random
+from collections.abc import Callable
 
 from services.gateway.massive.protocol import Retry
 
@@ -23,10 +23,10 @@ STABLE_NS = 10_000_000_000
 
 
 class ReconnectBackoff:
-    """The reconnect policy of one socket."""
+    """The reconnect policy of one socket. `jitter` draws from 0 to 1."""
 
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
         self._rung = {Retry.SOON: 0, Retry.CONTENDED: 0}
         self._data_since_ns: int | None = None
 
@@ -47,4 +47,4 @@ class ReconnectBackoff:
             return CONTENDED_S[min(rung, len(CONTENDED_S) - 1)]
         # Between one and two times the step: the first wait is one to two seconds, the last half a minute to one.
         step_s = min(SOON_FIRST_S * float(2 ** min(rung, 6)), SOON_MAX_S / 2)
-        return step_s * (1.0 + self._dice.random())
+        return step_s * (1.0 + self._jitter())

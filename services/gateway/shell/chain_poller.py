@@ -1,4 +1,5 @@
-"""Asks for chains over REST: which part is due says `schedule`, what a body says `massive_rest`; this file waits.
+"""Asks for chains over REST: which part is due says `policy.poll_schedule`, what a failed answer means
+`policy.chain_answers`, what a body says `massive.rest_pages`; this file waits.
 
 Slices are fetched side by side, a bounded number at a time, and their pages are given out in the order in which the
 slices were due, so that one and the same market polled twice makes one and the same log.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from services.gateway.massive.rest_pages import (
     chain_path,
     contract_page,
 )
+from services.gateway.policy.chain_answers import AnswerMeaning, ChainAnswers
 from services.gateway.policy.poll_schedule import ChainSlice, PollSchedule
 from services.gateway.shell.rest_client import RestClient
 
@@ -35,16 +37,12 @@ PAGES_MAX = 200
 CONTRACTS_LIMIT = "1000"
 REFERENCE = "/v3/reference/options/contracts"
 Answer = TypeVar("Answer")
-_UNAUTHORIZED = frozenset({401, 403})
-NOT_FOUND = 404
 
 
 class ChainPoller:
     """Polls the chains of a `PollSchedule`.
 
-    After each `poll` call `settle`. `disabled` is empty, or the sentence in which the vendor refused the feature for
-    this key; then nothing is asked any more. `failures` counts answers that did not come. `vendor_name` turns our
-    underlying (BRKB) into the vendor's (BRK.B).
+    After each `poll` call `settle`. `vendor_name` turns our underlying (BRKB) into the vendor's (BRK.B).
     """
 
     def __init__(
@@ -56,16 +54,22 @@ class ChainPoller:
         vendor_name: Callable[[str], str],
     ) -> None:
         self.schedule = schedule
-        self.disabled = ""
-        self.failures = 0
+        self._answers = ChainAnswers(schedule)
         self._now_ns = 0
-        self._came: Counter[str] = Counter()  # answers of this poll, by underlying
-        self._failed: Counter[str] = Counter()
-        self._late: set[str] = set()  # those of which somebody was told
         self._rest = rest
         self._contracts = contracts
         self._concurrency = concurrency
         self._vendor_name = vendor_name
+
+    @property
+    def disabled(self) -> str:
+        """Empty, or the sentence in which the vendor refused the feature for this key: nothing is asked any more."""
+        return self._answers.disabled
+
+    @property
+    def failures(self) -> int:
+        """How many answers did not come."""
+        return self._answers.failures
 
     async def poll(self, now_ns: int) -> AsyncGenerator[ChainPage, None]:
         """Every page that is due at `now_ns`, in order. An answer that does not come is left out."""
@@ -85,16 +89,8 @@ class ChainPoller:
 
     def settle(self, now_ns: int) -> None:
         """The poll ended at `now_ns`: of which underlyings most answers failed, those are asked for more seldom."""
-        for underlying in sorted(self._came.keys() | self._failed.keys()):
-            if self._failed[underlying] > self._came[underlying]:
-                self.schedule.failed(underlying, now_ns)
-            else:
-                self.schedule.answered(underlying)
-            if underlying in self._late and not self._failed[underlying]:
-                self._late.discard(underlying)
-                log.info("chain of %s: answers come again", underlying)
-        self._came.clear()
-        self._failed.clear()
+        for underlying in self._answers.settle(now_ns):
+            log.info("chain of %s: answers come again", underlying)
 
     async def _side_by_side(
         self, jobs: Iterable[tuple[str, Coroutine[Any, Any, Answer]]]
@@ -126,19 +122,13 @@ class ChainPoller:
             answer = await task
         except (RestRefusedError, RestUnavailableError) as error:
             status = error.http_status if isinstance(error, RestRefusedError) else 0
-            if status in _UNAUTHORIZED:
-                self.disabled = str(error)
-            elif status == NOT_FOUND:
-                self.schedule.drop(underlying, self._now_ns)
+            meaning = self._answers.failed(underlying, status, str(error), self._now_ns)
+            if meaning is AnswerMeaning.ABSENT:
                 log.warning("no chain of %s today: %s", underlying, error)
-            else:
-                self.failures += 1
-                self._failed[underlying] += 1
-                if underlying not in self._late:  # told once, until answers come again
-                    self._late.add(underlying)
-                    log.warning("chain of %s is late, and asked for less often: %s", underlying, error)
+            elif meaning is AnswerMeaning.LATE:  # told once, until answers come again
+                log.warning("chain of %s is late, and asked for less often: %s", underlying, error)
             return []
-        self._came[underlying] += 1
+        self._answers.came(underlying)
         return [answer]
 
     async def _learn(self, underlying: str, now_ns: int) -> None:

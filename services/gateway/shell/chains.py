@@ -10,7 +10,7 @@ from contextlib import aclosing
 from services.core.calendar import NS
 from services.gateway.decoding.tabulate import Tabulator
 from services.gateway.massive.rest_pages import ChainPage
-from services.gateway.policy.poll_schedule import PollSchedule
+from services.gateway.policy.poll_schedule import CHECK_NS, PollSchedule, PollTurn
 from services.gateway.shell.chain_poller import ChainPoller
 from services.gateway.shell.rest_client import RestClient
 from services.gateway.shell.stats import GatewayStats
@@ -19,9 +19,6 @@ from services.settings.gateway import GatewaySettings
 __all__ = ["Chains"]
 
 log = logging.getLogger("strikewire.gateway")
-
-CHECK_S = 1.0
-NEVER_NS = 2**63
 
 
 class Chains:
@@ -43,20 +40,20 @@ class Chains:
         )  # fmt: skip
         self._stats = stats
         self._now_ns = now_ns
-        self._next_ns = 0
+        self._turn = PollTurn()
 
     @property
     def due(self) -> bool:
         """Whether `pages` may have something to ask for."""
-        return self._now_ns() >= self._next_ns
+        return self._turn.due(self._now_ns())
 
     async def poll_forever(self, enqueue: Callable[[ChainPage], Awaitable[None]]) -> None:
         """Hand over what is due, until cancelled or until the vendor refuses the feature."""
-        while self._next_ns != NEVER_NS:
+        while not self._turn.over:
             async with aclosing(self.pages()) as pages:
                 async for page in pages:
                     await enqueue(page)
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(CHECK_NS / NS)
 
     async def pages(self) -> AsyncGenerator[ChainPage, None]:
         """Everything that is due, in order."""
@@ -67,8 +64,7 @@ class Chains:
             async for page in pages:
                 yield page
         self._poller.settle(self._now_ns())
-        self._next_ns = now_ns + int(CHECK_S * NS)
+        self._turn.taken(now_ns, refused=bool(self._poller.disabled))
         if self._poller.disabled:
-            self._next_ns = NEVER_NS
             self._stats.disabled["chains"] = self._poller.disabled
             log.error("%s; going on without chain snapshots", self._poller.disabled)

@@ -1,19 +1,19 @@
-"""Keeps the gap ledger of a running gateway: opens and closes gaps, has them refilled, tells of each in one line."""
+"""The gap ledger of a running gateway: passes on what happens to it, has gaps refilled, and reports each entry."""
 
 from __future__ import annotations
 
-import datetime as dt
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
 
 from schemas.gaps import Gap
-from services.core.calendar import NEW_YORK, NS, Calendar
-from services.gateway.decoding.deduplicator import Deduplicator
+from services.core.calendar import Calendar
 from services.gateway.decoding.tabulate import Tabulator, TradeTable
-from services.gateway.gaps.ledger import CHANNELS, NOTHING, OPTIONS, EarlierGaps, GapLedger, Refill
+from services.gateway.gaps.ledger import CHANNELS, NOTHING, EarlierGaps, GapLedger, Refill
+from services.gateway.gaps.refill_planner import RefillPlanner
+from services.gateway.gaps.sentences import gap_sentence
 from services.gateway.policy.contract_ranking import ContractRanking
-from services.gateway.shell.refiller import RefillEnd, Refiller, RefillOrder, RefillPage
+from services.gateway.shell.refiller import RefillEnd, Refiller, RefillPage
 from services.gateway.shell.stats import GatewayStats
 from services.settings.gateway import GatewaySettings
 
@@ -22,11 +22,7 @@ __all__ = ["GapTracker", "OnGap"]
 log = logging.getLogger("strikewire.gateway")
 
 OnGap = Callable[[Gap], Awaitable[None] | None]
-# Prints of one moment come in no strict order of their times; what REST repeats of this second is known and dropped.
-EDGE_NS = NS
-MS = 1_000_000
 TOO_MANY = "too many gaps wait already"
-FORGOTTEN = "too much was heard since; what REST returns could not be told from it"
 
 
 class GapTracker:
@@ -43,18 +39,11 @@ class GapTracker:
         self._settings = settings
         self._delay_ns = settings.delay_ns
         self._ledger = GapLedger(settings.epoch, calendar)
-        self._table = table
-        self._interest = interest
+        self._planner = RefillPlanner(settings.epoch, self._ledger, table, interest, settings.refill_contracts_max)
         self._stats = stats
         self._on_gap = on_gap
         self._past = past
-        self._marks: dict[int, int] = {}  # gap -> where in the memory of prints it begins
-        self._forgotten: set[int] = set()
         self._counted = 0  # the last gap that was; their numbers rise
-
-    @property
-    def _repeats(self) -> Deduplicator:
-        return self._table.repeats
 
     async def start(self, cluster: str, started_ns: int) -> None:
         """A cluster's first connection is about to be made; the market's time is `started_ns`."""
@@ -99,67 +88,28 @@ class GapTracker:
 
     def found(self, item: RefillPage) -> TradeTable | None:
         """The prints of a page that are new; None when that can no longer be known."""
-        mark = self._marks.get(item.number)
-        if mark is None or not self._repeats.reaches(mark):
-            self._forgotten.add(item.number)
-            return None
-        trades, known = self._table.refilled(item.page.trades)
-        self._ledger.found(item.number, len(trades.contracts), known)
-        self._stats.refilled += len(trades.contracts)
+        trades = self._planner.found(item.number, item.page.trades)
+        if trades is not None:
+            self._stats.refilled += len(trades.contracts)
         return trades
 
     async def ended(self, item: RefillEnd) -> None:
         """A gap was asked for to the end."""
-        self._marks.pop(item.number, None)
         self._stats.refilling -= 1
-        refill = item.refill
-        if item.number in self._forgotten:
-            self._forgotten.discard(item.number)
-            refill = refill._replace(note=FORGOTTEN)
-        await self._tell(self._ledger.filled(item.number, refill))
+        await self._tell(self._planner.ended(item.number, item.refill))
 
     async def _tell(self, entries: list[Gap]) -> None:
         for gap in entries:
             if gap.epoch == self._settings.epoch and gap.number > self._counted:
                 self._counted = gap.number
                 self._stats.gaps[gap.channel, gap.cause] += 1
-            log.log(logging.INFO if gap.state == "refilled" else logging.WARNING, "%s", _sentence(gap))
+            log.log(logging.INFO if gap.state == "refilled" else logging.WARNING, "%s", gap_sentence(gap))
             if self._on_gap is not None:
                 told = self._on_gap(gap)
                 if inspect.isawaitable(told):
                     await told
-            if gap.channel == OPTIONS and gap.epoch == self._settings.epoch:
-                await self._follow(gap)
-
-    async def _follow(self, gap: Gap) -> None:
-        """Note where an options gap begins, and have it refilled once it is over."""
-        from_ns = gap.from_ns + MS if gap.cause == "restart" else gap.from_ns - EDGE_NS
-        if gap.state in ("open", "restored") and gap.number not in self._marks:
-            self._marks[gap.number] = self._repeats.mark(from_ns)
-        if gap.state != "restored":
-            return
-        if self.refiller is None or gap.to_ns is None or not self._ledger.matters(gap, gap.to_ns):
-            self._marks.pop(gap.number)
-            return
-        tickers = self._interest.ranked(self._settings.refill_contracts_max, frozenset(), gap.to_ns)
-        self._ledger.fill(gap)
-        self._stats.refilling += 1
-        if not self.refiller.order(RefillOrder(gap.number, from_ns, gap.to_ns + EDGE_NS, tickers)):
-            await self.ended(RefillEnd(gap.number, Refill(0, 0, TOO_MANY)))
-
-
-def _sentence(gap: Gap) -> str:
-    name = f"gap {gap.number} of {gap.channel} ({gap.cause})"
-    if gap.to_ns is None:
-        return f"{name}: nothing heard since {_clock(gap.from_ns)}; connections lost so far: {gap.losses}"
-    span = f"{_clock(gap.from_ns)} to {_clock(gap.to_ns)}, {(gap.to_ns - gap.from_ns) / NS:.1f} s"
-    if gap.state == "restored":
-        return f"{name}: over, {span}"
-    why = f"; {gap.note}" if gap.note else ""
-    asked = f"{gap.prints_refilled} prints from {gap.contracts_asked} contracts, {gap.contracts_failed} unanswered"
-    return f"{name}: {gap.state.replace('_', ' ')}, {span}, {asked}{why}"
-
-
-def _clock(time_ns: int) -> str:
-    """New York's wall time, as people read a tape."""
-    return dt.datetime.fromtimestamp(time_ns / NS, NEW_YORK).strftime("%H:%M:%S.%f")[:-3]
+            order = self._planner.follow(gap, refills=self.refiller is not None)
+            if order is not None and self.refiller is not None:
+                self._stats.refilling += 1
+                if not self.refiller.order(order):
+                    await self.ended(RefillEnd(order.number, Refill(0, 0, TOO_MANY)))

@@ -26,11 +26,12 @@ from services.gateway.decoding.tabulate import Tabulator, TickTable, TradeTable
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
 from services.gateway.gaps.feed_watchdog import FeedWatchdog, SilentChannel, WatchdogVerdict
 from services.gateway.gaps.ledger import NOTHING, EarlierGaps, cause_of
+from services.gateway.gaps.losses import SILENCE, LossMeaning, meaning_of_loss
 from services.gateway.massive.messages import BROKEN, Decoded, Status
-from services.gateway.massive.protocol import Retry
 from services.gateway.massive.rest_pages import ChainPage, index_snapshot, server_time_ns
 from services.gateway.massive.subscriptions import Note
 from services.gateway.policy.contract_ranking import ContractRanking
+from services.gateway.policy.market_clock import MarketClock
 from services.gateway.policy.quote_subscriptions import TRADES, QuoteSubscriptions
 from services.gateway.policy.reconnect_backoff import ReconnectBackoff
 from services.gateway.shell.chains import Chains
@@ -39,7 +40,7 @@ from services.gateway.shell.publisher import OnDeadLetter, OnFrames, Publisher
 from services.gateway.shell.receive_queue import ReceiveQueue
 from services.gateway.shell.refiller import RefillEnd, Refiller, RefillPage, Sleep
 from services.gateway.shell.rest_client import RestClient
-from services.gateway.shell.sockets import NORMAL_CLOSURE, Arrived, FeedSocket, Lost
+from services.gateway.shell.sockets import Arrived, FeedSocket, Lost
 from services.gateway.shell.stats import GatewayStats
 from services.settings.gateway import GatewaySettings
 
@@ -55,15 +56,8 @@ INBOX_FRAMES_MAX, INBOX_BYTES_MAX = 300, 64 * 1024 * 1024
 # In lockstep every frame held here is market time that has run ahead of us.
 LOCKSTEP_FRAMES_MAX = 1
 WATCH_NS = NS
-# An exchange time further ahead of the market's than this is an error of the feed. On the wall's clock: two clocks that
-# are set differ by less. On the feed's: a long weekend with room, because a tape leaps from a Thursday's close to a
-# Tuesday's open.
-LEAP_NS_MAX = {"wall": 60 * NS, "feed": 7 * 86_400 * NS}
-SILENCE = "silence"
 # How long an ended feed waits for what is being refilled.
 REFILL_GRACE_S = 5.0
-# The first choice of quoted contracts waits until the first chains are in.
-FIRST_RANK_NS = 5 * NS
 # What a page of a chain weighs in the inbox: 250 rows of some 130 bytes.
 PAGE_BYTES = 32 * 1024
 NOTE_LEVELS = {"live": logging.INFO, "quote_limit": logging.WARNING, "closing": logging.WARNING}
@@ -93,12 +87,15 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self.stats = GatewayStats()
+        self._clock = MarketClock(settings.clock)
         self._on_metric = on_metric
         partitioner = Partitioner(settings.partitions, settings.partition_overrides)
         self._table = Tabulator(partitioner)
         self._interest = ContractRanking(self._table.contracts)
         self._outlet = Publisher(settings, self.stats, on_frames, on_dead_letter)
-        self._quoting = QuoteSubscriptions(self._table, self._interest, settings.quote_contracts_max)
+        self._quoting = QuoteSubscriptions(
+            self._table, self._interest, settings.quote_contracts_max, int(settings.quote_rerank_s * NS)
+        )
         self._gaps = GapTracker(settings, calendar, self._table, self._interest, self.stats, on_gap, past)
         # In lockstep the market waits for us; what is silent there is we.
         watched = calendar if not settings.lockstep else None
@@ -106,10 +103,8 @@ class Gateway:
         self._silence = None if watched is None else FeedWatchdog(watched, silence_ns, settings.delay_ns)
         self._sleep = sleep
         self._sockets: dict[str, FeedSocket] = {}
-        self._started_ns = 0
         self._stopping = False
         self._until_closed = False
-        self._next_rank_ns = 0
         self._next_watch_ns = 0
 
     async def run(self, until_closed: bool = False) -> None:
@@ -124,7 +119,7 @@ class Gateway:
             LOCKSTEP_FRAMES_MAX if settings.lockstep else INBOX_FRAMES_MAX, INBOX_BYTES_MAX
         )
         for cluster in settings.clusters:
-            ladder = ReconnectBackoff(random.Random(f"{settings.seed} {cluster}"))
+            ladder = ReconnectBackoff(random.Random(f"{settings.seed} {cluster}").random)
             socket = FeedSocket(
                 cluster, settings.ws_url, settings.api_key, ladder, inbox.put,
                 lockstep=settings.lockstep, until_closed=until_closed, sleep=self._sleep,
@@ -145,30 +140,30 @@ class Gateway:
 
     async def _start(self, rest: RestClient, chains: Chains) -> None:
         """What is known before the first trade: the market's time, index values and, where it waits for us, chains."""
-        self._started_ns = time.time_ns()
-        if self.settings.clock == "feed":
-            self._started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or self._started_ns
+        started_ns = time.time_ns()
+        if self._clock.is_wall:
+            await self._outlet.open(started_ns)
         else:
-            await self._outlet.open(self._started_ns)
+            started_ns = server_time_ns(await self._ask(rest, "/v1/marketstatus/now")) or started_ns
+        self._clock.start(started_ns)
         self._believe()
         for cluster in self.settings.clusters:
-            await self._gaps.start(cluster, self._started_ns)
+            await self._gaps.start(cluster, started_ns)
         if self.settings.indices:
             tickers = ",".join(f"I:{name}" for name in self.settings.indices)
             asked = {"ticker.any_of": tickers, "limit": "250"}
             body = await self._ask(rest, "/v3/snapshot/indices", asked)
             if body:
-                ticks = index_snapshot(body, self._started_ns, self._table.latest_ns, self._table.place_index)
-                await self._write_ticks("rest/indices", ticks, self._started_ns)
+                ticks = index_snapshot(body, started_ns, self._table.latest_ns, self._table.place_index)
+                await self._write_ticks("rest/indices", ticks, started_ns)
                 # What is known is out before the chains are asked for, which takes seconds.
-                await self._outlet.flush(self._started_ns)
-        self._next_rank_ns = self._started_ns
-        if self.settings.clock == "feed" and self.settings.poll:
-            # A tape or a made-up market starts when it is subscribed to: let it find open interest and greeks known.
+                await self._outlet.flush(started_ns)
+        # A tape or a made-up market starts when it is subscribed to: let it find open interest and greeks known.
+        chains_known = not self._clock.is_wall and self.settings.poll
+        self._quoting.begin(started_ns, chains_known=chains_known)
+        if chains_known:
             await self._poll_now(chains)
             await self._rank(self._now_ns())
-        else:
-            self._next_rank_ns += FIRST_RANK_NS
 
     async def _ask(self, rest: RestClient, path: str, parameters: dict[str, str] | None = None) -> bytes:
         """A body, or nothing with a line in the log: what is asked here makes the start better, not possible."""
@@ -236,9 +231,7 @@ class Gateway:
             elif type(item) is RefillEnd:
                 await self._gaps.ended(item)
             await self._tick(inbox)
-            if self.settings.clock == "wall" and not len(inbox):
-                # Nothing more is waiting: a row that stayed for company would only grow old. On the feed's clock
-                # nobody is in a hurry, and a frame's cut is part of the recording.
+            if self._clock.cuts_early(len(inbox)):
                 await self._outlet.flush(time.time_ns())
             if self._on_metric is not None:
                 self._on_metric("inbox_frames", len(inbox))
@@ -283,7 +276,7 @@ class Gateway:
         socket.ladder.data(now_ns)
         if len(event_ns):
             if self._silence is not None:
-                came_ns = now_ns if self.settings.clock == "wall" else self._now_ns()
+                came_ns = now_ns if self._clock.is_wall else self._now_ns()
                 self._silence.heard(socket.cluster, came_ns, len(event_ns))
             await self._gaps.heard(socket.cluster, int(event_ns.max()), now_ns, len(event_ns))
 
@@ -305,7 +298,7 @@ class Gateway:
         """Tell those who listen for silence that events are due."""
         if self._silence is not None:
             self._silence.connected(cluster, self._now_ns())
-        if self.settings.clock == "wall":  # the feed's clock stands still while nothing comes
+        if self._clock.is_wall:  # the feed's clock stands still while nothing comes
             await self._gaps.connected(cluster, self._now_ns(), time.time_ns())
 
     async def _write_trades(self, trades: TradeTable, now_ns: int) -> None:
@@ -316,7 +309,7 @@ class Gateway:
         self.stats.backward += trades.backward
         if len(rows.event_ns):
             self._interest.prints(trades.contracts, rows.price_usd, rows.size_contracts)
-            if self._on_metric is not None and self.settings.clock == "wall":
+            if self._on_metric is not None and self._clock.is_wall:
                 self._on_metric("lag_s", (now_ns - self.settings.delay_ns - int(rows.event_ns[-1])) / NS)
         await self._outlet.write(Lane.TRADES, "ws/options", trades, now_ns)
 
@@ -348,12 +341,13 @@ class Gateway:
         if self._silence is not None:
             self._silence.lost(cluster)
         cause = cause_of(item.session.last_status, item.code)
-        ended = self._until_closed and item.code == NORMAL_CLOSURE
-        # A silence was noted when the connection was given up; what came after all has ended it.
-        noted = cause == SILENCE and self._gaps.is_open(cluster)
-        if retry is Retry.NEVER and cluster != "options":  # switched off by `_feed`
+        meaning = meaning_of_loss(
+            cluster, retry, cause, item.code,
+            until_closed=self._until_closed, gap_is_open=self._gaps.is_open(cluster),
+        )  # fmt: skip
+        if meaning is LossMeaning.SWITCHED_OFF:
             self._gaps.switched_off(cluster)
-        elif not noted and not ended:
+        elif meaning is LossMeaning.GAP:
             await self._gaps.lost(cluster, cause, time.time_ns())
         if not item.decided.done():
             item.decided.set_result(retry)
@@ -371,8 +365,7 @@ class Gateway:
             if socket.session is not None:
                 await self._say(socket, socket.session.tick(wall_ns))
                 self.stats.subscriptions[socket.cluster] = socket.session.subscriptions.coverage
-        # The wall's clock went on while we were held up, and who spoke meanwhile may stand in the inbox.
-        if self.settings.clock == "feed" or not len(inbox):
+        if self._clock.judges_silence(len(inbox)):
             for silence in self._silence.look(self._now_ns()) if self._silence is not None else ():
                 await self._judge(silence)
             await self._gaps.closed(self._now_ns(), wall_ns)
@@ -380,7 +373,7 @@ class Gateway:
         for kind, code in self._table.codes.take_unknown():
             self.stats.unknown_ids[f"{kind} {code}"] += 1
             log.warning("unknown %s id %d; its prints pass", kind, code)
-        if self._now_ns() >= self._next_rank_ns:
+        if self._quoting.due(self._now_ns()):
             await self._rank(wall_ns)
 
     async def _judge(self, silence: SilentChannel) -> None:
@@ -396,8 +389,7 @@ class Gateway:
     async def _rank(self, wall_ns: int) -> None:
         """Choose the contracts to quote."""
         now_ns = self._now_ns()
-        self._next_rank_ns = now_ns + int(self.settings.quote_rerank_s * NS)
-        self._quoting.retire(now_ns)
+        self._quoting.turn(now_ns)
         socket = self._sockets.get("options")
         if socket is None:
             return
@@ -416,8 +408,8 @@ class Gateway:
 
     def _believe(self) -> None:
         """Move on what time of an event can be believed."""
-        self._table.latest_ns = self._now_ns() + LEAP_NS_MAX[self.settings.clock]
+        self._table.latest_ns = self._clock.latest_ns(self._now_ns())
 
     def _now_ns(self) -> int:
-        """The market's time: the wall's, or on the feed's clock the largest exchange time seen."""
-        return time.time_ns() if self.settings.clock == "wall" else self._outlet.clock_ns or self._started_ns
+        """The market's time."""
+        return self._clock.now_ns(time.time_ns(), self._outlet.clock_ns)

@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from services.gateway.errors import RestRefusedError, RestUnavailableError
+from services.gateway.massive.rest_answers import RestVerdict, verdict_of
 from services.gateway.massive.rest_pages import error_text
 
 __all__ = ["BODY_BYTES_MAX", "TRIES", "RestClient"]
@@ -23,7 +24,6 @@ BACKOFF_S = 1.0  # then 2, then 4: the vendor documents no Retry-After
 TIMEOUT_S = 20.0
 BODY_BYTES_MAX = 16 * 1024 * 1024  # a page of 250 contracts is some 150 kB
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_RETRIED = frozenset({429, 499})
 
 
 class RestClient:
@@ -88,10 +88,11 @@ class RestClient:
             except (aiohttp.ClientError, TimeoutError) as error:
                 reason = f"{type(error).__name__} {error}".strip()
                 continue
-            if status == 200:
+            verdict = verdict_of(status)
+            if verdict is RestVerdict.TAKEN:
                 self.bytes_read += len(body)
                 return body
-            if status < 500 and status not in _RETRIED:
+            if verdict is RestVerdict.REFUSED:
                 raise RestRefusedError(url.path, status, error_text(body))
             reason = f"{status}: {error_text(body)}"
         raise RestUnavailableError(url.path, TRIES, reason)

@@ -1,7 +1,8 @@
 """The thin shell around a vendor socket: connect, read, stamp, enqueue. It decides nothing.
 
-The one file here that imports websockets. What a frame means is the business of `protocol` and of the gateway, which
-drain the inbox; how long to wait after a loss is the business of `reconnect`.
+The one file here that imports websockets. What a frame means is the business of `massive.protocol` and of the gateway,
+which drain the inbox; what follows an end is that of `policy.session_end`, how long to wait of
+`policy.reconnect_backoff`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.frames import Frame, Opcode
 
 from services.gateway.errors import FeedRefusedError
-from services.gateway.massive.protocol import ConnectionState, FeedProtocol, Retry
+from services.gateway.massive.protocol import FeedProtocol, Retry
 from services.gateway.policy.reconnect_backoff import ReconnectBackoff
+from services.gateway.policy.session_end import NextStep, SettleTimeout, next_step
 
-__all__ = ["NORMAL_CLOSURE", "Arrived", "FeedSocket", "LockstepConnection", "Lost"]
+__all__ = ["Arrived", "FeedSocket", "LockstepConnection", "Lost"]
 
 log = logging.getLogger("strikewire.gateway")
 
@@ -32,9 +34,6 @@ PING_INTERVAL_S, PING_TIMEOUT_S = 20.0, 60.0  # a burst must not make us drop a 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
 FAREWELL_S = 1.0
-# A greeting, a key and an answer take a second; a closing status is followed by the close at once.
-SETTLE_TIMEOUT_NS = 15_000_000_000
-NORMAL_CLOSURE = 1000
 _DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 
@@ -125,7 +124,7 @@ class FeedSocket:
         self._sleep = sleep
         self._given_up = False
         self._connection: ClientConnection | None = None
-        self._session_since_ns = 0
+        self._settle = SettleTimeout(0)
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -137,10 +136,11 @@ class FeedSocket:
             session = FeedProtocol(self.cluster, self._api_key, self.pairs)
             code, reason = await self._one_session(session)
             retry = await self._decision(session, code, reason)
-            if retry is Retry.NEVER:
+            step = next_step(retry, code, until_closed=self._until_closed)
+            if step is NextStep.REFUSED:
                 status, _, message = session.last_status.partition(": ")
                 raise FeedRefusedError(self.cluster, status, message)
-            if self._until_closed and code == NORMAL_CLOSURE:
+            if step is NextStep.FINISHED:
                 return
             delay_s = self.ladder.delay_s(retry)
             if retry is Retry.CONTENDED:
@@ -166,9 +166,7 @@ class FeedSocket:
         session = self.session
         if session is None or self._connection is None:
             return
-        if session.state is ConnectionState.LIVE:
-            self._session_since_ns = now_ns
-        elif now_ns - self._session_since_ns >= SETTLE_TIMEOUT_NS and self._closing is None:
+        if self._settle.expired(session.state, now_ns) and self._closing is None:
             self._closing = asyncio.create_task(self._connection.close())
 
     def give_up(self, why: str) -> None:
@@ -194,7 +192,7 @@ class FeedSocket:
                 create_connection=LockstepConnection if self._lockstep else ClientConnection,
             ) as connection:
                 self.session, self._connection = session, connection
-                self._session_since_ns, self._closing = time.time_ns(), None
+                self._settle, self._closing = SettleTimeout(time.time_ns()), None
                 self._given_up = False
                 while True:
                     data = await connection.recv(decode=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from services.core.calendar import NS, ny_ns
-from services.gateway.policy.poll_schedule import RELEARN_NS, RETRY_NS, PollSchedule
+from services.gateway.policy.poll_schedule import CHECK_NS, RELEARN_NS, RETRY_NS, PollSchedule, PollTurn
 
 T0 = ny_ns(dt.date(2025, 12, 17), 10)
 NEAR_S, FAR_S = 30.0, 300.0
@@ -103,3 +103,13 @@ def test_after_a_failure_one_slice_is_tried_until_answers_come() -> None:
         it.answered("SPY")
     assert counts == [1, 1, 1]
     assert len([piece for piece in it.due(back_ns + 30 * NS) if piece.underlying == "SPY"]) == 3
+
+
+def test_the_schedule_is_looked_at_every_second_until_the_vendor_refuses() -> None:
+    turn = PollTurn()
+    assert turn.due(T0)
+    turn.taken(T0, refused=False)
+    assert [turn.due(T0 + after_ns) for after_ns in (CHECK_NS - 1, CHECK_NS)] == [False, True]
+    turn.taken(T0 + CHECK_NS, refused=True)
+    assert turn.over
+    assert not turn.due(T0 + 3600 * NS)

@@ -11,7 +11,7 @@ from services.gateway.policy.reconnect_backoff import CONTENDED_S, SOON_MAX_S, S
 
 
 def ladder() -> ReconnectBackoff:
-    return ReconnectBackoff(random.Random(1))
+    return ReconnectBackoff(random.Random(1).random)
 
 
 def test_an_ordinary_loss_waits_a_second_or_two_then_doubles_to_a_minute() -> None:

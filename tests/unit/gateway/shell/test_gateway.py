@@ -218,7 +218,7 @@ async def test_by_the_walls_clock_a_print_two_minutes_ahead_is_refused() -> None
 async def test_a_chain_ahead_of_time_does_not_carry_the_feeds_clock_away() -> None:
     log = Log()
     gateway = log.gateway(clock="feed", partitions=1)
-    gateway._started_ns = v.T0_NS
+    gateway._clock.start(v.T0_NS)
     gateway._believe()
     far_ns = v.T0_NS + 30 * 86_400 * NS
     asset = {"ticker": "SPY", "price": 687.4, "last_updated": far_ns}
@@ -319,7 +319,9 @@ async def test_what_comes_in_while_a_heartbeat_is_published_is_waited_for() -> N
 async def test_a_given_up_connection_that_speaks_in_its_last_second_leaves_a_gap_behind_it() -> None:
     gaps: list[Gap] = []
     gateway = Gateway(GatewaySettings(), Log().on_frames, print, on_gap=gaps.append)
-    socket = FeedSocket("options", "", "", ReconnectBackoff(random.Random(1)), lambda item, size: asyncio.sleep(0))
+    socket = FeedSocket(
+        "options", "", "", ReconnectBackoff(random.Random(1).random), lambda item, size: asyncio.sleep(0)
+    )
     session = FeedProtocol("options", "")
     gateway._sockets["options"] = socket
     for last_words in (False, True):

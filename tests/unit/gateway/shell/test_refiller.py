@@ -19,19 +19,13 @@ from services.core.partitioner import Partitioner
 from services.gateway.decoding.tabulate import Tabulator
 from services.gateway.errors import RestRefusedError, RestUnavailableError
 from services.gateway.gaps.ledger import NOTHING, EarlierGaps, Refill
+from services.gateway.gaps.refill_course import FAILURES_MAX, GAPS_WAITING_MAX, REFUSALS_MAX, RefillOrder
+from services.gateway.gaps.refill_planner import EDGE_NS
 from services.gateway.massive.messages import decode_frame
 from services.gateway.massive.trade_pages import trade_page, trades_query
 from services.gateway.policy.contract_ranking import ContractRanking
-from services.gateway.shell.gap_tracker import EDGE_NS, GapTracker
-from services.gateway.shell.refiller import (
-    FAILURES_MAX,
-    GAPS_WAITING_MAX,
-    REFUSALS_MAX,
-    RefillEnd,
-    Refiller,
-    RefillOrder,
-    RefillPage,
-)
+from services.gateway.shell.gap_tracker import GapTracker
+from services.gateway.shell.refiller import RefillEnd, Refiller, RefillPage
 from services.gateway.shell.stats import GatewayStats
 from services.settings.gateway import GatewaySettings
 from tests.support import vendor as v
