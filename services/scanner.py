@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.decisions import Alert, Contribution, Direction, Record, Signal, Thesis, rounded
+from services.core.bounds import CountOrNone, Points, Seconds, SecondsOrNone, Share, SignedPoints
 from services.core.calendar import NS
 from services.core.contract import Context, Finding, Moment
 from services.core.identity import identity
@@ -36,23 +37,23 @@ class ScannerParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Defaults from spec/detectors.md B.0 and spec/contexts.md C.0 unless another reason is given."""
 
     # Half of a detector's 100 points: what only just fires needs somebody to agree with it.
-    score_min: float = 50.0
-    adjustment_max: float = 25.0
+    score_min: Points = 50.0
+    adjustment_max: Points = 25.0
     # Another detector saw the same, or the opposite, within ten minutes: as much as half of flow's say.
-    agreement_window_s: int = 600
-    confirm_points: float = 5.0
-    contradict_points: float = -5.0
-    coverage_low: float = 0.4
+    agreement_window_s: Seconds = 600
+    confirm_points: SignedPoints = 5.0
+    contradict_points: SignedPoints = -5.0
+    coverage_low: Share = 0.4
     # Which contexts are asked about a signal, by what it counts on; coverage counts these and no others. Of volatility
     # nobody speaks yet.
     contexts_momentum: tuple[str, ...] = ("flow", "gamma")
     contexts_reversal: tuple[str, ...] = ("flow", "gamma")
     contexts_volatility: tuple[str, ...] = ()
     # One bet is told once: an open position's worth of time, shorter for indices, which turn faster.
-    cooldown_s: int = 1800
-    cooldown_index_s: int = 900
+    cooldown_s: SecondsOrNone = 1800
+    cooldown_index_s: SecondsOrNone = 900
     index_underlyings: tuple[str, ...] = ("SPX", "SPY", "NDX", "QQQ", "RUT", "IWM", "VIX", "XSP")
-    alerts_per_hour_max: int = 3
+    alerts_per_hour_max: CountOrNone = 3
 
     def asked(self, thesis: Thesis) -> tuple[str, ...]:
         """The contexts that have something to say about a thesis."""

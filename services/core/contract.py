@@ -44,7 +44,13 @@ DTE_ANY = 100_000
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every parameter struct: frozen, and a misspelt key is refused by name."""
+    """Base of every parameter struct: frozen, a misspelt key is refused by name, and every number has bounds.
+
+    `added` names parameters that came after a rule was first recorded. At their defaults they are left out of the
+    digest that names a rule's parameters, so that a new switch renames no signal on record (`parameters_digest`).
+    """
+
+    added: ClassVar[frozenset[str]] = frozenset()
 
 
 class Moment(NamedTuple):
@@ -89,7 +95,7 @@ class TriggerFilter(NamedTuple):
     def either(self, other: TriggerFilter) -> TriggerFilter:
         """What satisfies this one or the other, or a little more.
 
-        >>> Asked(premium_usd=5.0, sided=True, dte_min=1).either(Asked(premium_usd=3.0, sided=True)).premium_usd
+        >>> TriggerFilter(premium_usd=5.0, dte_min=1).either(TriggerFilter(premium_usd=3.0)).premium_usd
         3.0
         """
         return TriggerFilter(

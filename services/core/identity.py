@@ -13,6 +13,8 @@ __all__ = ["Digest", "identity", "parameters_digest"]
 ID_HEX = 24
 PARAMETERS_HEX = 12
 
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
 
 def identity(*parts: str | int) -> str:
     """An id from what a decision is about. Parts are length-prefixed, so ("a", "bc") and ("ab", "c") differ.
@@ -30,8 +32,15 @@ def identity(*parts: str | int) -> str:
 
 
 def parameters_digest(parameters: msgspec.Struct) -> str:
-    """A short name for a set of parameters."""
-    return hashlib.sha256(msgspec.json.encode(parameters, order="deterministic")).hexdigest()[:PARAMETERS_HEX]
+    """A short name for a set of parameters; those of `added` that stand at their default are left out of it."""
+    added: frozenset[str] = getattr(type(parameters), "added", frozenset())
+    defaults = type(parameters)() if added else parameters
+    parts = []
+    for name in parameters.__struct_fields__:
+        value = getattr(parameters, name)
+        if name not in added or value != getattr(defaults, name):
+            parts.append(_ENCODER.encode(name) + b":" + _ENCODER.encode(value))
+    return hashlib.sha256(b"{" + b",".join(parts) + b"}").hexdigest()[:PARAMETERS_HEX]
 
 
 class Digest:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from services.contexts.flow import FlowView
 from services.contexts.gamma import GammaView
 from services.contexts.price import Bar, PriceView
-from services.core.calendar import NS, Session
+from services.core.bounds import Count, CountOrNone, Points, Ranges, Share, StandardErrors
+from services.core.calendar import Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS
-from services.detectors._barriers import null_probability, weighted
-from services.detectors._words import money
+from services.detectors._kit import Weights, in_session, money, null_probability, seconds_to_close, watched
 
 __all__ = ["PutWallSupport", "PutWallSupportParameters"]
 
@@ -23,23 +26,41 @@ class PutWallSupportParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from spec/detectors.md B.5; the weights of its base are ours and add up to 100."""
 
     # How near counts as a touch: a tenth of a per cent, or a seventh of the move still expected today.
-    touch_share: float = 0.0010
-    touch_expected: float = 0.15
-    # How many five-minute bars the turn may take, and how far above the wall it must close.
-    reject_bars: int = 3
-    reject_atr: float = 0.25
-    stop_atr: float = 0.5
-    broken_atr: float = 0.25
-    reward_min: float = 1.5
+    touch_share: Share = 0.0010
+    touch_expected: Share = 0.15
+    # How many five-minute bars the turn may take, and how far above the wall it must close (78 are a session).
+    reject_bars: Annotated[int, Meta(ge=1, le=78)] = 3
+    reject_atr: Ranges = 0.25
+    stop_atr: Ranges = 0.5
+    broken_atr: Ranges = 0.25
+    reward_min: Ranges = 1.5
     # Buyers of puts who hold 1.5 standard errors of the flow are not to be leaned against.
-    put_z_max: float = 1.5
-    signals_per_level_max: int = 2
-    weight_wall: float = 30.0
-    weight_lead: float = 15.0
-    weight_reject: float = 20.0
-    weight_pinning: float = 10.0
-    weight_reward: float = 15.0
-    weight_untested: float = 10.0
+    put_z_max: StandardErrors = 1.5
+    signals_per_level_max: Count = 2
+    # The underlyings it watches; nobody named, all.
+    underlyings: tuple[str, ...] = ()
+    # Full marks: two fifths of all put gamma is massive, three times the runner-up stands alone, three times the risk.
+    wall_share_full: Annotated[float, Meta(gt=0, le=1)] = 0.40
+    wall_lead_full: Annotated[float, Meta(gt=1, le=1000)] = 3.0
+    reward_full: Ranges = 3.0
+    # The third touch of a level is one too many.
+    touches_fresh_max: CountOrNone = 2
+    # How much of the confidence hangs on the price's, and what is left of it without flow.
+    price_share: Share = 0.5
+    no_flow_factor: Share = 0.8
+    weight_wall: Points = 30.0
+    weight_lead: Points = 15.0
+    weight_reject: Points = 20.0
+    weight_pinning: Points = 10.0
+    weight_reward: Points = 15.0
+    weight_untested: Points = 10.0
+
+    added = frozenset(
+        {
+            "underlyings", "wall_share_full", "wall_lead_full", "reward_full", "touches_fresh_max", "price_share",
+            "no_flow_factor",
+        }
+    )  # fmt: skip
 
 
 class _Level:
@@ -91,15 +112,21 @@ class PutWallSupport(Detector):
 
     def __init__(self, parameters: PutWallSupportParameters) -> None:
         super().__init__(parameters)
+        p = parameters
         self._levels: dict[tuple[str, float], _Level] = {}
-        self._close_ns = 0
+        self._weights = Weights(
+            {
+                "wall_share": p.weight_wall, "wall_lead": p.weight_lead, "rejection": p.weight_reject,
+                "pinning": p.weight_pinning, "reward": p.weight_reward, "untested": p.weight_untested,
+            }
+        )  # fmt: skip
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self._levels.clear()
-        self._close_ns = 0 if session is None else session.close_ns
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
-        if moment.now_ns >= self._close_ns:  # the last bar's horizon is over
+        # The last bar's horizon is over.
+        if not in_session(moment) or not watched(trigger.underlying, self.parameters.underlyings):
             return ()
         gamma = views.get(GammaView, trigger.underlying)
         price = views.get(PriceView, trigger.underlying)
@@ -152,17 +179,17 @@ class PutWallSupport(Detector):
         risk, reward = bar.close_usd - stop, target - bar.close_usd
         pinning = gamma.net_gex_naive_usd >= 0
         lead = gamma.put_wall_lead
-        factors = weighted(
+        factors = self._weights.factors(
             {
-                "wall_share": (p.weight_wall, gamma.put_wall_share / 0.40),  # two fifths of all put gamma is massive
-                "wall_lead": (p.weight_lead, 1.0 if lead is None else (lead - 1.0) / 2.0),
-                "rejection": (p.weight_reject, (bar.close_usd - wall) / atr_5m),
-                "pinning": (p.weight_pinning, float(pinning)),
-                "reward": (p.weight_reward, reward / risk / 3.0),
-                "untested": (p.weight_untested, float(level.touches < 3)),
+                "wall_share": gamma.put_wall_share / p.wall_share_full,
+                "wall_lead": 1.0 if lead is None else (lead - 1.0) / (p.wall_lead_full - 1.0),
+                "rejection": (bar.close_usd - wall) / atr_5m,
+                "pinning": float(pinning),
+                "reward": reward / risk / p.reward_full,
+                "untested": float(level.touches <= p.touches_fresh_max),
             }
         )
-        known = 1.0 if flow is not None and flow.ready else 0.8
+        known = 1.0 if flow is not None and flow.ready else p.no_flow_factor
         return (
             Finding(
                 underlying=trigger.underlying,
@@ -179,7 +206,7 @@ class PutWallSupport(Detector):
                 event_ns=trigger.event_ns,
                 inputs=tuple(sorted({*level.inputs, *trigger.inputs})),
                 base=sum(factors.values()),
-                confidence=gamma.confidence * (0.5 + 0.5 * price.confidence) * known,
+                confidence=gamma.confidence * (1 - p.price_share + p.price_share * price.confidence) * known,
                 factors=factors,
                 evidence={
                     "level_usd": wall,
@@ -196,7 +223,7 @@ class PutWallSupport(Detector):
                 reference_usd=bar.close_usd,
                 stop_usd=stop,
                 target_usd=target,
-                horizon_s=(self._close_ns - moment.now_ns) // NS,
+                horizon_s=seconds_to_close(moment),
                 null_probability=null_probability(risk, reward),
             ),
         )

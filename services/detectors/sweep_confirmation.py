@@ -5,14 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
 
 from services.contexts.flow import FlowCluster, FlowView
 from services.contexts.price import PriceView
+from services.core.bounds import Chance, Count, CountOrNone, Days, Points, Ranges, Seconds, Share, Usd
 from services.core.calendar import NS, Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
-from services.detectors._barriers import barriers, weighted
-from services.detectors._words import contract_words, money
+from services.detectors._kit import (
+    Cooldown,
+    Weights,
+    barriers,
+    contract_words,
+    direction,
+    money,
+    seconds_to_close,
+    side_certainty,
+    side_words,
+    warm,
+    watched,
+    with_barriers,
+)
 
 __all__ = ["SweepConfirmation", "SweepConfirmationParameters"]
 
@@ -28,24 +43,45 @@ MEGA = (
 class SweepConfirmationParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from spec/detectors.md B.12."""
 
-    premium_usd: float = 100_000.0
-    premium_mega_usd: float = 250_000.0
+    premium_usd: Usd = 100_000.0
+    premium_mega_usd: Usd = 250_000.0
     mega: tuple[str, ...] = MEGA
-    window_s: int = 600
-    sweeps_min: int = 2
+    window_s: Seconds = 600
+    sweeps_min: Count = 2
     # Sweeps both ways cancel out; seven tenths of the delta must point one way.
-    delta_share_min: float = 0.70
-    p_side_min: float = 0.60
-    dte_min: int = 1
-    dte_max: int = 90
+    delta_share_min: Annotated[float, Meta(ge=0, lt=1)] = 0.70
+    p_side_min: Chance = 0.60
+    dte_min: Days = 1
+    dte_max: Days = 90
     # Deep in the money is stock replacement, far out a lottery ticket.
-    delta_min: float = 0.15
-    delta_max: float = 0.70
-    cooldown_s: int = 1200
+    delta_min: Share = 0.15
+    delta_max: Share = 0.70
+    cooldown_s: Seconds = 1200
     # In place of twenty sessions of premium history: the underlying has been seen trading today.
-    prints_min: int = 50
-    stop_atr: float = 1.0
-    target_r: float = 1.5
+    prints_min: CountOrNone = 50
+    stop_atr: Ranges = 1.0
+    target_r: Ranges = 1.5
+    # The underlyings it watches; nobody named, all.
+    underlyings: tuple[str, ...] = ()
+    # A bet of a week or less is one of the day; later expiries have one session more.
+    dte_day_max: Days = 7
+    # Full marks at three times the premium that is asked, and at so many sweeps more than are.
+    premium_full: Annotated[float, Meta(gt=1, le=1000)] = 3.0
+    sweeps_full: Count = 3
+    # Premium is judged against fixed tiers alone, for want of twenty sessions.
+    no_history_factor: Share = 0.8
+    weight_premium: Points = 30.0
+    weight_sweeps: Points = 20.0
+    weight_one_sided: Points = 20.0
+    weight_side: Points = 20.0
+    weight_intermarket: Points = 10.0
+
+    added = frozenset(
+        {
+            "underlyings", "dte_day_max", "premium_full", "sweeps_full", "no_history_factor", "weight_premium",
+            "weight_sweeps", "weight_one_sided", "weight_side", "weight_intermarket",
+        }
+    )  # fmt: skip
 
 
 class _Sweep(NamedTuple):
@@ -91,11 +127,18 @@ class SweepConfirmation(Detector):
     def __init__(self, parameters: SweepConfirmationParameters) -> None:
         super().__init__(parameters)
         self._sweeps: dict[str, deque[_Sweep]] = {}
-        self._fired_ns: dict[tuple[str, int], int] = {}
+        p = parameters
+        self._cooldown: Cooldown[tuple[str, int]] = Cooldown(p.cooldown_s)
+        self._weights = Weights(
+            {
+                "premium": p.weight_premium, "sweeps": p.weight_sweeps, "one_sided": p.weight_one_sided,
+                "side_confidence": p.weight_side, "intermarket": p.weight_intermarket,
+            }
+        )  # fmt: skip
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self._sweeps.clear()
-        self._fired_ns.clear()
+        self._cooldown.clear()
 
     def asks(self, kind: str) -> TriggerFilter:
         p = self.parameters
@@ -118,28 +161,30 @@ class SweepConfirmation(Detector):
         if len(same) < p.sweeps_min or share < p.delta_share_min:
             return ()
         flow = views.get(FlowView, trigger.underlying)  # asked for last: it sums an hour of minutes
-        if flow is None or flow.prints_day < p.prints_min:
+        if not warm(flow, p.prints_min) or not self._cooldown.over((trigger.underlying, way), moment.now_ns):
             return ()
-        fired_ns = self._fired_ns.get((trigger.underlying, way))
-        if fired_ns is not None and moment.now_ns - fired_ns < p.cooldown_s * NS:
-            return ()
-        horizon_s = _horizon_s(facts, moment)
+        horizon_s = seconds_to_close(moment, next_session=facts.dte_days > p.dte_day_max)
         if horizon_s <= 0:
             return ()
-        self._fired_ns[trigger.underlying, way] = moment.now_ns
+        self._cooldown.start((trigger.underlying, way), moment.now_ns)
         return (self._finding(trigger, same, share, horizon_s, moment, views),)
 
     def _counts(self, underlying: str, facts: FlowCluster) -> bool:
         p = self.parameters
         return (
             facts.kind == "SWEEP"
-            and facts.premium_usd >= (p.premium_mega_usd if underlying in p.mega else p.premium_usd)
+            and watched(underlying, p.underlyings)
+            and facts.premium_usd >= self._least_usd(underlying)
             and not facts.multi_leg
             and facts.side != 0
             and facts.p_side >= p.p_side_min
             and p.dte_min <= facts.dte_days <= p.dte_max
             and p.delta_min <= abs(facts.delta) <= p.delta_max
         )
+
+    def _least_usd(self, underlying: str) -> float:
+        p = self.parameters
+        return p.premium_mega_usd if underlying in p.mega else p.premium_usd
 
     def _finding(
         self, trigger: Trigger, same: list[_Sweep], share: float, horizon_s: int, moment: Moment, views: Views
@@ -148,36 +193,37 @@ class SweepConfirmation(Detector):
         way = facts.leaning
         premium = sum(sweep.facts.premium_usd for sweep in same)
         p_side = sum(sweep.facts.p_side * sweep.facts.premium_usd for sweep in same) / premium
-        needed = p.sweeps_min * (p.premium_mega_usd if underlying in p.mega else p.premium_usd)
+        needed = p.sweeps_min * self._least_usd(underlying)
+        certainty = side_certainty(p_side, facts.p_best)
         lead = max(same, key=lambda sweep: (sweep.facts.premium_usd, sweep.closed_ns))
-        factors = weighted(
+        factors = self._weights.factors(
             {
-                "premium": (30, (premium / needed - 1) / 2),  # full marks at three times what is asked
-                "sweeps": (20, (len(same) - p.sweeps_min + 1) / 3),
-                "one_sided": (20, (share - p.delta_share_min) / (1 - p.delta_share_min)),
-                "side_confidence": (20, (p_side - 0.5) / 0.33),  # 0.83 is the best rule's
-                "intermarket": (10, sum(sweep.facts.iso for sweep in same) / len(same)),
+                "premium": (premium / needed - 1) / (p.premium_full - 1),
+                "sweeps": (len(same) - p.sweeps_min + 1) / p.sweeps_full,
+                "one_sided": (share - p.delta_share_min) / (1 - p.delta_share_min),
+                "side_confidence": certainty,
+                "intermarket": sum(sweep.facts.iso for sweep in same) / len(same),
             }
         )
         bars = barriers(views.get(PriceView, underlying), moment.now_ns, way, p.stop_atr, p.target_r)
         contracts = {sweep.facts.contract for sweep in same}
         words = f"{len(same)} {'call' if lead.facts.contract.right > 0 else 'put'} sweeps"
-        bought = "bought" if lead.facts.side > 0 else "sold"
-        return Finding(
+        finding = Finding(
             underlying=underlying,
-            direction="LONG" if way > 0 else "SHORT",
+            direction=direction(way),
             key=f"{same[0].inputs[0][0]}.{same[0].inputs[0][1]}",
             label="PRICE_BARRIER",
             thesis="momentum",
             headline=(
-                f"{underlying}: {words} {bought} in {p.window_s // 60} minutes, {money(premium)} premium,"
+                f"{underlying}: {words} {side_words(lead.facts.side)} in {p.window_s // 60} minutes,"
+                f" {money(premium)} premium,"
                 f" {share:.0%} one way; biggest {contract_words(lead.facts.contract)} for"
                 f" {money(lead.facts.premium_usd)}"
             ),
             event_ns=max(sweep.facts.last_ns for sweep in same),
             inputs=tuple(sorted({at for sweep in same for at in sweep.inputs})[-64:]),
             base=sum(factors.values()),
-            confidence=(2 * p_side - 1) / 0.66 * 0.8 if p_side < 0.83 else 0.8,
+            confidence=certainty * p.no_history_factor,
             factors=factors,
             evidence={
                 "sweeps": float(len(same)),
@@ -192,15 +238,6 @@ class SweepConfirmation(Detector):
                 "dte_days": float(lead.facts.dte_days),
                 "delta": lead.facts.delta,
             },
-            reference_usd=bars.reference_usd,
-            stop_usd=bars.stop_usd,
-            target_usd=bars.target_usd,
             horizon_s=horizon_s,
-            null_probability=bars.null_probability,
         )
-
-
-def _horizon_s(facts: FlowCluster, moment: Moment) -> int:
-    """Seconds to the close, or to the next session's beyond seven days to expiry."""
-    last = moment.next_session if facts.dte_days > 7 else moment.session
-    return 0 if last is None else (last.close_ns - moment.now_ns) // NS
+        return with_barriers(finding, bars)

@@ -5,14 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from schemas.symbols import Contract, contract_ticker
 from services.contexts.flow import ContractMinute, FlowView
 from services.contexts.price import PriceView
+from services.core.bounds import Count, CountOrNone, Days, Points, Ranges, Share, Times, Usd
 from services.core.calendar import Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
-from services.detectors._barriers import barriers, weighted
-from services.detectors._words import contract_words, money
+from services.detectors._kit import (
+    Growth,
+    Weights,
+    barriers,
+    contract_words,
+    direction,
+    money,
+    side_certainty,
+    side_words,
+    warm,
+    watched,
+    with_barriers,
+)
 
 __all__ = ["UnusualActivity", "UnusualActivityParameters"]
 
@@ -22,32 +37,43 @@ DAY_S = 86_400
 class UnusualActivityParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from spec/detectors.md B.14; the weights of its score are ours and add up to 100."""
 
-    volume_min: int = 500
-    volume_over_oi_min: float = 2.0
-    premium_usd: float = 100_000.0
-    single_share_min: float = 0.70
+    volume_min: Count = 500
+    volume_over_oi_min: Times = 2.0
+    premium_usd: Usd = 100_000.0
+    single_share_min: Share = 0.70
     # Spec: 70, with twenty sessions of history and sides from quotes. Here history stays at half of its 10 points, and
     # one-sided buying told by the tick rule earns 7 of 25 for its side: with all else full that is 62.
-    score_min: float = 60.0
+    score_min: Points = 60.0
     # On its last day a contract trades multiples of its open interest as a matter of course.
-    dte_min: int = 1
+    dte_min: Days = 1
     # Below a fifth of the signed volume there is activity but no side.
-    imbalance_min: float = 0.20
-    weight_volume: float = 20.0
-    weight_history: float = 10.0
-    weight_premium: float = 25.0
-    weight_imbalance: float = 25.0
-    weight_opening: float = 5.0
-    weight_hits: float = 15.0
+    imbalance_min: Share = 0.20
+    weight_volume: Points = 20.0
+    weight_history: Points = 10.0
+    weight_premium: Points = 25.0
+    weight_imbalance: Points = 25.0
+    weight_opening: Points = 5.0
+    weight_hits: Points = 15.0
     # Open interest below this is as good as none; without the floor any trade in a new strike would be infinite.
-    open_interest_floor: int = 100
+    open_interest_floor: Count = 100
     # Repeated hits (runs of more than five prints in 100 ms) for full marks.
-    hits_full: int = 3
+    hits_full: Count = 3
     # The underlying must have been seen trading, so that a start in mid-session is not itself unusual.
-    prints_min: int = 50
-    stop_atr: float = 1.0
-    target_r: float = 1.5
-    horizon_days_max: int = 7  # five sessions
+    prints_min: CountOrNone = 50
+    stop_atr: Ranges = 1.0
+    target_r: Ranges = 1.5
+    horizon_days_max: Annotated[int, Meta(ge=1, le=7_300)] = 7  # five sessions
+    # The underlyings it watches; nobody named, all.
+    underlyings: tuple[str, ...] = ()
+    # Premium earns nothing up to here, and full marks at ten times that.
+    premium_floor_usd: Annotated[float, Meta(gt=0, le=1e12)] = 25_000.0
+    # What the missing history earns of its points, and what is left of the confidence without it.
+    history_neutral: Share = 0.5
+    no_history_factor: Share = 0.8
+    # It speaks of a contract again when the premium has doubled.
+    again_times: Times = 2.0
+
+    added = frozenset({"underlyings", "premium_floor_usd", "history_neutral", "no_history_factor", "again_times"})
 
 
 class UnusualActivity(Detector):
@@ -85,26 +111,35 @@ class UnusualActivity(Detector):
 
     def __init__(self, parameters: UnusualActivityParameters) -> None:
         super().__init__(parameters)
-        self._told_usd: dict[Contract, float] = {}
+        p = parameters
+        self._told: Growth[Contract] = Growth(p.again_times)
+        self._weights = Weights(
+            {
+                "volume_over_oi": p.weight_volume, "history": p.weight_history, "premium": p.weight_premium,
+                "imbalance": p.weight_imbalance, "opening": p.weight_opening, "repeat_hits": p.weight_hits,
+            }
+        )  # fmt: skip
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
-        self._told_usd.clear()
+        self._told.clear()
 
     def asks(self, kind: str) -> TriggerFilter:
         return TriggerFilter(self.parameters.premium_usd, dte_min=self.parameters.dte_min)
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters
-        if not self._passes(facts) or facts.premium_usd < 2 * self._told_usd.get(facts.contract, 0.0):
+        if not watched(trigger.underlying, p.underlyings) or not self._passes(facts):
+            return ()
+        if not self._told.armed(facts.contract, facts.premium_usd):
             return ()
         factors = self._factors(facts)
         base = sum(factors.values())
         if base < p.score_min:
             return ()
         flow = views.get(FlowView, trigger.underlying)  # asked for last: it sums an hour of minutes
-        if flow is None or flow.prints_day < p.prints_min:
+        if not warm(flow, p.prints_min):
             return ()
-        self._told_usd[facts.contract] = facts.premium_usd
+        self._told.disarm(facts.contract, facts.premium_usd)
         return (self._finding(trigger, factors, base, moment, views),)
 
     def _passes(self, facts: ContractMinute) -> bool:
@@ -120,17 +155,14 @@ class UnusualActivity(Detector):
 
     def _factors(self, facts: ContractMinute) -> dict[str, float]:
         p = self.parameters
-        return weighted(
+        return self._weights.factors(
             {
-                "volume_over_oi": (
-                    p.weight_volume,
-                    round(math.log2(facts.volume / max(facts.open_interest, p.open_interest_floor)), 9),
-                ),
-                "history": (p.weight_history, 0.5),
-                "premium": (p.weight_premium, round(math.log10(facts.premium_usd / 25_000), 9)),
-                "imbalance": (p.weight_imbalance, abs(facts.imbalance)),
-                "opening": (p.weight_opening, float(facts.volume > facts.open_interest)),
-                "repeat_hits": (p.weight_hits, facts.repeat_hits / p.hits_full),
+                "volume_over_oi": round(math.log2(facts.volume / max(facts.open_interest, p.open_interest_floor)), 9),
+                "history": p.history_neutral,
+                "premium": round(math.log10(facts.premium_usd / p.premium_floor_usd), 9),
+                "imbalance": abs(facts.imbalance),
+                "opening": float(facts.volume > facts.open_interest),
+                "repeat_hits": facts.repeat_hits / p.hits_full,
             }
         )
 
@@ -138,28 +170,27 @@ class UnusualActivity(Detector):
         self, trigger: Trigger, factors: dict[str, float], base: float, moment: Moment, views: Views
     ) -> Finding:
         p, facts, underlying = self.parameters, trigger.facts, trigger.underlying
-        one_sided = abs(facts.imbalance) >= p.imbalance_min
-        way = (1 if facts.imbalance > 0 else -1) * facts.contract.right if one_sided else 0
+        side = (1 if facts.imbalance > 0 else -1) if abs(facts.imbalance) >= p.imbalance_min else 0
+        way = side * facts.contract.right
         bars = barriers(views.get(PriceView, underlying), moment.now_ns, way, p.stop_atr, p.target_r, session=True)
         ticker = contract_ticker(facts.contract)
-        side = ("bought" if facts.imbalance > 0 else "sold") if one_sided else "traded both ways"
         times = facts.volume / facts.open_interest if facts.open_interest > 0 else None
         against = f"{times:.1f}x its open interest" if times is not None else "with no open interest before"
-        return Finding(
+        finding = Finding(
             underlying=underlying,
-            direction="LONG" if way > 0 else "SHORT" if way < 0 else "NEUTRAL",
+            direction=direction(way),
             key=ticker,
             label="PRICE_BARRIER" if way else "OPTION_PNL",
             thesis="momentum",
             headline=(
-                f"{contract_words(facts.contract)}: {facts.volume:,} contracts {side}, {against},"
+                f"{contract_words(facts.contract)}: {facts.volume:,} contracts {side_words(side)}, {against},"
                 f" {money(facts.premium_usd)} premium, at least {facts.opening_share_min:.0%} new positions"
             ),
             event_ns=trigger.event_ns,
             inputs=trigger.inputs,
             base=base,
             # Certain of the side by the best rule's measure, less for the history that is not there.
-            confidence=min(1.0, (2 * facts.p_side - 1) / 0.66) * 0.8,
+            confidence=side_certainty(facts.p_side, facts.p_best) * p.no_history_factor,
             factors=factors,
             evidence={
                 "volume": float(facts.volume),
@@ -175,9 +206,6 @@ class UnusualActivity(Detector):
                 "last_price_usd": facts.last_price_usd,
             },
             contract=ticker,
-            reference_usd=bars.reference_usd,
-            stop_usd=bars.stop_usd,
-            target_usd=bars.target_usd,
             horizon_s=DAY_S * max(1, min(facts.dte_days // 2, p.horizon_days_max)),
-            null_probability=bars.null_probability,
         )
+        return with_barriers(finding, bars)

@@ -163,6 +163,7 @@ def test_every_public_class_and_function_says_what_it_is() -> None:
 OF_SEVERAL_FILES = {
     "deploy/test_compose.py": "compose file and image recipe, by schema",
     "detectors/test_detectors.py": "each detector through a whole pipeline, by scenario",
+    "replay/test_old_rules.py": "rules of earlier programs through recording, wiring and a pipeline",
     "quant/test_real_chains.py": "the whole room on chains that were quoted",
 }
 

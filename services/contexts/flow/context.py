@@ -28,6 +28,7 @@ from services.contexts.flow.state import (
     new_state,
     widen,
 )  # fmt: skip
+from services.core.bounds import Chance, Count, Milliseconds, Points, Room, Seconds, Share, Times, Usd
 from services.core.calendar import NS, Session
 from services.core.contract import Context, ContextView, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS, grouped_sums, window_sums
@@ -59,56 +60,63 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from spec/contexts.md C.4 unless another reason is given."""
 
     # Two prints of one order: market practice is 100 ms between them and half a second in all.
-    sweep_gap_ms: int = 100
-    sweep_span_ms: int = 500
+    sweep_gap_ms: Milliseconds = 100
+    sweep_span_ms: Milliseconds = 500
     # A cluster is over when the log has been silent about it for the longest a sweep lasts.
-    close_ms: int = 500
+    close_ms: Milliseconds = 500
     # An ISO of fewer contracts than this is noise; without the flag three prints on two venues make a sweep.
-    sweep_contracts_min: int = 10
-    sweep_prints_min: int = 3
-    sweep_venues_min: int = 2
+    sweep_contracts_min: Count = 10
+    sweep_prints_min: Count = 3
+    sweep_venues_min: Count = 2
     # Single-venue roots: five prints one way through the book within a quarter of a second (spec/detectors.md B.12).
-    book_walk_prints_min: int = 5
-    book_walk_span_ms: int = 250
+    book_walk_prints_min: Count = 5
+    book_walk_span_ms: Milliseconds = 250
     # A block: round-lot institution size and a premium that matters; crosses and floor trades are negotiated anyway.
-    block_contracts_min: int = 100
-    block_premium_usd: float = 100_000.0
-    negotiated_premium_usd: float = 50_000.0
+    block_contracts_min: Count = 100
+    block_premium_usd: Usd = 100_000.0
+    negotiated_premium_usd: Usd = 50_000.0
     # The smallest tier of spec/detectors.md B.12 (small caps); anything less is not worth a trigger.
-    cluster_premium_usd: float = 50_000.0
+    cluster_premium_usd: Usd = 50_000.0
     # A quote, a snapshot and a last price older than a minute say nothing about the side of a print.
-    quote_age_s: int = 60
-    chain_age_s: int = 60
+    quote_age_s: Seconds = 60
+    chain_age_s: Seconds = 60
     # A snapshot of some minutes, moved by delta, is still a little better than the tick rule: a slow poll of a whole
     # chain must not make its flow sideless. Five minutes is about what a poller needs for all of OPRA.
-    chain_old_s: int = 300
-    tick_age_s: int = 60
+    chain_old_s: Seconds = 300
+    tick_age_s: Seconds = 60
     # Within a tenth of the spread of the middle nobody crossed it; twice that where the quote itself is a minute old.
-    quote_dead_zone: float = 0.10
-    chain_dead_zone: float = 0.20
+    quote_dead_zone: Share = 0.10
+    chain_dead_zone: Share = 0.20
     # Share of trades whose side each rule gets right (Savickas and Wilson 2003); outside the quote it is stale.
-    p_quote: float = 0.83
-    p_outside: float = 0.60
-    p_chain: float = 0.65
-    p_chain_old: float = 0.60
-    p_tick: float = 0.59
+    p_quote: Chance = 0.83
+    p_outside: Chance = 0.60
+    p_chain: Chance = 0.65
+    p_chain_old: Chance = 0.60
+    p_tick: Chance = 0.59
     # A price-improvement auction prints inside the spread, where the quote rule knows less.
-    auction_factor: float = 0.6
+    auction_factor: Share = 0.6
     # Unflagged complex orders: legs within 5 ms. Below ten contracts equal sizes are a coincidence too often.
-    leg_gap_ms: int = 5
-    leg_contracts_min: int = 10
+    leg_gap_ms: Milliseconds = 5
+    leg_contracts_min: Count = 10
     # A contract's minute is told from the volume and the multiple of its open interest on that spec/detectors.md B.14
     # asks for, and from the middle premium of its tiers; most minutes of most contracts are nothing to judge.
-    minute_volume_min: int = 500
-    minute_over_oi_min: float = 2.0
-    minute_premium_usd: float = 50_000.0
+    minute_volume_min: Count = 500
+    minute_over_oi_min: Times = 2.0
+    minute_premium_usd: Usd = 50_000.0
     # Below ten prints and $50k in the last quarter of an hour a lean is an anecdote.
-    bias_prints_min: int = 10
-    bias_premium_usd: float = 50_000.0
+    bias_prints_min: Count = 10
+    bias_premium_usd: Usd = 50_000.0
+    # As much as the spec gives flow, and no older than its own window (spec/contexts.md C.4).
+    points_max: Points = 10.0
+    half_life_s: Seconds = 900
+    # Beyond a quarter of what it can say it leans; tanh(z / 2) is that at half a standard error.
+    stance_min: Share = 0.25
+    # Without twenty sessions of the same slot z is not comparable between symbols.
+    no_history_factor: Share = 0.5
     # Bounds of memory: all of OPRA lists some 1.6 million contracts on 6,000 underlyings; a partition holds a share.
-    contracts_max: int = 2_097_152
-    underlyings_max: int = 16_384
-    clusters_max: int = 262_144
+    contracts_max: Room = 2_097_152
+    underlyings_max: Room = 16_384
+    clusters_max: Room = 262_144
 
 
 class FlowCluster(NamedTuple):
@@ -135,6 +143,7 @@ class FlowCluster(NamedTuple):
     negotiated: bool
     multi_leg: bool
     book_walk: bool
+    p_best: float  # p_side of the best rule
 
     @property
     def leaning(self) -> int:
@@ -162,6 +171,7 @@ class ContractMinute(NamedTuple):
     spot_usd: float
     dte_days: int
     last_price_usd: float
+    p_best: float  # p_side of the best rule
 
 
 class FlowView(ContextView, frozen=True, kw_only=True):
@@ -213,13 +223,12 @@ class Flow(Context):
     lanes = frozenset({Lane.TRADES, Lane.GREEKS, Lane.TICKS})
     view_type = FlowView
     stops = True
-    points_max = 10.0
-    half_life_s = 900.0
     Parameters = FlowParameters
     parameters: FlowParameters
 
     def __init__(self, parameters: FlowParameters) -> None:
         super().__init__(parameters)
+        self.points_max, self.half_life_s = parameters.points_max, parameters.half_life_s
         self._epoch = 0
         self._today = 0
         self._due_ns = FAR
@@ -312,8 +321,8 @@ class Flow(Context):
             as_of_ns=int(self.chain.underlyings["seen_ns"][at]),
             ready=enough,
             reason="" if enough else f"fewer than {p.bias_prints_min} prints or ${p.bias_premium_usd:,.0f} in 15 min",
-            stance="BULLISH" if bias >= 0.25 else "BEARISH" if bias <= -0.25 else "NEUTRAL",
-            confidence=0.5 * min(1.0, quarter["prints"] / (5 * p.bias_prints_min)) if enough else 0.0,
+            stance="BULLISH" if bias >= p.stance_min else "BEARISH" if bias <= -p.stance_min else "NEUTRAL",
+            confidence=p.no_history_factor * min(1.0, quarter["prints"] / (5 * p.bias_prints_min)) if enough else 0.0,
             prints_15m=int(quarter["prints"]),
             prints_day=int(day["prints"]),
             premium_15m_usd=quarter["premium_usd"],
@@ -449,6 +458,7 @@ class Flow(Context):
             negotiated=bool(cluster.negotiated),
             multi_leg=bool(cluster.multi_leg),
             book_walk=cluster.kind != BLOCK and not cluster.iso and venues == 1,
+            p_best=self.parameters.p_quote,
         )
         return Trigger(
             kind=TRIGGERS[cluster.kind],
@@ -519,6 +529,7 @@ class Flow(Context):
             spot_usd=float(self.chain.underlyings["spot_usd"][held["underlying"]]),
             dte_days=contract.expiry_day - self._today,
             last_price_usd=traded.last_price_usd,
+            p_best=self.parameters.p_quote,
         )
         return Trigger(
             kind="flow.contract_minute",

@@ -6,15 +6,18 @@ import datetime as dt
 import math
 from collections import deque
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from schemas.decisions import Contribution, Signal, Thesis
 from schemas.frames import Frame, GreekRows, Lane
 from schemas.symbols import EPOCH_ORDINAL, symbol_code, symbol_text
 from services.contexts.gamma.levels import ChainArrays, Flip, Levels, at_the_money, flip, levels
 from services.contexts.price import PriceView
+from services.core.bounds import Count, Days, Points, Room, Seconds, Share, Times
 from services.core.calendar import NS, Session, ny_ns
 from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views
 from services.market import chain_store
@@ -38,23 +41,36 @@ class GammaParameters(Parameters, frozen=True, kw_only=True):
 
     # Open interest stands all day and levels move slowly with spot: a quarter of an hour (spec/contexts.md C.2); a
     # chain that was never measured does not wait for it.
-    levels_s: int = 900
+    levels_s: Seconds = 900
     # Re-pricing the whole chain on 121 spots is the dearest step, and its answer the slowest to move.
-    flip_s: int = 900
+    flip_s: Seconds = 900
     # A wall counts when three snapshots a quarter of an hour apart agree on its strike.
-    wall_marks: int = 3
-    wall_mark_s: int = 900
-    wall_share_min: float = 0.10
-    wall_lead_min: float = 1.2
-    dte_max: int = 45
-    reach_index: float = 0.15
-    reach_stock: float = 0.25
+    # More marks than a session has quarters of an hour never agree.
+    wall_marks: Annotated[int, Meta(ge=1, le=100)] = 3
+    wall_mark_s: Seconds = 900
+    wall_share_min: Share = 0.10
+    wall_lead_min: Times = 1.2
+    dte_max: Days = 45
+    # Share of spot on either side; at one the grid would reach zero.
+    reach_index: Annotated[float, Meta(gt=0, lt=1)] = 0.15
+    reach_stock: Annotated[float, Meta(gt=0, lt=1)] = 0.25
     # Chain rows older than this no longer tell where dealers stand.
-    stale_s: int = 3600
+    stale_s: Seconds = 3600
+    # What gamma says of a signal, at all net and no gross (spec/contexts.md C.2): a move that hedgers feed, or one they
+    # dampen; a wall that is the target (to a tenth of a per cent), or stands before it.
+    points_max: Points = 10.0
+    half_life_s: Seconds = 1800
+    helps_points: Points = 10.0
+    hinders_points: Points = 8.0
+    wall_target_points: Points = 3.0
+    wall_before_points: Points = 6.0
+    wall_near_share: Share = 0.001
+    # Where the conventions disagree about the sign, one of them is wrong.
+    disagreement_factor: Share = 0.5
     # With fewer contracts a chain has no profile.
-    contracts_min: int = 6
-    contracts_max: int = 2_097_152
-    underlyings_max: int = 16_384
+    contracts_min: Count = 6
+    contracts_max: Room = 2_097_152
+    underlyings_max: Room = 16_384
 
 
 class GammaView(ContextView, frozen=True, kw_only=True):
@@ -121,13 +137,12 @@ class Gamma(Context):
     lanes = frozenset({Lane.GREEKS})
     view_type = GammaView
     needs = (PriceView,)
-    points_max = 10.0
-    half_life_s = 1800.0
     Parameters = GammaParameters
     parameters: GammaParameters
 
     def __init__(self, parameters: GammaParameters) -> None:
         super().__init__(parameters)
+        self.points_max, self.half_life_s = parameters.points_max, parameters.half_life_s
         self.open_session(dt.date(1970, 1, 1), None)
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -192,17 +207,19 @@ class Gamma(Context):
             return None
         # In place of a percentile over sessions: how much of the gross gamma the net is.
         strength = min(1.0, abs(view.net_gex_naive_usd) / view.gross_gex_usd)
-        short = view.net_gex_naive_usd < 0
-        riding = thesis != "reversal"
-        points = strength * ((10.0 if short else -8.0) if riding else (-8.0 if short else 10.0))
+        p, short = self.parameters, view.net_gex_naive_usd < 0
+        points = strength * (p.helps_points if short == (thesis != "reversal") else -p.hinders_points)
         reason = f"dealers are {'short' if short else 'long'} gamma, which {'feeds' if short else 'dampens'} moves"
         wall = view.call_wall_usd if signal.direction == "LONG" else view.put_wall_usd
         if wall is not None and signal.target_usd is not None:
             beyond = (signal.target_usd - wall) * (1 if signal.direction == "LONG" else -1)
-            if abs(beyond) <= 0.001 * wall:
-                points, reason = points + 3.0, f"{reason}; the target is the wall at {wall:g}"
+            if abs(beyond) <= p.wall_near_share * wall:
+                points, reason = points + p.wall_target_points, f"{reason}; the target is the wall at {wall:g}"
             elif beyond > 0:
-                points, reason = points - 6.0, f"{reason}; the wall at {wall:g} stands before the target"
+                points, reason = (
+                    points - p.wall_before_points,
+                    f"{reason}; the wall at {wall:g} stands before the target",
+                )
         if points == 0:
             return None
         return Contribution(
@@ -251,7 +268,7 @@ class Gamma(Context):
     def _view(
         self, symbol: str, book: _Book, found: Levels, chain: ChainArrays, spot: float, now_ns: int, chain_ns: int
     ) -> GammaView:
-        session = self._session
+        p, session = self.parameters, self._session
         assert session is not None
         iv = at_the_money(chain, spot)
         left = max(0, session.close_ns - now_ns) / (60 * NS) / TRADING_MINUTES_PER_YEAR
@@ -263,7 +280,7 @@ class Gamma(Context):
             ready=ready,
             reason="" if ready else "no open interest with a gamma",
             stance="LONG_GAMMA" if found.net_naive_usd > 0 else "SHORT_GAMMA" if found.net_naive_usd < 0 else "FLAT",
-            confidence=(1.0 if agree else 0.5) * found.priced_share if ready else 0.0,
+            confidence=(1.0 if agree else p.disagreement_factor) * found.priced_share if ready else 0.0,
             spot_usd=spot,
             contracts=len(chain.strike),
             net_gex_naive_usd=found.net_naive_usd,

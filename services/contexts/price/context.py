@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from msgspec import Meta
 
 from schemas.frames import Frame, Lane, TickRows
 from schemas.symbols import symbol_code, symbol_text
 from services.contexts.price.kernel import close_bars, take_ticks
 from services.contexts.price.state import BAR_RING, FRAMES, MINUTES_OF, PriceState, grow, new_state
+from services.core.bounds import Room
 from services.core.calendar import Session
 from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views
 from services.core.windows import MINUTE_NS
@@ -29,10 +31,10 @@ FRESH_NS = MINUTE_NS
 class PriceParameters(Parameters, frozen=True, kw_only=True):
     """Defaults with their reasons."""
 
-    # A true range averaged over fewer bars than this is one bar's luck.
-    bars_min: int = 3
+    # A true range averaged over fewer bars than this is one bar's luck; more than a day has never come.
+    bars_min: Annotated[int, Meta(ge=1, le=96)] = 3
     # Indices and stocks of the whole market: some 11,000 symbols are listed.
-    symbols_max: int = 16_384
+    symbols_max: Room = 16_384
 
 
 class Bar(NamedTuple):

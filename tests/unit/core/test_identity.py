@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -61,6 +62,17 @@ def test_parameters_are_named_by_their_values() -> None:
     assert parameters_digest(Tuned()) == parameters_digest(Tuned(premium_usd=25_000.0))
     assert parameters_digest(Tuned()) != parameters_digest(Tuned(premium_usd=25_001.0))
     assert parameters_digest(Tuned(weights={"a": 1, "b": 2})) == parameters_digest(Tuned(weights={"b": 2, "a": 1}))
+
+
+class Grown(Tuned, frozen=True):
+    window_s: int = 60
+    added: ClassVar[frozenset[str]] = frozenset({"window_s"})
+
+
+def test_a_parameter_that_came_later_renames_nothing_until_it_is_turned() -> None:
+    assert parameters_digest(Grown()) == parameters_digest(Tuned())
+    assert parameters_digest(Grown(premium_usd=1.0)) == parameters_digest(Tuned(premium_usd=1.0))
+    assert parameters_digest(Grown(window_s=61)) != parameters_digest(Grown())
 
 
 def test_the_digest_is_the_sha256_of_the_lines() -> None:
