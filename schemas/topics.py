@@ -1,14 +1,13 @@
 """The registry of topics: name, key, payload, retention, and the table that keeps its history.
 
 Lanes carry frames (`schemas.frames`); the rest carry one JSON document a record, whose JSON Schema stands in
-`schemas/json/` (`python -m schemas.topics` writes it, a test guards it). Every topic has the same number
+`schemas/json/` (`python -m tests.support.json_schemas` writes it, a test guards it). Every topic has the same number
 of partitions, and a record's partition is its underlying's, so that one worker sees all there is to an underlying.
 """
 
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,9 +17,8 @@ from schemas.frames import Lane
 from schemas.gaps import Gap
 from schemas.kinds import KINDS, DecisionKind
 
-__all__ = ["JSON_SCHEMA_DIR", "TOPICS", "Topic", "decision_topic", "json_schema", "write_json_schemas"]
+__all__ = ["TOPICS", "Topic", "decision_topic", "json_schema", "json_schema_file"]
 
-JSON_SCHEMA_DIR = Path(__file__).parent / "json"
 DAY_MS = 86_400_000
 
 
@@ -73,20 +71,8 @@ def json_schema(topic: Topic) -> dict[str, Any]:
     }
 
 
-def write_json_schemas(folder: Path = JSON_SCHEMA_DIR) -> list[Path]:
-    """Write every document's schema into `folder`; the paths written."""
-    folder.mkdir(exist_ok=True)
-    written = []
-    for topic in TOPICS.values():
-        if topic.document is not None:
-            path = folder / f"{topic.document.__name__.lower()}.json"
-            path.write_bytes(
-                msgspec.json.format(msgspec.json.encode(json_schema(topic), order="deterministic")) + b"\n"
-            )
-            written.append(path)
-    return written
-
-
-if __name__ == "__main__":
-    for path in write_json_schemas():
-        print(path)
+def json_schema_file(topic: Topic) -> tuple[str, bytes]:
+    """Name and content of the file in `schemas/json/` that publishes a topic's JSON Schema."""
+    assert topic.document is not None, f"{topic.name} carries frames"
+    text = msgspec.json.format(msgspec.json.encode(json_schema(topic), order="deterministic"))
+    return f"{topic.document.__name__.lower()}.json", text + b"\n"

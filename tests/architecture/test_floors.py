@@ -5,7 +5,9 @@ The plan is `house.py`; a failure prints one sentence a breach.
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,21 @@ def test_the_house_stands_as_planned(house: dict[str, str]) -> None:
 def test_every_room_of_the_plan_exists(house: dict[str, str]) -> None:
     gone = [room for room in ROOMS if not any(within(module, room) for module in house)]
     assert not gone, f"rooms of the plan that are no more: {', '.join(gone)}"
+
+
+def files_as_rooms(rooms: Iterable[str], folders: Set[str]) -> list[str]:
+    """Rooms that are a file inside a folder which has a room already."""
+    return [room for room in rooms if room not in folders and not re.fullmatch(r"services\.\w+", room)]
+
+
+def test_a_folder_is_pure_or_it_is_not(house: dict[str, str]) -> None:
+    """No file is a room of its own inside a folder, so that a path says whether its code is pure."""
+    folders = {module.rpartition(".")[0] for module in house} | {"schemas", "services", "standin"}
+    found = files_as_rooms(ROOMS, folders)
+    assert not found, f"files that are rooms of their own, name their folders: {', '.join(found)}"
+    assert files_as_rooms(["services.gateway.shell.sockets", "services.cli", "services.core"], folders) == [
+        "services.gateway.shell.sockets"
+    ]
 
 
 def test_every_exception_is_still_needed(house: dict[str, str]) -> None:

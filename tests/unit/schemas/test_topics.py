@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 from schemas.frames import Lane
-from schemas.topics import JSON_SCHEMA_DIR, TOPICS, Topic, json_schema, write_json_schemas
+from schemas.topics import TOPICS, Topic, json_schema
+from tests.support.json_schemas import JSON_SCHEMA_DIR, published
 
 JSON_TOPICS = [topic for topic in TOPICS.values() if topic.document is not None]
 
 
-def test_published_schemas_equal_what_the_structs_say(tmp_path: Path) -> None:
-    """After a change: `python -m schemas.topics` rewrites them, and the difference is part of the review."""
-    wanted = {path.name: path.read_bytes() for path in write_json_schemas(tmp_path)}
-    published = {path.name: path.read_bytes() for path in JSON_SCHEMA_DIR.glob("*.json")}
-    assert published == wanted
+def test_published_schemas_equal_what_the_structs_say() -> None:
+    """After a change: `python -m tests.support.json_schemas` rewrites them; the difference is part of the review."""
+    found = {path.name: path.read_bytes() for path in JSON_SCHEMA_DIR.glob("*.json")}
+    assert found == published()
 
 
 @pytest.mark.parametrize("topic", JSON_TOPICS, ids=lambda topic: topic.name)
