@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from rich.table import Table
 
+from schemas.kinds import KINDS
 from schemas.symbols import SYMBOL_BYTES, Contract, contract_ticker
 from schemas.topics import TOPICS, Topic
 from services.commands._arguments import symbol
@@ -21,10 +22,7 @@ from services.history.warehouse import Warehouse
 
 EXAMPLE = "strikewire tail alerts -n 20"
 
-_ORDER = {
-    "contexts": "as_of_ns", "signals": "emitted_ns", "alerts": "emitted_ns", "outcomes": "exit_ns",
-    "feed.gaps": "lost_ns",
-}  # fmt: skip
+_ORDER = {"contexts": "as_of_ns", "outcomes": "exit_ns", "feed.gaps": "lost_ns"}
 _UNDERLYING = {"index.ticks": "symbol", "dead.letters": None, "outcomes": None, "feed.gaps": None}
 
 
@@ -44,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"-n {options.n}", "between 1 and 10,000")
     where, parameters = _where(topic, options.underlying)
     with history(options) as client:
-        order = _ORDER.get(topic.name, "received_ns")
+        order = "emitted_ns" if topic.document in KINDS else _ORDER.get(topic.name, "received_ns")
         rows = Warehouse(client).newest(topic.table, order, where, parameters, options.n)
     documents = [_document(topic, row) for row in rows]
     if options.json:

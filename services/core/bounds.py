@@ -26,6 +26,7 @@ __all__ = [
     "StandardErrors",
     "Times",
     "Usd",
+    "UsdSome",
 ]
 
 # Part of a whole.
@@ -47,6 +48,8 @@ Count: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 CountOrNone: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 # A trillion dollars is more premium than a year of listed options trades.
 Usd: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
+# As much at most, and more than nothing, where it is divided by or its logarithm is taken.
+UsdSome: TypeAlias = Annotated[float, Meta(gt=0, le=1e12)]
 # Average true ranges, and multiples of a risk: beyond twenty no price goes within a horizon.
 Ranges: TypeAlias = Annotated[float, Meta(gt=0, le=20)]
 # One number over another of its kind (volume over open interest, premium over what was asked).

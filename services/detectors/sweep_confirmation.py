@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from services.contexts.flow import FlowCluster, FlowView
 from services.contexts.price import PriceView
-from services.core.bounds import Chance, Count, CountOrNone, Days, Points, Ranges, Seconds, Share, Usd
+from services.core.bounds import Chance, Count, CountOrNone, Days, Points, Ranges, Seconds, Share, UsdSome
 from services.core.calendar import NS, Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
 from services.detectors._kit import (
@@ -43,8 +43,8 @@ MEGA = (
 class SweepConfirmationParameters(Parameters, frozen=True, kw_only=True):
     """Defaults from spec/detectors.md B.12."""
 
-    premium_usd: Usd = 100_000.0
-    premium_mega_usd: Usd = 250_000.0
+    premium_usd: UsdSome = 100_000.0
+    premium_mega_usd: UsdSome = 250_000.0
     mega: tuple[str, ...] = MEGA
     window_s: Seconds = 600
     sweeps_min: Count = 2

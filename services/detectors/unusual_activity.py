@@ -12,7 +12,7 @@ from msgspec import Meta
 from schemas.symbols import Contract, contract_ticker
 from services.contexts.flow import ContractMinute, FlowView
 from services.contexts.price import PriceView
-from services.core.bounds import Count, CountOrNone, Days, Points, Ranges, Share, Times, Usd
+from services.core.bounds import Count, CountOrNone, Days, Points, Ranges, Share, Times, UsdSome
 from services.core.calendar import Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
 from services.detectors._kit import (
@@ -39,7 +39,7 @@ class UnusualActivityParameters(Parameters, frozen=True, kw_only=True):
 
     volume_min: Count = 500
     volume_over_oi_min: Times = 2.0
-    premium_usd: Usd = 100_000.0
+    premium_usd: UsdSome = 100_000.0
     single_share_min: Share = 0.70
     # Spec: 70, with twenty sessions of history and sides from quotes. Here history stays at half of its 10 points, and
     # one-sided buying told by the tick rule earns 7 of 25 for its side: with all else full that is 62.
@@ -66,7 +66,7 @@ class UnusualActivityParameters(Parameters, frozen=True, kw_only=True):
     # The underlyings it watches; nobody named, all.
     underlyings: tuple[str, ...] = ()
     # Premium earns nothing up to here, and full marks at ten times that.
-    premium_floor_usd: Annotated[float, Meta(gt=0, le=1e12)] = 25_000.0
+    premium_floor_usd: UsdSome = 25_000.0
     # What the missing history earns of its points, and what is left of the confidence without it.
     history_neutral: Share = 0.5
     no_history_factor: Share = 0.8

@@ -6,10 +6,11 @@ import datetime as dt
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from schemas.decisions import Contribution, Signal, Thesis, rounded
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
@@ -105,6 +106,7 @@ class FlowParameters(Parameters, frozen=True, kw_only=True):
     minute_premium_usd: Usd = 50_000.0
     # Below ten prints and $50k in the last quarter of an hour a lean is an anecdote.
     bias_prints_min: Count = 10
+    bias_full_times: Annotated[float, Meta(gt=0, le=1_000)] = 5.0  # as many prints for full confidence
     bias_premium_usd: Usd = 50_000.0
     # As much as the spec gives flow, and no older than its own window (spec/contexts.md C.4).
     points_max: Points = 10.0
@@ -322,7 +324,9 @@ class Flow(Context):
             ready=enough,
             reason="" if enough else f"fewer than {p.bias_prints_min} prints or ${p.bias_premium_usd:,.0f} in 15 min",
             stance="BULLISH" if bias >= p.stance_min else "BEARISH" if bias <= -p.stance_min else "NEUTRAL",
-            confidence=p.no_history_factor * min(1.0, quarter["prints"] / (5 * p.bias_prints_min)) if enough else 0.0,
+            confidence=p.no_history_factor * min(1.0, quarter["prints"] / (p.bias_full_times * p.bias_prints_min))
+            if enough
+            else 0.0,
             prints_15m=int(quarter["prints"]),
             prints_day=int(day["prints"]),
             premium_15m_usd=quarter["premium_usd"],

@@ -12,8 +12,11 @@ from msgspec import inspect
 
 from services.core.bounds import Chance, Share
 from services.core.registry import RegistryError, build
+from services.runtime.config import RulesConfig
 from services.scanner import ScannerParameters
-from services.wiring import context_types, detector_types
+from services.wiring import build_pipeline, context_types, detector_types
+from tests.support.logs import CALENDAR, Row, frames
+from tests.support.scenarios import sweeps, unusual, wall
 
 RULES: dict[str, type[msgspec.Struct]] = {
     "scanner": ScannerParameters,
@@ -83,3 +86,31 @@ def test_what_is_no_number_is_outside_all_bounds(value: float) -> None:
 def test_a_parameter_outside_its_bounds_is_refused_by_name() -> None:
     with pytest.raises(RegistryError, match=r"contexts\.flow: .*p_quote"):
         build("contexts", context_types(), {"flow": {"p_quote": 0.4}})
+
+
+SCENARIOS: dict[str, list[Row]] = {
+    "put_wall_support": wall(), "sweep_confirmation": sweeps(), "unusual_activity": unusual(),
+}  # fmt: skip
+
+
+def edges(kind: type[msgspec.Struct]) -> Iterator[tuple[str, float]]:
+    """Each number at its least and at its most, weights aside, which go together."""
+    for field in _fields(kind):
+        shape = field.type
+        if isinstance(shape, inspect.IntType | inspect.FloatType) and not field.name.startswith("weight_"):
+            step = 1 if isinstance(shape, inspect.IntType) else 1e-6
+            yield field.name, shape.ge if shape.ge is not None else shape.gt + step  # type: ignore[operator]
+            yield field.name, shape.le if shape.le is not None else shape.lt - step  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("detector", SCENARIOS)
+def test_within_its_bounds_a_detector_speaks_or_is_silent_and_never_breaks(detector: str) -> None:
+    log = frames(SCENARIOS[detector])
+    spoken = set()
+    for name, value in edges(RULES[f"detectors.{detector}"]):
+        rules = msgspec.convert({"detectors": {detector: {name: value}}}, RulesConfig)
+        pipeline = build_pipeline(rules, CALENDAR, 0, sampling=False)
+        signals = [one for frame in log for one in pipeline.step(frame).signals if one.detector == detector]
+        assert all(0 <= one.base <= 100 and 0 <= one.confidence <= 1 for one in signals), name
+        spoken.add(bool(signals))
+    assert spoken == {True, False}, "the edges of the bounds neither all silence it nor all let it speak"

@@ -18,6 +18,7 @@ from services.history.warehouse import Warehouse
 from services.kafka.partition_processor import Decided
 from services.kafka.published import outputs
 from services.kafka.records import Published, in_log_order, records
+from services.replay.runner import ReplayStep, replay, stored, verify
 from services.runtime.config import Config
 from services.runtime.metrics import Metrics
 from services.scanner import Scanner
@@ -147,3 +148,27 @@ def test_what_is_verified_is_what_the_kind_says(
     assert reader.decision_ids() == {"s1", "a1", "d1"}
     assert identity_of(day()) == "d1"
     assert len(Outputs([signal(), day(), alert()], [], {}).lines()) == len(wanted)
+
+
+@pytest.mark.parametrize("digested", [True, False])
+def test_replay_and_verify_take_what_the_kind_says(
+    third: DecisionKind, digested: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, DayRecord, third._replace(digested=digested))
+    made = [signal(), day(), alert()]
+    compared = [(kind_of(one).name, 1, canonical(one)) for one in made if kind_of(one).digested]
+    frame = Frame(Header(Lane.TICKS, 0, 1, 0, 0, 0, OPEN), empty_rows(Lane.TICKS))
+
+    class Recorded:
+        partitions = staticmethod(lambda: [0])
+        decisions = staticmethod(lambda _: iter(compared))
+
+    pipeline: Any = None
+    steps = [ReplayStep(pipeline, frame, Outputs(made, [], {}), False)]
+    monkeypatch.setattr("services.replay.runner.walk", lambda *_, **__: iter(steps))
+    recorded: Any = Recorded()
+    verdict = verify(recorded, CALENDAR, lambda _: Config().rules())
+    assert verdict.equal
+    run = replay(recorded, CALENDAR, lambda _: Config().rules())
+    assert run.digest == verdict.live.digest == verdict.replay.digest == stored(recorded).digest
+    assert (run.signals, run.alerts, verdict.replay.signals, verdict.live.alerts) == (1, 1, 1, 1)
