@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
-__all__ = ["Gap", "GapState"]
+__all__ = ["CHANNELS", "OPTIONS", "EarlierGaps", "Gap", "GapState"]
+
+OPTIONS = "options.T"
+# The channel of each cluster of the feed whose gaps are recorded.
+CHANNELS = {"options": OPTIONS, "indices": "indices.V", "stocks": "stocks.A"}
 
 GapState = Literal["open", "restored", "refilled", "partial", "not_refilled"]
 
@@ -40,3 +45,11 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     prints_known: int = 0
     """Prints REST returned that had been heard."""
     note: str = ""
+
+
+class EarlierGaps(NamedTuple):
+    """What earlier epochs left: by channel the latest exchange time in the log (none where it is not known), and the
+    entries of the ledger that are open still."""
+
+    heard_ns: Mapping[str, int]
+    open: Sequence[Gap]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["MARKET_WIDE", "Partitioner", "murmur2"]
+__all__ = ["EVERY_PARTITION", "MARKET_WIDE", "Partitioner", "murmur2"]
 
 # What every underlying's contexts look at: these ticks are written into every partition.
 MARKET_WIDE = frozenset({"SPX", "SPY", "VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX"})
+EVERY_PARTITION = -1  # the partition of a row that goes into all of them
 
 _MASK = 0xFFFFFFFF
 _SEED, _M, _R = 0x9747B28C, 0x5BD1E995, 24

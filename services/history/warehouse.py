@@ -11,11 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.frames import KIND_INDEX, KIND_STOCK, LANE_SCHEMAS, Lane, Rows, rows_from_arrow
-from schemas.gaps import Gap
+from schemas.gaps import CHANNELS, EarlierGaps, Gap
 from schemas.kinds import KINDS
 from schemas.symbols import SYMBOL_BYTES
 from schemas.topics import TOPICS
-from services.gateway.gaps.ledger import CHANNELS, EarlierGaps
 from services.sinks.clickhouse import Epoch
 
 __all__ = ["Frames", "Place", "Warehouse"]

@@ -9,9 +9,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 
 from schemas.frames import KIND_INDEX, KIND_STOCK, FrameError, Lane, decode_frame
-from schemas.gaps import Gap
+from schemas.gaps import CHANNELS, OPTIONS, EarlierGaps, Gap
 from services.errors import StrikewireError
-from services.gateway.gaps.ledger import CHANNELS, OPTIONS, EarlierGaps
 from services.kafka.client import plain_consumer
 from services.kafka.lanes import lane_places
 from services.kafka.opening import newest_frames

@@ -63,12 +63,12 @@ ROOMS: dict[str, Room] = {
     "standin": Room(DECISIONS, pure=True),  # the package itself, and its errors
     "standin.faults": Room(DECISIONS, pure=True),
     "standin.feed": Room(DECISIONS, pure=True),
+    "standin.history": Room(DECISIONS, pure=True),
     "standin.market": Room(DECISIONS, pure=True),
     "standin.protocol": Room(DECISIONS, pure=True),
     "standin.stylized_facts": Room(DECISIONS, pure=True),
     "standin.files": Room(STORES),
     "standin.report": Room(STORES),
-    "standin.history": Room(PROGRAMS),
     "standin.server": Room(PROGRAMS),
 }
 
@@ -82,6 +82,10 @@ STRANGERS: tuple[tuple[str, str, str], ...] = (
     ("standin", "services.gateway", "they know each other by the vendor's protocol only"),
     ("services.gateway", "services.contexts", "the gateway sequences and never judges"),
     ("services.gateway", "services.detectors", "the gateway sequences and never judges"),
+    ("services.history", "services.gateway", "a store keeps the log and knows nobody who writes it"),
+    ("services.kafka", "services.gateway", "a store keeps the log and knows nobody who writes it"),
+    ("services.sinks", "services.gateway", "a store keeps the log and knows nobody who writes it"),
+    ("services.gateway.decoding", "services.gateway.sequencing", "rows are made before they are numbered"),
 )
 
 # What the stand-in may import of ours, anything else being a breach: (who, whom) and why.

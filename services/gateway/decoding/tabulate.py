@@ -29,14 +29,13 @@ from schemas.frames import (
     empty_rows,
 )
 from schemas.symbols import SymbolError, symbol_code
-from services.core.partitioner import MARKET_WIDE, Partitioner
+from services.core.partitioner import EVERY_PARTITION, MARKET_WIDE, Partitioner
 from services.gateway.decoding.contracts import BAD_TICKER, TABLE_FULL, ContractTable
 from services.gateway.decoding.deduplicator import Deduplicator
 from services.gateway.decoding.plain_frames import PlainFrames
 from services.gateway.decoding.quotes import MS, QuoteBook, QuoteColumns, unknown_quotes
 from services.gateway.massive.codes import CodeTable
 from services.gateway.massive.messages import REJECT_BYTES_MAX, Decoded, Event, IndexValue, Reject, StockBar, Trade
-from services.gateway.sequencing.writer import EVERY_PARTITION
 
 __all__ = ["TICK_SYMBOLS_MAX", "Tabulator", "TickTable", "TradeTable", "tick_columns"]
 

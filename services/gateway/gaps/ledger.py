@@ -6,29 +6,24 @@ jump; it closes with the first event that comes after. Between the two nobody kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from schemas.gaps import Gap
+from schemas.gaps import CHANNELS, OPTIONS, EarlierGaps, Gap
 from services.core.calendar import NS, Calendar, Session, ny_date
 from services.gateway.gaps.event_rate import EventRate
 
 __all__ = [
-    "CHANNELS",
     "LAST_SILENCE_NS",
     "NOTHING",
-    "OPTIONS",
     "SILENCE_NOTED_NS",
-    "EarlierGaps",
     "GapLedger",
     "Refill",
     "cause_of",
 ]
 
-OPTIONS = "options.T"
-CHANNELS = {"options": OPTIONS, "indices": "indices.V", "stocks": "stocks.A"}
 # A whole market's prints, its indices' values and its stocks' bars come several times a second. Five seconds without
 # one are too short to hang up for, and too long to believe that nothing happened. A slower channel's are more.
 SILENCE_NOTED_NS = 5 * NS
@@ -39,14 +34,6 @@ LAST_SILENCE_NS = NS
 OPENING_NOTED_NS = 10 * NS
 # What happened before a close is waited for so long: a feed may be behind.
 CLOSE_GRACE_NS = 30 * NS
-
-
-class EarlierGaps(NamedTuple):
-    """What earlier epochs left: by channel the latest exchange time in the log (none where it is not known), and the
-    entries of the ledger that are open still."""
-
-    heard_ns: Mapping[str, int]
-    open: Sequence[Gap]
 
 
 NOTHING = EarlierGaps({}, ())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.gaps import Gap
+from schemas.gaps import OPTIONS, Gap
 from services.core.calendar import NS
 from services.gateway.decoding.tabulate import Tabulator, TradeTable
-from services.gateway.gaps.ledger import OPTIONS, GapLedger, Refill
+from services.gateway.gaps.ledger import GapLedger, Refill
 from services.gateway.gaps.refill_course import RefillOrder
 from services.gateway.massive.messages import Trade
 from services.gateway.policy.contract_ranking import ContractRanking

@@ -17,14 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.frames import CLOCK_FEED, CLOCK_WALL, Frame, Header, Int16, Int64, Lane, Rows, empty_rows
+from services.core.partitioner import EVERY_PARTITION
 
-__all__ = ["AGE_MS_MAX", "EVERY_PARTITION", "HEARTBEAT_NS", "ROWS_MAX", "Writer"]
+__all__ = ["AGE_MS_MAX", "HEARTBEAT_NS", "ROWS_MAX", "Writer"]
 
 ROWS_MAX = 500
 AGE_MS_MAX = 20
 HEARTBEAT_NS = 1_000_000_000
 HEARTBEAT_LANE = Lane.TICKS  # the lane with the least to carry
-EVERY_PARTITION = -1  # the partition of a row that goes into all of them
 
 
 class _RowBatch(NamedTuple):

@@ -6,10 +6,10 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 
-from schemas.gaps import Gap
+from schemas.gaps import CHANNELS, EarlierGaps, Gap
 from services.core.calendar import Calendar
 from services.gateway.decoding.tabulate import Tabulator, TradeTable
-from services.gateway.gaps.ledger import CHANNELS, NOTHING, EarlierGaps, GapLedger, Refill
+from services.gateway.gaps.ledger import NOTHING, GapLedger, Refill
 from services.gateway.gaps.refill_planner import RefillPlanner
 from services.gateway.gaps.sentences import gap_sentence
 from services.gateway.policy.contract_ranking import ContractRanking

@@ -19,13 +19,14 @@ from contextlib import aclosing
 from typing import TypeAlias
 
 from schemas.frames import Int64, Lane
+from schemas.gaps import EarlierGaps
 from services.core.calendar import NS, Calendar
 from services.core.partitioner import Partitioner
 from services.gateway.decoding.plain_frames import warm_up
 from services.gateway.decoding.tabulate import Tabulator, TickTable, TradeTable
 from services.gateway.errors import FeedRefusedError, RestRefusedError, RestUnavailableError
 from services.gateway.gaps.feed_watchdog import FeedWatchdog, SilentChannel, WatchdogVerdict
-from services.gateway.gaps.ledger import NOTHING, EarlierGaps, cause_of
+from services.gateway.gaps.ledger import NOTHING, cause_of
 from services.gateway.gaps.losses import SILENCE, LossMeaning, meaning_of_loss
 from services.gateway.massive.messages import BROKEN, Decoded, Status
 from services.gateway.massive.rest_pages import ChainPage, index_snapshot, server_time_ns

@@ -10,10 +10,9 @@ from msgspec.structs import replace
 
 from schemas.decisions import canonical
 from schemas.frames import Frame, Lane
-from schemas.gaps import Gap
+from schemas.gaps import EarlierGaps, Gap
 from schemas.symbols import symbol_code
 from services.errors import StoreError
-from services.gateway.gaps.ledger import EarlierGaps
 from services.history import warehouse as module
 from services.history.warehouse import Place, Warehouse
 from services.replay.source import epoch_frames

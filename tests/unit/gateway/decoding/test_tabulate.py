@@ -6,10 +6,9 @@ import numpy as np
 
 from schemas.frames import COLUMN_DTYPES, KIND_INDEX, KIND_STOCK, Lane, Rows
 from schemas.symbols import symbol_code
-from services.core.partitioner import MARKET_WIDE, Partitioner
+from services.core.partitioner import EVERY_PARTITION, MARKET_WIDE, Partitioner
 from services.gateway.decoding.tabulate import Tabulator
 from services.gateway.massive.messages import decode_frame
-from services.gateway.sequencing.writer import EVERY_PARTITION
 from tests.support import vendor as v
 
 

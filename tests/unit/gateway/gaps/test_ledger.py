@@ -6,14 +6,13 @@ import datetime as dt
 
 import pytest
 
-from schemas.gaps import Gap
+from schemas.gaps import EarlierGaps, Gap
 from services.core.calendar import NS, Calendar, ny_ns
 from services.gateway.gaps.ledger import (
     CLOSE_GRACE_NS,
     LAST_SILENCE_NS,
     OPENING_NOTED_NS,
     SILENCE_NOTED_NS,
-    EarlierGaps,
     GapLedger,
     Refill,
 )  # fmt: skip

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from schemas.frames import CLOCK_FEED, CLOCK_WALL, Frame, Lane, Rows, decode_frame, encode_frame
-from services.gateway.sequencing.writer import EVERY_PARTITION, Writer
+from services.core.partitioner import EVERY_PARTITION
+from services.gateway.sequencing.writer import Writer
 from tests.support.frames import assert_same_frame, constant_rows
 
 MS, NS = 1_000_000, 1_000_000_000

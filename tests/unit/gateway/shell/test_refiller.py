@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from schemas.frames import CONDITION_REFILLED
-from schemas.gaps import Gap
+from schemas.gaps import EarlierGaps, Gap
 from services.core.calendar import NS, Calendar, ny_ns
 from services.core.partitioner import Partitioner
 from services.gateway.decoding.tabulate import Tabulator
 from services.gateway.errors import RestRefusedError, RestUnavailableError
-from services.gateway.gaps.ledger import NOTHING, EarlierGaps, Refill
+from services.gateway.gaps.ledger import NOTHING, Refill
 from services.gateway.gaps.refill_course import FAILURES_MAX, GAPS_WAITING_MAX, REFUSALS_MAX, RefillOrder
 from services.gateway.gaps.refill_planner import EDGE_NS
 from services.gateway.massive.messages import decode_frame
