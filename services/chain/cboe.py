@@ -7,6 +7,7 @@ import math
 import re
 from pathlib import Path
 
+from schemas.instruments import AM_ROOTS, instrument_of, osi_symbol
 from services.chain.files import Row, cells_of, csv_rows, parse_date
 from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
 from services.core.calendar import ny_ns
@@ -27,11 +28,6 @@ _DASHBOARD_PLACES = {0: "Expiration Date", 1: "Calls", 11: "Strike", 12: "Puts"}
 }
 _LAST = re.compile(r"Last:\s*\"?([-0-9.,]+?)\"?\s*(?:,\s*(?:Change|Net)|$|\")")
 _DATE = re.compile(r"Date:\s*([A-Za-z]+ \d{1,2},? \d{4})(?:,?\s+at\s+(\d{1,2}):(\d{2})\s*([AP]M))?")
-
-# Root and expiry of an OSI symbol: SPXW250903C02800000.
-_OSI = re.compile(r"^([A-Z.^]+?)\d?(\d{6})([CP])(\d{8})$")
-# Roots that settle at the open of their expiry; the W and P roots of the same index settle at the close.
-AM_ROOTS = frozenset({"SPX", "NDX", "RUT", "VIX", "VIXW", "DJX"})
 
 
 def read_dashboard(path: Path, text: str) -> ChainTable:
@@ -78,7 +74,9 @@ def read_dashboard(path: Path, text: str) -> ChainTable:
                 )
             )
     last = float(spot[1].replace(",", ""))
-    return table_of(path, "cboe-dashboard", _family(underlying), last, date, contracts, as_of_ns=as_of_ns)
+    return table_of(
+        path, "cboe-dashboard", instrument_of(underlying).underlying, last, date, contracts, as_of_ns=as_of_ns
+    )
 
 
 def _check_dashboard_header(path: Path, line: int, names: list[str]) -> None:
@@ -94,14 +92,10 @@ def _line_of(lines: list[str], mark: str) -> int:
 
 
 def _root(row: Row, column: str) -> tuple[str, bool]:
-    match = _OSI.match(row.text(column).replace(" ", ""))
-    if match is None:
+    symbol = osi_symbol(row.text(column))
+    if symbol is None:
         raise row.error(column, f"{row.text(column)!r} is not an option symbol")
-    return match[1], match[1] in AM_ROOTS
-
-
-def _family(root: str) -> str:
-    return {"SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX"}.get(root, root)
+    return symbol.root, symbol.root in AM_ROOTS
 
 
 # Date,ExpDate,Strike,CallBid,CallAsk,CallPrice,CallVolume,CallOI,PutBid,PutAsk,PutPrice,PutVolume,PutOI
@@ -148,7 +142,7 @@ def read_wide(path: Path, text: str) -> ChainTable:
             )
     if date is None:
         raise ChainFileError(path, "holds no option contracts")
-    return table_of(path, "cboe-wide", _family(root), math.nan, date, contracts)
+    return table_of(path, "cboe-wide", instrument_of(root).underlying, math.nan, date, contracts)
 
 
 # underlying,underlying_last,exchange,optionroot,type,expiration,quotedate,strike,last,net,bid,ask,volume,...

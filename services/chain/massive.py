@@ -13,12 +13,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from schemas.instruments import AM_ROOTS
 from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
 from services.core.calendar import ny_date
 
 __all__ = ["read_massive"]
-
-_ROOTS_AM = frozenset({"SPX", "NDX", "RUT", "VIX", "DJX"})
 
 
 def read_massive(path: Path, text: str) -> ChainTable:
@@ -47,7 +46,7 @@ def read_massive(path: Path, text: str) -> ChainTable:
         day = field.child("day", optional=True)
         contracts.append(
             Contract(
-                expiry=Expiry(details.date("expiration_date"), _root(ticker) in _ROOTS_AM),
+                expiry=Expiry(details.date("expiration_date"), _root(ticker) in AM_ROOTS),
                 right=details.right("contract_type"),
                 strike=details.strike("strike_price"),
                 bid=quote.number("bid", 0.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from dataclasses import dataclass
 
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.chain.table import ChainTable, Expiry
-from services.core.calendar import NEW_YORK, NS, Calendar
+from services.core.calendar import Calendar
+from services.core.settlement import settlement_ns
 from services.quant import american, black, clock, smile, variance_index
 from services.quant import forward as parity
 from services.quant.arrays import Floats, Signs
@@ -98,15 +98,8 @@ class _Quotes:
 
 
 def settle_instant(expiry: Expiry, calendar: Calendar) -> int:
-    """When the expiry settles; an expiry on a holiday belongs to the last session before it."""
-    if expiry.settle_ns:
-        return expiry.settle_ns
-    for days in range(5):
-        session = calendar.session_on(expiry.date - dt.timedelta(days=days))
-        if session is not None:
-            return clock.settlement_ns(session.open_ns, session.close_ns, expiry.am_settled and days == 0)
-    hours = dt.time(9, 30) if expiry.am_settled else dt.time(16)
-    return int(dt.datetime.combine(expiry.date, hours, NEW_YORK).timestamp()) * NS
+    """When the expiry settles: as the file says, else by the one rule of settlement."""
+    return expiry.settle_ns or settlement_ns(expiry.date, expiry.am_settled, calendar)
 
 
 def build_slices(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.instruments import EUROPEAN_ROOTS
 from services.errors import InputError
 from services.quant.arrays import Floats, Signs
 
@@ -83,10 +84,6 @@ class ChainTable:
 
     def __len__(self) -> int:
         return int(self.strike.size)
-
-
-# Index roots whose options are European and cash-settled; everything else listed in the US is American.
-EUROPEAN_ROOTS = frozenset({"SPX", "SPXW", "NDX", "NDXP", "RUT", "RUTW", "VIX", "VIXW", "XSP", "DJX", "XEO"})
 
 
 def table_of(
