@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.decisions import Alert, Contribution, Signal, Thesis, canonical
 from services.core.contract import Context, ContextView, Finding, Moment
 from services.core.pipeline import SuppressionReason
+from services.runtime.config import RulesConfig
 from services.scanner import Scanner, ScannerParameters
+from services.wiring import build_pipeline
 from tests.support.decisions import signal
-from tests.support.logs import DAY
+from tests.support.logs import CALENDAR, DAY, frames
+from tests.support.scenarios import everything
 
 NS = 10**9
 THESES: tuple[Thesis, ...] = ("momentum", "reversal", "volatility")
@@ -169,3 +173,17 @@ def test_an_alert_has_no_record_until_it_is_proved() -> None:
     alert = judge(Scanner(ScannerParameters(score_min=0.0)), 0)
     assert isinstance(alert, Alert)
     assert (alert.record.status, alert.record.n) == ("UNPROVEN", 0)
+
+
+@pytest.mark.parametrize("silent", ["flow", "gamma"])
+def test_a_context_without_points_neither_moves_a_score_nor_counts_in_coverage(silent: str) -> None:
+    def alerts(rules: dict[str, Any]) -> list[Alert]:
+        pipeline = build_pipeline(msgspec.convert(rules, RulesConfig), CALENDAR, 0, sampling=False)
+        return [one for frame in frames(everything()) for one in pipeline.step(frame).alerts]
+
+    usual = alerts({})
+    muted = alerts({"contexts": {silent: {"points_max": 0.0}}})
+    heard = [{said.source for one in made for said in (*one.boosts, *one.penalties)} for made in (usual, muted)]
+    assert silent in heard[0]
+    assert silent not in heard[1]
+    assert [one.coverage for one in usual] != [one.coverage for one in muted]

@@ -5,14 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
 from schemas.decisions import Signal
 from schemas.frames import Lane
 from services.core.calendar import NS
+from services.core.contract import Finding
+from services.core.pipeline import SuppressionReason
+from services.runtime.config import RulesConfig
+from services.scanner import Scanner
+from services.wiring import build_pipeline
 from tests.support.conformance import signals_of
-from tests.support.logs import CLOSE, OPEN, Row, chain_row, frames, heartbeat, later, option, stock, trade
-from tests.support.scenarios import SWEPT, WALLED, quiet_prints, steady_price, sweep, sweeps, unusual, wall, wall_path
+from tests.support.logs import CALENDAR, CLOSE, OPEN, Row, chain_row, frames, heartbeat, later, option, stock, trade
+from tests.support.scenarios import (
+    SWEPT,
+    WALLED,
+    everything,
+    quiet_prints,
+    steady_price,
+    sweep,
+    sweeps,
+    unusual,
+    wall,
+    wall_path,
+)
 
 
 def said(rows: Iterable[Row], detector: str) -> list[Signal]:
@@ -180,3 +197,35 @@ class TestPutWallSupport:
             for second in range(1, 110 * 60, 5)
         ]
         assert bool(said([*chain, *ticks], "put_wall_support")) is not fades
+
+
+SPEAKERS = {"put_wall_support": WALLED, "sweep_confirmation": SWEPT, "unusual_activity": "XYZ"}
+
+
+class TestEveryDetector:
+    """What all of them have."""
+
+    @pytest.mark.parametrize(("only", "spoken"), [((), True), (("OWN",), True), (("SPX", "NDX"), False)])
+    @pytest.mark.parametrize("detector", SPEAKERS)
+    def test_watches_the_underlyings_it_is_told_to(self, detector: str, only: tuple[str, ...], spoken: bool) -> None:
+        names = tuple(SPEAKERS[detector] if name == "OWN" else name for name in only)
+        rules = msgspec.convert({"detectors": {detector: {"underlyings": names}}}, RulesConfig)
+        pipeline = build_pipeline(rules, CALENDAR, 0, sampling=False)
+        signals = [one for frame in frames(everything()) for one in pipeline.step(frame).signals]
+        assert (detector in {one.detector for one in signals}) is spoken
+        assert {one.detector for one in signals} >= SPEAKERS.keys() - {detector}
+
+    def test_says_what_it_counts_on_and_the_level_it_hangs_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        said: dict[str, tuple[str, float | None]] = {}
+
+        def judge(_: Scanner, signal: Signal, finding: Finding, *__: object) -> SuppressionReason:
+            said[signal.detector] = finding.thesis, finding.level_usd
+            return "score"
+
+        monkeypatch.setattr(Scanner, "judge", judge)
+        assert len(signals_of(frames(everything()))) == 3
+        assert said == {
+            "put_wall_support": ("reversal", 95.0),
+            "sweep_confirmation": ("momentum", None),
+            "unusual_activity": ("momentum", None),
+        }
