@@ -74,6 +74,7 @@ def test_what_was_received_is_known_and_the_rest_is_new() -> None:
     assert trades.rows.vendor_seq.tolist() == [print_.q + 1]
     (entry,) = it.ended(1, Refill(1, 0, ""))
     assert (entry.state, entry.prints_refilled, entry.prints_known) == ("refilled", 1, 1)
+    assert it.found(1, [print_]) is None, "its turn is over"
 
 
 def test_what_can_no_longer_be_compared_is_left_out_and_said_so() -> None:
@@ -83,4 +84,3 @@ def test_what_can_no_longer_be_compared_is_left_out_and_said_so() -> None:
     assert it.found(1, prints) is None
     (entry,) = it.ended(1, Refill(1, 0, ""))
     assert (entry.state, entry.note) == ("partial", FORGOTTEN)
-    assert it.found(1, prints) is None, "its turn is over"

@@ -60,3 +60,12 @@ def test_a_chain_most_of_whose_answers_fail_is_left_alone_for_a_while(came: int,
     due = [piece.underlying for piece in schedule.due(T0 + RETRY_NS[0] - NS)]
     assert ("SPY" not in due) == waits
     assert "QQQ" in due
+
+
+def test_each_poll_is_judged_by_its_own_answers() -> None:
+    schedule, answers = scheduled()
+    answers.came("SPY")
+    answers.settle(T0)
+    answers.failed("SPY", 0, "timeout", T0)
+    answers.settle(T0)
+    assert [piece.underlying for piece in schedule.due(T0)] == ["QQQ"]

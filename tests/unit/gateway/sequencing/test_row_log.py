@@ -52,12 +52,12 @@ def test_a_print_goes_into_its_underlyings_partition_with_its_conditions_flag() 
 
 def test_a_market_wide_index_goes_into_every_partition_and_any_other_into_its_own() -> None:
     log = opened()
-    symbol = np.array([symbol_code("SPX"), symbol_code("NDX")], np.uint64)
-    level, none = np.full(2, 6_000.0), np.zeros(2, np.int64)
-    ticks = TickRows(none[:0], np.full(2, T0), symbol, np.full(2, KIND_INDEX, np.int8), level, level, level, none)
+    symbol = np.array([symbol_code(name) for name in ("SPX", "NDX", "SPX")], np.uint64)
+    level, none = np.full(3, 6_000.0), np.zeros(3, np.int64)
+    ticks = TickRows(none[:0], np.full(3, T0), symbol, np.full(3, KIND_INDEX, np.int8), level, level, level, none)
     frames = rows(log.write_ticks(ticks) + log.flush())
     counts = {frame.header.partition: frame.header.rows for frame in frames}
-    assert counts == {partition: 1 + (partition == Partitioner(4).of("NDX")) for partition in range(4)}
+    assert counts == {partition: 2 + (partition == Partitioner(4).of("NDX")) for partition in range(4)}
 
 
 def test_premium_decides_which_contract_is_quoted_and_a_new_day_begins_without_one() -> None:
