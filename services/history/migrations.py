@@ -1,6 +1,6 @@
 """Numbered SQL, applied once, in order, and never changed afterwards.
 
-`schemas/clickhouse/NNNN_name.sql` is rendered for one node or for a cluster, split at its semicolons, and noted in
+`schemas/clickhouse/NNNN_*.sql` is rendered for one node or for a cluster, split at its semicolons, and noted in
 `schema_migrations` with the checksum of the file. A file that was applied and has changed since is refused: history was
 written under the old text. (clickhouse-migrations does the same but cannot drive the embedded engine.)
 """

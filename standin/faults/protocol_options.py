@@ -1,7 +1,7 @@
 """How strict the server is: what the vendor's documents leave open is a switch here, with the safer default. Pure.
 
 Safer is what teaches a client the more careful habit: to wait for `auth_success`, to name its contracts, to keep an eye
-on its own quota. `asked.py` reads switches from text, `strikewire standin --list-faults` prints them.
+on its own quota. `requested.py` reads switches from text, `strikewire standin --list-faults` prints them.
 """
 
 from __future__ import annotations

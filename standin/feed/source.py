@@ -1,7 +1,7 @@
 """The seam between a market and the wire: whatever has a clock and hands out columns of events can be served.
 
-Two sources exist: the seeded market (`market/`) and recorded tapes (`tapes/`). Both are pure: they read no clock and
-no socket, and say everything in columns, so that the wire encodes a hundred events as cheaply as one.
+Two sources exist: the seeded market (`standin/market`) and recorded tapes (`standin/files`). Neither reads a clock or a socket once
+it is open, and both say everything in columns, so that the wire encodes a hundred events as cheaply as one.
 """
 
 from __future__ import annotations

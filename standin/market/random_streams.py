@@ -57,7 +57,7 @@ def key_of(seed: int, purpose: int, *position: int) -> np.uint64:
 
 
 def rng_state(seed: int, purpose: int, *position: int) -> NDArray[np.uint64]:
-    """The state of a stream for the compiled loops (`kernels/rng.py`), of its own for (seed, purpose, position...)."""
+    """The state of a stream for the compiled loops (`rng.py`), of its own for (seed, purpose, position...)."""
     return np.array([stem(seed, purpose, *position)], np.uint64)
 
 

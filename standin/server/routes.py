@@ -1,5 +1,5 @@
 """The vendor's REST on aiohttp: routes, keys, errors, snapshots and reference. What a document says is decided in
-`documents.py`, what goes wrong in `mishaps.py`; trades, quotes and aggregates are in `rest_past.py`.
+`rest_documents.py`, what goes wrong in `rest_faults.py`; trades, quotes and aggregates are in `history_routes.py`.
 
 GET /v3/snapshot                                   stocks, options and indices together, at most 250
 GET /v3/snapshot/options/{underlying}              pages of at most 250; index chains under I:SPX

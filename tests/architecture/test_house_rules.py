@@ -147,6 +147,16 @@ def test_every_module_says_why_it_exists() -> None:
     assert not found, told(found)
 
 
+def test_every_folder_of_code_is_a_package_that_says_what_the_room_is() -> None:
+    files = {name for name, _ in texts(".py") if name.startswith(("schemas/", "services/", "standin/"))}
+    found = {
+        f"{folder}/ has no __init__.py with a docstring that says what the room is"
+        for folder in (name.rpartition("/")[0] for name in files)
+        if f"{folder}/__init__.py" not in files
+    }
+    assert not found, told(sorted(found))
+
+
 def test_every_public_class_and_function_says_what_it_is() -> None:
     """Overridden methods inherit their docstring; names with an underscore are the file's own business."""
     found = []

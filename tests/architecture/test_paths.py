@@ -1,4 +1,4 @@
-"""A path that a document names in backticks is there: in full from the repository's root, or as a file's bare name."""
+"""A path that a document or a docstring names in backticks is there: in full from the root, or as a file's bare name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def missing(text: str, there: Set[str]) -> Iterator[str]:
             yield token
 
 
-def test_every_path_in_a_document_exists() -> None:
+def test_every_path_in_a_text_exists() -> None:
     there = tracked()
     found = [
         f"{name} names `{path}`, which is not there" for name, text in texts(".md") for path in missing(text, there)
