@@ -6,8 +6,8 @@
     └── Rule        holds from the beginning: plans, refusals, lingering sessions, limits of REST
 
 A struct's name in snake case is the fault's name, its fields are the keys (without the unit at their end), its
-docstring says what happens, `row` where the vendor's protocol describes it (spec/vendor.md). `requested.py` reads them from
-text, `timeline.py` and `fault_injector.py` make connections suffer them, `rest_faults.py` REST.
+docstring says what happens, `row` where the vendor's protocol describes it (spec/vendor.md). `requested.py` reads them
+from text, `timeline.py` and `fault_injector.py` make connections suffer them, `rest_faults.py` REST.
 """
 
 from __future__ import annotations

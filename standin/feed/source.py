@@ -1,7 +1,7 @@
 """The seam between a market and the wire: whatever has a clock and hands out columns of events can be served.
 
-Two sources exist: the seeded market (`standin/market`) and recorded tapes (`standin/files`). Neither reads a clock or a socket once
-it is open, and both say everything in columns, so that the wire encodes a hundred events as cheaply as one.
+Two sources exist: the seeded market (`standin/market`) and recorded tapes (`standin/files`). Once open, neither reads a
+clock or a socket, and both say everything in columns, so that the wire encodes a hundred events as cheaply as one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A path that a document or a docstring names in backticks is there: in full from the root, or as a file's bare name."""
+"""A path that a document or docstring names in backticks is there: in full from the root, or as a file's bare name."""
 
 from __future__ import annotations
 
