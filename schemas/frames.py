@@ -465,8 +465,8 @@ def _rows(head: Header, data: bytes) -> Rows:
     layout = plain_layout(head, data)
     if layout is not None:
         arrays: list[Array] = [np.full(head.rows, head.received_ns, np.int64)]
-        for at, dtype in zip(layout.offsets, _DTYPES[head.lane], strict=True):
-            arrays.append(np.frombuffer(data, dtype, head.rows, BATCH_AT[head.lane] + at))
+        for offset, dtype in zip(layout.offsets, _DTYPES[head.lane], strict=True):
+            arrays.append(np.frombuffer(data, dtype, head.rows, BATCH_AT[head.lane] + offset))
         return ROW_TYPES[head.lane](*arrays)  # type: ignore[arg-type]
     batch = pa.ipc.open_stream(pa.py_buffer(data).slice(HEADER_BYTES)).read_next_batch()
     if batch.num_rows != head.rows:

@@ -45,6 +45,6 @@ def learn_layout(schema: pa.Schema, rows: int) -> BatchLayout:
     read = pa.ipc.read_record_batch(written, schema)
     offsets = tuple(column.buffers()[1].address - written.address for column in read.columns)
     nexts: Sequence[int] = (*offsets[1:], written.size)
-    gaps = [bytes(till - at - rows * width) for at, till, width in zip(offsets, nexts, widths, strict=True)]
+    gaps = [bytes(till - offset - rows * width) for offset, till, width in zip(offsets, nexts, widths, strict=True)]
     gaps[-1] += END_OF_STREAM
     return BatchLayout(written.slice(0, offsets[0]).to_pybytes(), offsets, tuple(gaps), written.size)

@@ -2,6 +2,7 @@
 
     StrikewireError                 whatever a user or operator can act on; exit status 2
     ├── ConfigError                 a key, value or file of the configuration
+    │   └── RuleFileError           a file with a rule of the user's own: missing, changed, or broken
     ├── InputError                  a path, id, date or tape that is not there or cannot be read
     ├── StoreError                  the warehouse: locked, damaged, refused, unreachable
     │   ├── StoreBusyError          another process owns it
@@ -21,6 +22,7 @@ __all__ = [
     "FeedError",
     "InputError",
     "MigrationError",
+    "RuleFileError",
     "StoreBusyError",
     "StoreError",
     "StoreUnreachableError",
@@ -38,6 +40,13 @@ class ConfigError(StrikewireError):
     def __init__(self, where: str, problem: str) -> None:
         self.where, self.problem = where, problem
         super().__init__(f"{where}: {problem}")
+
+
+class RuleFileError(ConfigError):
+    """A file with a rule of the user's own that is missing, has changed since it was recorded, or cannot be loaded."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(str(path), problem)
 
 
 class InputError(StrikewireError):

@@ -19,7 +19,8 @@ from services.core.contract import Context, Detector
 from services.core.pipeline import Pipeline
 from services.core.registry import RegistryError, build, discover
 from services.errors import ConfigError
-from services.runtime.config import RulesConfig, convert
+from services.runtime.config import OwnRulesConfig, RulesConfig, convert
+from services.runtime.rule_folders import own_rules, own_types
 from services.scanner import Scanner, ScannerParameters
 
 __all__ = ["PROGRAM", "build_pipeline", "context_types", "detector_types", "resolved_rules", "rules_digest", "warm_up"]
@@ -32,21 +33,29 @@ WARM_UP_CONTRACTS = 20_000
 
 
 @functools.cache
-def context_types() -> dict[str, type[Context]]:
-    """Every context in the program."""
+def _our_contexts() -> dict[str, type[Context]]:
     return discover(services.contexts, Context)  # type: ignore[type-abstract]
 
 
 @functools.cache
-def detector_types() -> dict[str, type[Detector]]:
-    """Every detector in the program."""
+def _our_detectors() -> dict[str, type[Detector]]:
     return discover(services.detectors, Detector)  # type: ignore[type-abstract]
+
+
+def context_types(own: OwnRulesConfig = OwnRulesConfig()) -> dict[str, type[Context]]:  # noqa: B008 - frozen
+    """Every context in the program, and the user's own. Raises RuleFileError."""
+    return own_types(own, "contexts", _our_contexts())
+
+
+def detector_types(own: OwnRulesConfig = OwnRulesConfig()) -> dict[str, type[Detector]]:  # noqa: B008 - frozen
+    """Every detector in the program, and the user's own. Raises RuleFileError."""
+    return own_types(own, "detectors", _our_detectors())
 
 
 def build_pipeline(rules: RulesConfig, calendar: Calendar, partition: int, *, sampling: bool = True) -> Pipeline:
     """A fresh pipeline of one partition. Raises ConfigError naming a rule or parameter that cannot be."""
-    contexts = _built("contexts", context_types(), rules.contexts)
-    detectors = _built("detectors", detector_types(), rules.detectors)
+    contexts = _built("contexts", context_types(rules.own), rules.contexts)
+    detectors = _built("detectors", detector_types(rules.own), rules.detectors)
     scanner = Scanner(convert("scanner", rules.scanner, ScannerParameters))
     return Pipeline(partition, calendar, contexts, detectors, scanner, sampling=sampling)
 
@@ -63,12 +72,15 @@ def resolved_rules(rules: RulesConfig) -> dict[str, Any]:
     """The rules with every default spelt out, and the version of each. Raises ConfigError as `build_pipeline` does."""
     pipeline_parts: dict[str, Any] = {"contexts": {}, "detectors": {}}
     for kind, types, given in (
-        ("contexts", context_types(), rules.contexts),
-        ("detectors", detector_types(), rules.detectors),
+        ("contexts", context_types(rules.own), rules.contexts),
+        ("detectors", detector_types(rules.own), rules.detectors),
     ):
         for made in _built(kind, types, given):
             pipeline_parts[kind][made.name] = {"version": made.version, **msgspec.to_builtins(made.parameters)}
     pipeline_parts["scanner"] = msgspec.to_builtins(convert("scanner", rules.scanner, ScannerParameters))
+    own = {f"{rule.kind}.{rule.name}": rule.sha256 for rule in own_rules(rules.own)}
+    if own:  # what was recorded without them keeps its digest
+        pipeline_parts["rules"] = own
     return pipeline_parts
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemas.instruments import AM_ROOTS, instrument_of, osi_symbol
 from services.chain.files import Row, cells_of, csv_rows, parse_date
-from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
+from services.chain.table import ChainContract, ChainFileError, ChainTable, Expiry, table_of
 from services.core.calendar import ny_ns
 
 __all__ = ["read_daily", "read_dashboard", "read_wide"]
@@ -49,7 +49,7 @@ def read_dashboard(path: Path, text: str) -> ChainTable:
         hour = int(stamp[2]) % 12 + (12 if stamp[4] == "PM" else 0)
         as_of_ns = ny_ns(date, hour, int(stamp[3]))
     underlying = ""
-    contracts: list[Contract] = []
+    contracts: list[ChainContract] = []
     rows = cells_of(path, lines, header + 1)
     _check_dashboard_header(path, *next(rows))
     for line, cells in rows:
@@ -61,7 +61,7 @@ def read_dashboard(path: Path, text: str) -> ChainTable:
             root, am_settled = _root(row, "symbol")
             underlying = underlying or root
             contracts.append(
-                Contract(
+                ChainContract(
                     expiry=Expiry(row.date("Expiration Date"), am_settled),
                     right=right,
                     strike=row.strike("Strike"),
@@ -119,7 +119,7 @@ WIDE_COLUMNS = frozenset(
 
 def read_wide(path: Path, text: str) -> ChainTable:
     """End-of-day file with calls and puts side by side and no spot; its root is taken from the file's name."""
-    contracts: list[Contract] = []
+    contracts: list[ChainContract] = []
     date: dt.date | None = None
     # The file says nothing of settlement. Weeklies (SPXW) settle at the close; the name tells which root it is.
     root = re.sub(r"[^A-Z].*$", "", path.name.upper()) or "SPXW"
@@ -130,7 +130,7 @@ def read_wide(path: Path, text: str) -> ChainTable:
         strike = row.strike("Strike")
         for right, side in ((1, "Call"), (-1, "Put")):
             contracts.append(
-                Contract(
+                ChainContract(
                     expiry=expiry,
                     right=right,
                     strike=strike,
@@ -166,7 +166,7 @@ DAILY_COLUMNS = frozenset(
 
 def read_daily(path: Path, text: str) -> ChainTable:
     """One row a contract with the underlying's last price in each."""
-    contracts: list[Contract] = []
+    contracts: list[ChainContract] = []
     date: dt.date | None = None
     underlying, spot = "", math.nan
     for row in csv_rows(path, text, DAILY_COLUMNS):
@@ -177,7 +177,7 @@ def read_daily(path: Path, text: str) -> ChainTable:
             raise row.error("type", f"{kind!r} is neither call nor put")
         stated_iv = row.number("impliedvol") if "impliedvol" in row.cells else math.nan
         contracts.append(
-            Contract(
+            ChainContract(
                 expiry=Expiry(row.date("expiration"), _root(row, "optionroot")[1]),
                 right=1 if kind == "call" else -1,
                 strike=row.strike("strike"),

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from services.chain.files import Row, csv_rows
-from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
+from services.chain.table import ChainContract, ChainFileError, ChainTable, Expiry, table_of
 from services.core.calendar import NS
 
 __all__ = ["read_deribit"]
@@ -66,12 +66,12 @@ def read_deribit(path: Path, text: str, underlying: str | None = None) -> ChainT
     )
 
 
-def _contract(row: Row) -> Contract:
+def _contract(row: Row) -> ChainContract:
     kind = row.text("option_type")
     if kind not in ("call", "put"):
         raise row.error("option_type", f"{kind!r} is neither call nor put")
     settle_ns = _instant(row, "expiry_datetime")
-    return Contract(
+    return ChainContract(
         expiry=Expiry(dt.datetime.fromtimestamp(settle_ns // NS, dt.UTC).date(), True, settle_ns),
         right=1 if kind == "call" else -1,
         strike=row.strike("strike"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.instruments import AM_ROOTS
-from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
+from services.chain.table import ChainContract, ChainFileError, ChainTable, Expiry, table_of
 from services.core.calendar import ny_date
 
 __all__ = ["read_massive"]
@@ -28,7 +28,7 @@ def read_massive(path: Path, text: str) -> ChainTable:
         results = [results]
     if not isinstance(results, list):
         raise ChainFileError(path, "has no list of results", column="results")
-    contracts: list[Contract] = []
+    contracts: list[ChainContract] = []
     underlyings: dict[str, float] = {}
     newest_ns, american, multiplier = 0, False, 100.0
     for place, entry in enumerate(results):
@@ -45,7 +45,7 @@ def read_massive(path: Path, text: str) -> ChainTable:
         newest_ns = max(newest_ns, quote.integer("last_updated", 0))
         day = field.child("day", optional=True)
         contracts.append(
-            Contract(
+            ChainContract(
                 expiry=Expiry(details.date("expiration_date"), _root(ticker) in AM_ROOTS),
                 right=details.right("contract_type"),
                 strike=details.strike("strike_price"),

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 
 from services.chain.files import Row, csv_rows
-from services.chain.table import ChainFileError, ChainTable, Contract, Expiry, table_of
+from services.chain.table import ChainContract, ChainFileError, ChainTable, Expiry, table_of
 from services.core.calendar import NS
 
 __all__ = ["read_optionsdx"]
@@ -37,12 +37,12 @@ def read_optionsdx(path: Path, text: str) -> ChainTable:
         raise ChainFileError(path, "holds no option contracts")
     newest = max(_seconds(row) for row in rows)
     chosen = [row for row in rows if _seconds(row) == newest]
-    contracts: list[Contract] = []
+    contracts: list[ChainContract] = []
     for row in chosen:
         expiry = Expiry(row.date("[EXPIRE_DATE]"))
         for right, side in ((1, "C"), (-1, "P")):
             contracts.append(
-                Contract(
+                ChainContract(
                     expiry=expiry,
                     right=right,
                     strike=row.strike("[STRIKE]"),

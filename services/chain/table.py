@@ -13,7 +13,7 @@ from schemas.instruments import EUROPEAN_ROOTS
 from services.errors import InputError
 from services.quant.arrays import Floats, Signs
 
-__all__ = ["ChainFileError", "ChainTable", "Contract", "Expiry", "table_of"]
+__all__ = ["ChainContract", "ChainFileError", "ChainTable", "Expiry", "table_of"]
 
 
 class ChainFileError(InputError):
@@ -39,7 +39,7 @@ class Expiry:
 
 
 @dataclass(frozen=True)
-class Contract:
+class ChainContract:
     """One row as a reader found it; NaN is `not given`."""
 
     expiry: Expiry
@@ -92,7 +92,7 @@ def table_of(
     underlying: str,
     spot: float,
     quote_date: dt.date,
-    contracts: list[Contract],
+    contracts: list[ChainContract],
     *,
     as_of_ns: int = 0,
     european: bool | None = None,

@@ -49,8 +49,12 @@ def overridden(options: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
                 for name, parameters in getattr(given, kind).items():
                     rules.setdefault(kind, {}).setdefault(name, {}).update(parameters)
             rules.setdefault("scanner", {}).update(given.scanner)
+            if given.own.folders:
+                rules["rules"] = {"folders": list(given.own.folders)}
         for override in options.overrides:
-            if override.split(".", 1)[0] in ("contexts", "detectors", "scanner"):
+            if override.split(".", 1)[0] in ("contexts", "detectors", "scanner", "rules"):
+                if override.startswith("rules.folders"):
+                    rules.pop("rules", None)  # the files an epoch recorded are pinned: these stand in their place
                 apply(rules, override)
 
     return change

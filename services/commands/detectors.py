@@ -21,9 +21,10 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Always 0."""
-    in_force = resolved_rules(configuration(options).rules())["detectors"]
+    rules = configuration(options).rules()
+    in_force = resolved_rules(rules)["detectors"]
     found: list[dict[str, Any]] = []
-    for name, made in detector_types().items():
+    for name, made in detector_types(rules.own).items():
         parameters = dict(in_force.get(name, {}))
         parameters.pop("version", None)
         text = inspect.cleandoc(made.__doc__ or "")

@@ -20,7 +20,8 @@ from services.core.pipeline import Outputs, Pipeline
 from services.errors import InputError
 from services.history.warehouse import Warehouse
 from services.replay.source import epoch_frames
-from services.runtime.config import RulesConfig
+from services.runtime.config import OwnRulesConfig, RulesConfig
+from services.runtime.rule_folders import recorded_files
 from services.sinks.clickhouse import Epoch
 from services.wiring import build_pipeline, context_types, detector_types, resolved_rules, rules_digest
 
@@ -103,7 +104,8 @@ def recorded_rules(overrides: Callable[[dict[str, Any]], None] = lambda _: None)
 
     def of(epoch: Epoch) -> RulesConfig:
         given = msgspec.json.decode(epoch.rules)
-        for kind, known in (("contexts", context_types()), ("detectors", detector_types())):
+        own = msgspec.convert(given.get("rules", {}), OwnRulesConfig)
+        for kind, known in (("contexts", context_types(own)), ("detectors", detector_types(own))):
             recorded = given.setdefault(kind, {})
             given[kind] = {name: {"enabled": False} for name in known if name not in recorded} | recorded
         overrides(given)
@@ -254,4 +256,7 @@ def rules_document(rules: RulesConfig) -> str:
         for name, given in getattr(rules, kind).items():
             if given.get("enabled") is False:
                 document[kind][name] = {"enabled": False}
+    files = recorded_files(rules.own)
+    if files:
+        document["rules"] = {"folders": rules.own.folders, "files": msgspec.to_builtins(files)}
     return msgspec.json.encode(document, order="deterministic").decode()

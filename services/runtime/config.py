@@ -22,7 +22,9 @@ from services.settings.kafka import KafkaSettings
 __all__ = [
     "Config",
     "EmbeddedConfig",
+    "OwnRulesConfig",
     "RedisConfig",
+    "RuleFile",
     "RulesConfig",
     "SinkConfig",
     "WarehouseConfig",
@@ -98,12 +100,30 @@ class SinkConfig(_Section, frozen=True):
     metrics_port: Port = 0
 
 
+class RuleFile(_Section, frozen=True):
+    """A file with one rule of the user's own, as an epoch records it."""
+
+    file: str
+    version: str
+    sha256: str
+
+
+class OwnRulesConfig(_Section, frozen=True):
+    """[rules]: contexts and detectors of the user's own (`runtime/rule_folders.py`)."""
+
+    # Every file in them that does not begin with an underscore is a rule.
+    folders: tuple[str, ...] = ()
+    # By `detectors.<name>` or `contexts.<name>`, what an epoch records: these very files and no others.
+    files: dict[str, RuleFile] = {}
+
+
 class RulesConfig(_Section, frozen=True):
-    """What decides: [contexts.<name>], [detectors.<name>] and [scanner]. Their keys are checked by their owners."""
+    """What decides: [contexts.<name>], [detectors.<name>], [scanner] and [rules]. Their owners check their keys."""
 
     contexts: dict[str, dict[str, Any]] = {}
     detectors: dict[str, dict[str, Any]] = {}
     scanner: dict[str, Any] = {}
+    own: OwnRulesConfig = msgspec.field(default=OwnRulesConfig(), name="rules")
 
 
 class Config(RulesConfig, frozen=True):
@@ -118,7 +138,7 @@ class Config(RulesConfig, frozen=True):
 
     def rules(self) -> RulesConfig:
         """The part that decides."""
-        return RulesConfig(contexts=self.contexts, detectors=self.detectors, scanner=self.scanner)
+        return RulesConfig(contexts=self.contexts, detectors=self.detectors, scanner=self.scanner, own=self.own)
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:

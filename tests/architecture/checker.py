@@ -25,7 +25,7 @@ from tests.architecture.house import (
 
 __all__ = ["breaches", "imports_of", "library_of", "room_of", "sources", "used_libraries", "within"]
 
-OURS = ("schemas", "services", "standin")
+OURS = ("schemas", "services", "standin", "strikewire")
 
 
 class Import(NamedTuple):

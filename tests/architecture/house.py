@@ -60,6 +60,7 @@ ROOMS: dict[str, Room] = {
     "services.replay": Room(PROGRAMS),
     "services.cli": Room(COMMANDS),
     "services.commands": Room(COMMANDS),
+    "strikewire": Room(DECISIONS, pure=True),  # what a user imports for a rule of his own
     "standin": Room(DECISIONS, pure=True),  # the package itself, and its errors
     "standin.faults": Room(DECISIONS, pure=True),
     "standin.feed": Room(DECISIONS, pure=True),

@@ -390,7 +390,7 @@ async def empty_greeks(feed: Feed) -> None:
         assert [row["greeks"] for row in await http.rows(CHAIN)] == [{}, {}, {}]
 
 
-@ROWS.row("holes", "an untraded day is {}", off=settings(documents, "_NO_DAY", documents._Day(volume=0)))
+@ROWS.row("holes", "an untraded day is {}", off=settings(documents, "_NO_DAY", documents._DayDocument(volume=0)))
 async def untraded_day(feed: Feed) -> None:
     async with feed.http() as http:
         rows = await http.rows(CHAIN)

@@ -225,7 +225,7 @@ async def test_it_reads_reference_and_status(feed: Feed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "key", "says"),
+    ("fault", "key", "description"),
     [
         (None, "wrong", "Unknown API Key"),
         (NotEntitled(documents=("trades",)), "demo-key", "NOT_AUTHORIZED"),
@@ -233,12 +233,12 @@ async def test_it_reads_reference_and_status(feed: Feed) -> None:
         (RateLimit(requests=1, per_s=60.0), "demo-key", "too many 429 error responses"),
     ],
 )
-async def test_its_errors_carry_our_bodies(feed: Feed, fault: Any, key: str, says: str) -> None:
+async def test_its_errors_carry_our_bodies(feed: Feed, fault: Any, key: str, description: str) -> None:
     async with feed.http(faults=[] if fault is None else [fault]) as http:
         client = massive.RESTClient(api_key=key, base=http.base, retries=0)
 
         def question() -> None:
             list(client.list_trades(CALL, limit=1))
 
-        with pytest.raises((massive.exceptions.BadResponse, urllib3.exceptions.MaxRetryError), match=says):
+        with pytest.raises((massive.exceptions.BadResponse, urllib3.exceptions.MaxRetryError), match=description):
             await asyncio.to_thread(question)

@@ -151,7 +151,7 @@ async def unknown_channel(feed: Feed) -> None:
         assert messages(await quiet(socket)) == ["subscribed to: T.*"]
 
 
-@ROWS.row("6", "duplicate: silent", off=settings(ClientSession, "_held", lambda *_: False))
+@ROWS.row("6", "duplicate: silent", off=settings(ClientSession, "_subscribed_to", lambda *_: False))
 async def duplicate(feed: Feed) -> None:
     async with feed.still() as standin, feed.client(standin.ws_url + "/options", "T.*") as socket:
         assert messages(await quiet(socket)) == ["subscribed to: T.*"]

@@ -43,7 +43,7 @@ class Row(NamedTuple):
     """One statement of the checklist. `on` are the stand-in's arguments with the behaviour; `off` takes it away."""
 
     id: str
-    says: str
+    description: str
     on: dict[str, Any]
     off: Off
     check: Callable[[Feed], Awaitable[None]]
@@ -53,12 +53,12 @@ class Table(list[Row]):
     """Collects rows: `@table.row("11.1/4", "...", off=settings())`."""
 
     def row(
-        self, number: str, says: str, *, off: Off, **on: Any
+        self, number: str, description: str, *, off: Off, **on: Any
     ) -> Callable[[Callable[[Feed], Awaitable[None]]], Callable[[Feed], Awaitable[None]]]:
         """A decorator that adds a check to the table."""
 
         def add(check: Callable[[Feed], Awaitable[None]]) -> Callable[[Feed], Awaitable[None]]:
-            self.append(Row(number, says, on, off, check))
+            self.append(Row(number, description, on, off, check))
             return check
 
         return add

@@ -58,14 +58,14 @@ def lay_out_quote(table, row, fraction, sheet, index, quote):
     sheet[PER_TICK_HIGH + index] = member.per_tick_high
     z = hashed(now.key, np.int64(row) * MOMENTS + now.moment)
     sheet[SHIFT_DRAW + index] = bits(z, 0, SHIFT_DRAW_BITS) * _SHIFT_DRAW_TO_UNIT
-    bids = bits(z, SHIFT_DRAW_BITS, SIZE_BITS) * _SIZE_TO_UNIT
-    asks = bits(z, SHIFT_DRAW_BITS + SIZE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
+    bid_draw = bits(z, SHIFT_DRAW_BITS, SIZE_BITS) * _SIZE_TO_UNIT
+    ask_draw = bits(z, SHIFT_DRAW_BITS + SIZE_BITS, SIZE_BITS) * _SIZE_TO_UNIT
     bid_venue = table.venues[table.venue_draws[bits(z, 40, VENUE_BITS)]]
     ask_venue = table.venues[table.venue_draws[bits(z, 52, VENUE_BITS)]]
     # Nobody quotes while the underlying does not trade.
     quoted = 0 if member.halted else 1
-    quote.bid_size = quoted * (1 + np.int64(member.depth * bids * bids * bids))
-    quote.ask_size = quoted * (1 + np.int64(member.depth * asks * asks * asks))
+    quote.bid_size = quoted * (1 + np.int64(member.depth * bid_draw * bid_draw * bid_draw))
+    quote.ask_size = quoted * (1 + np.int64(member.depth * ask_draw * ask_draw * ask_draw))
     home = member.home
     quote.bid_venue = home if home > 0 else bid_venue
     quote.ask_venue = home if home > 0 else ask_venue

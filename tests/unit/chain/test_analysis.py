@@ -8,7 +8,7 @@ import pytest
 
 from services.chain.analysis import analyse
 from services.chain.slices import settle_instant
-from services.chain.table import Contract, Expiry, table_of
+from services.chain.table import ChainContract, Expiry, table_of
 from services.core.calendar import Calendar, ny_ns
 from services.quant import american, black, exposure, gamma_profile
 
@@ -33,7 +33,7 @@ def contracts_of(expiry, calendar, price, open_interest=100.0):
         for right in (1, -1):
             mid = float(price(strike, years, right))
             half = min(0.05, 0.2 * mid)
-            found.append(Contract(expiry, right, strike, mid - half, mid + half, open_interest, 10.0))
+            found.append(ChainContract(expiry, right, strike, mid - half, mid + half, open_interest, 10.0))
     return found
 
 
@@ -141,10 +141,10 @@ def test_a_later_quote_time_drops_what_has_expired(calendar):
 def test_bad_quotes_are_counted_and_spoil_nothing(calendar, analysis):
     expiry = EXPIRIES[1]
     extra = [
-        Contract(expiry, 1, 5810.0, 0.0, 0.0),
-        Contract(expiry, 1, 5820.0, 3.0, 2.0),
-        Contract(expiry, 1, 5830.0, 0.0, 0.05),
-        Contract(expiry, 1, 5840.0, 9e6, 9.1e6),
+        ChainContract(expiry, 1, 5810.0, 0.0, 0.0),
+        ChainContract(expiry, 1, 5820.0, 3.0, 2.0),
+        ChainContract(expiry, 1, 5830.0, 0.0, 0.05),
+        ChainContract(expiry, 1, 5840.0, 9e6, 9.1e6),
     ]
     report = analyse(made(calendar, extra=extra), calendar).report
     assert report.rejected["crossed"] == 1
@@ -178,7 +178,7 @@ def test_without_spot_the_front_forward_stands_in(calendar):
 
 
 def test_two_lonely_quotes_give_nulls_and_a_note(calendar):
-    contracts = [Contract(EXPIRIES[1], 1, 5000.0, 50.0, 51.0), Contract(EXPIRIES[1], -1, 4900.0, 20.0, 21.0)]
+    contracts = [ChainContract(EXPIRIES[1], 1, 5000.0, 50.0, 51.0), ChainContract(EXPIRIES[1], -1, 4900.0, 20.0, 21.0)]
     table = table_of(Path("x.csv"), "made", "SPX", np.nan, QUOTE_DATE, contracts, as_of_ns=AS_OF_NS)
     report = analyse(table, calendar).report
     assert report.expiries[0].forward is None

@@ -8,7 +8,7 @@ import pytest
 
 from services.chain.analysis import analyse
 from services.chain.flow import read_flow
-from services.chain.table import ChainFileError, Contract, Expiry, table_of
+from services.chain.table import ChainContract, ChainFileError, Expiry, table_of
 from services.core.calendar import Calendar
 from tests.unit.chain.test_analysis import AS_OF_NS, EXPIRIES, QUOTE_DATE, SPOT, made
 
@@ -75,7 +75,7 @@ def test_a_bad_line_is_named_by_its_place(flow_file, calendar, line, told):
 
 def test_two_series_of_a_day_are_told_apart_by_their_settlement(flow_file):
     day = dt.date(2024, 3, 15)
-    twins = [Contract(EXPIRIES[0], 1, 5000.0, 9.0, 9.2), Contract(Expiry(day), 1, 5000.0, 9.5, 9.7)]
+    twins = [ChainContract(EXPIRIES[0], 1, 5000.0, 9.0, 9.2), ChainContract(Expiry(day), 1, 5000.0, 9.5, 9.7)]
     table = table_of(Path("x.csv"), "made", "SPX", SPOT, QUOTE_DATE, twins, as_of_ns=AS_OF_NS)
     with pytest.raises(ChainFileError, match="'settlement' must say which"):
         read_flow(flow_file("2024-03-15,call,5000,1,1"), table)

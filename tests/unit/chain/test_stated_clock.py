@@ -8,7 +8,7 @@ import pytest
 
 from services.chain.freshness import CLOSE, FILE, STATED_VOLS, quote_time
 from services.chain.stated_clock import stated_time
-from services.chain.table import Contract, Expiry, table_of
+from services.chain.table import ChainContract, Expiry, table_of
 from services.core.calendar import Calendar, ny_ns
 from services.quant import black
 
@@ -33,7 +33,7 @@ def contracts_of(calendar, expiry, moment_ns, forward_shift=0.0):
             vol = black.implied_vol(mid, 2850.0 + forward_shift, strike, years, 1.0, right)[0][0]
             stated = round(float(vol), 4) if np.isfinite(vol) else 0.0
             half = min(0.1, 0.1 * mid)
-            found.append(Contract(expiry, right, strike, mid - half, mid + half, 1000.0, 100.0, stated_iv=stated))
+            found.append(ChainContract(expiry, right, strike, mid - half, mid + half, 1000.0, 100.0, stated_iv=stated))
     return found
 
 
