@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 import numpy as np
 
 import services.contexts
 import services.detectors
+from schemas.decisions import Thesis
 from schemas.frames import COLUMN_DTYPES, ROW_TYPES, Frame, Header, Lane, Rows, empty_rows
 from schemas.symbols import symbol_code
 from services.core.calendar import NS, Calendar
@@ -56,8 +57,7 @@ def build_pipeline(rules: RulesConfig, calendar: Calendar, partition: int, *, sa
     """A fresh pipeline of one partition. Raises ConfigError naming a rule or parameter that cannot be."""
     contexts = _built("contexts", context_types(rules.own), rules.contexts)
     detectors = _built("detectors", detector_types(rules.own), rules.detectors)
-    scanner = Scanner(convert("scanner", rules.scanner, ScannerParameters))
-    return Pipeline(partition, calendar, contexts, detectors, scanner, sampling=sampling)
+    return Pipeline(partition, calendar, contexts, detectors, Scanner(_scanner(rules)), sampling=sampling)
 
 
 def _built(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mapping[str, Any]]) -> list[T]:
@@ -66,6 +66,19 @@ def _built(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mappi
     except RegistryError as error:
         where, _, problem = str(error).partition(": ")
         raise ConfigError(where, problem) from None
+
+
+def _scanner(rules: RulesConfig) -> ScannerParameters:
+    """The scanner's parameters; its table may name only contexts that there are."""
+    parameters: ScannerParameters = convert("scanner", rules.scanner, ScannerParameters)
+    known = context_types(rules.own)
+    for thesis in get_args(Thesis):
+        for name in parameters.asked(thesis):
+            if name not in known:
+                raise ConfigError(
+                    f"scanner.contexts_{thesis}", f"there is no context {name!r}; known: {', '.join(known)}"
+                )
+    return parameters
 
 
 def resolved_rules(rules: RulesConfig) -> dict[str, Any]:
@@ -77,7 +90,7 @@ def resolved_rules(rules: RulesConfig) -> dict[str, Any]:
     ):
         for made in _built(kind, types, given):
             pipeline_parts[kind][made.name] = {"version": made.version, **msgspec.to_builtins(made.parameters)}
-    pipeline_parts["scanner"] = msgspec.to_builtins(convert("scanner", rules.scanner, ScannerParameters))
+    pipeline_parts["scanner"] = msgspec.to_builtins(_scanner(rules))
     own = {f"{rule.kind}.{rule.name}": rule.sha256 for rule in own_rules(rules.own)}
     if own:  # what was recorded without them keeps its digest
         pipeline_parts["rules"] = own

@@ -11,9 +11,10 @@ import pytest
 from schemas.decisions import Alert, Contribution, Signal, Thesis, canonical
 from services.core.contract import Context, ContextView, Finding, Moment
 from services.core.pipeline import SuppressionReason
+from services.errors import ConfigError
 from services.runtime.config import RulesConfig
 from services.scanner import Scanner, ScannerParameters
-from services.wiring import build_pipeline
+from services.wiring import build_pipeline, context_types, resolved_rules
 from tests.support.decisions import signal
 from tests.support.logs import CALENDAR, DAY, frames
 from tests.support.scenarios import everything
@@ -187,3 +188,16 @@ def test_a_context_without_points_neither_moves_a_score_nor_counts_in_coverage(s
     assert silent in heard[0]
     assert silent not in heard[1]
     assert [one.coverage for one in usual] != [one.coverage for one in muted]
+
+
+def test_every_context_with_points_is_named_in_the_table_and_nobody_else() -> None:
+    """A new engine that nobody asks would be silent for ever; one that is gone would be asked in vain."""
+    named = {name for thesis in THESES for name in ScannerParameters().asked(thesis)}
+    assert named == {name for name, made in context_types().items() if made(made.Parameters()).points_max > 0}
+
+
+def test_a_context_that_there_is_not_is_refused_by_name() -> None:
+    rules = msgspec.convert({"scanner": {"contexts_reversal": ["gamme"]}}, RulesConfig)
+    for make in (resolved_rules, lambda rules: build_pipeline(rules, CALENDAR, 0)):
+        with pytest.raises(ConfigError, match=r"scanner\.contexts_reversal: there is no context 'gamme'; known: flow"):
+            make(rules)
