@@ -119,18 +119,18 @@ def _short(value: float | None) -> str:
 
 
 def _write(results: list[dict[str, Any]], *, keep: bool) -> None:
-    machine, commit = _machine(), _commit()
+    host, commit = _host(), _commit()
     measured = [{**each, "commit": commit} for each in results]
     if keep and RESULTS.exists():
         before = json.loads(RESULTS.read_text())
-        if before["machine"] == machine:
+        if before["machine"] == host:
             names = {each["name"] for each in measured}
             measured = [each for each in before["results"] if each["name"] not in names] + measured
-    RESULTS.write_text(json.dumps({"machine": machine, "commit": commit, "results": measured}, indent=2) + "\n")
+    RESULTS.write_text(json.dumps({"machine": host, "commit": commit, "results": measured}, indent=2) + "\n")
     print(f"written to {RESULTS.relative_to(FOLDER.parent)}", file=sys.stderr)
 
 
-def _machine() -> dict[str, Any]:
+def _host() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -33,7 +33,7 @@ from schemas.symbols import symbol_code
 from services.core.calendar import NS, ny_ns
 from services.gateway.sequencing.writer import Writer
 from services.kafka.client import plain_consumer
-from services.kafka.lanes import lane_places
+from services.kafka.lanes import lane_partitions
 from services.kafka.topics import create
 from services.kafka.writer import open_writer
 from services.settings.kafka import KafkaSettings
@@ -83,10 +83,10 @@ def _throughput(brokers: str) -> list[dict[str, Any]]:
             asyncio.run(create(settings, PARTITIONS))
             with _worker(which, settings, _rows(frames[:warm]), rows) as worker:
                 asyncio.run(_write(settings, frames[:warm]))
-                assert _said(worker)["warm"]
+                assert _reported(worker)["warm"]
                 asyncio.run(_write(settings, frames[warm:]))
                 worker.send_signal(signal.SIGUSR1)
-                rates[which].append(rows / _said(worker)["seconds"])
+                rates[which].append(rows / _reported(worker)["seconds"])
     bare = float(np.median(rates["bare"]))
     against = "a bare aiokafka loop driving the same pipelines"
     return [entry("agents_events_per_s", rates["agents"], "1/s", against, bare, target=0.6 * bare)]
@@ -179,7 +179,7 @@ def _recovery(brokers: str) -> list[dict[str, Any]]:
     for _ in range(2):
         began = time.monotonic()
         with _process(command) as worker:
-            assert _said(worker)["ready"]
+            assert _reported(worker)["ready"]
             took.append(time.monotonic() - began)
             worker.kill()
     reading_s = asyncio.run(_reading(settings))
@@ -191,11 +191,11 @@ def _recovery(brokers: str) -> list[dict[str, Any]]:
 async def _reading(settings: KafkaSettings) -> float:
     began = time.monotonic()
     async with plain_consumer(settings) as consumer:
-        places = [place for p in range(PARTITIONS) for place in lane_places(settings, p).values()]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, 0)
+        assigned = [partition for p in range(PARTITIONS) for partition in lane_partitions(settings, p).values()]
+        consumer.assign(assigned)
+        ends = await consumer.end_offsets(assigned)
+        for partition in assigned:
+            consumer.seek(partition, 0)
         left = sum(ends.values())
         while left:
             for batch in (await consumer.getmany(timeout_ms=50)).values():
@@ -287,7 +287,7 @@ def _worker(which: str, settings: KafkaSettings, warm: int, rows: int) -> Iterat
     numbers = [str(PARTITIONS), str(warm), str(rows)]
     command = [sys.executable, "-m", "bench.agents_worker", which, settings.brokers, settings.prefix, *numbers]
     with _process(command) as worker:
-        assert _said(worker)["ready"]
+        assert _reported(worker)["ready"]
         yield worker
 
 
@@ -300,7 +300,7 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _said(worker: subprocess.Popen[str]) -> dict[str, Any]:
+def _reported(worker: subprocess.Popen[str]) -> dict[str, Any]:
     """The next line a worker prints. Raises when it ends instead."""
     assert worker.stdout is not None
     line = worker.stdout.readline()

@@ -30,7 +30,7 @@ from services.core.identity import identity
 from services.core.pipeline import Outputs, Pipeline
 from services.core.sequencer import Sequencer
 from services.kafka.client import plain_consumer
-from services.kafka.lanes import lane_places
+from services.kafka.lanes import lane_partitions
 from services.kafka.partition_processor import PartitionProcessor
 from services.kafka.records import records
 from services.kafka.writer import open_writer
@@ -91,23 +91,23 @@ async def _agents(
     settings: KafkaSettings, partitions: int, warm: int, rows: int, build: Any, gate: asyncio.Event
 ) -> None:
     async with open_writer(settings) as writer:
-        held = Gated(settings, build, writer, Metrics())
-        held.gate = gate
-        async with run_agents(settings, partitions, held) as ended:
-            await _until(lambda: held.not_ready() is None)
-            _say({"ready": True})
+        hosted = Gated(settings, build, writer, Metrics())
+        hosted.gate = gate
+        async with run_agents(settings, partitions, hosted) as ended:
+            await _until(lambda: hosted.not_ready() is None)
+            _report({"ready": True})
             if not rows:
                 await ended
-            await _until(lambda: ended.done() or held.rows >= warm)
+            await _until(lambda: ended.done() or hosted.rows >= warm)
             gate.clear()
-            _say({"warm": True})
+            _report({"warm": True})
             await gate.wait()
             began = time.perf_counter()
-            await _until(lambda: ended.done() or held.rows >= warm + rows)
+            await _until(lambda: ended.done() or hosted.rows >= warm + rows)
             if ended.done():
                 ended.result()
             await writer.flush()
-            _say({"seconds": time.perf_counter() - began})
+            _report({"seconds": time.perf_counter() - began})
 
 
 async def _until(happened: Callable[[], bool]) -> None:
@@ -124,32 +124,32 @@ async def _bare(
         nonlocal done
         done += head.rows
 
-    machines = {
+    processors = {
         p: PartitionProcessor(p, build, Sequencer(), dict.fromkeys(Lane, 0), stepped) for p in range(partitions)
     }
-    names = {place: lane for p in machines for lane, place in lane_places(settings, p).items()}
+    names = {partition: lane for p in processors for lane, partition in lane_partitions(settings, p).items()}
     async with open_writer(settings) as writer, plain_consumer(settings) as consumer:
         consumer.assign(list(names))
-        for place in names:
-            consumer.seek(place, 0)
-        _say({"ready": True})
+        for partition in names:
+            consumer.seek(partition, 0)
+        _report({"ready": True})
         for until in (warm, warm + rows):
             began = time.perf_counter()
             while done < until:
-                for place, batch in (await consumer.getmany(timeout_ms=20, max_records=200)).items():
-                    machine = machines[place.partition]
+                for partition, batch in (await consumer.getmany(timeout_ms=20, max_records=200)).items():
+                    processor = processors[partition.partition]
                     for record in batch:
-                        machine.push(names[place], record.offset, record.value)
-                        while machine.waiting:
-                            decided = machine.step()
+                        processor.push(names[partition], record.offset, record.value)
+                        while processor.waiting:
+                            decided = processor.step()
                             for one in records(decided) if decided is not None else ():
                                 await writer.write(one)
             await writer.flush()
             if until == warm:
-                _say({"warm": True})
+                _report({"warm": True})
                 gate.clear()
                 await gate.wait()
-        _say({"seconds": time.perf_counter() - began})
+        _report({"seconds": time.perf_counter() - began})
 
 
 async def main() -> None:
@@ -166,7 +166,7 @@ async def main() -> None:
     await contestant(settings, int(partitions), int(warm), int(rows), _build(calendar), gate)
 
 
-def _say(document: dict[str, Any]) -> None:
+def _report(document: dict[str, Any]) -> None:
     print(json.dumps(document), flush=True)
 
 

@@ -55,7 +55,7 @@ def trade_frames(rng_state: random.Random, tickers: list[str]) -> list[bytes]:
     tickers = rng_state.sample(tickers, len(tickers))
     start_ms = 1_790_000_000_000
 
-    def element(at: int) -> dict[str, Any]:
+    def element(index: int) -> dict[str, Any]:
         return {
             "ev": "T",
             "sym": rng_state.choices(tickers, cum_weights=weights)[0],
@@ -63,8 +63,8 @@ def trade_frames(rng_state: random.Random, tickers: list[str]) -> list[bytes]:
             "p": round(rng_state.expovariate(0.3), 2),
             "s": min(1 + int(rng_state.paretovariate(1.2)), 5000),
             "c": [rng_state.choices((209, 219, 232, 227, 236), (45, 8, 25, 12, 10))[0]],
-            "t": start_ms + at // 20,
-            "q": 1_844_730_912 + 7 * at,
+            "t": start_ms + index // 20,
+            "q": 1_844_730_912 + 7 * index,
         }
 
     return [msgspec.json.encode([element(f * EVENTS + e) for e in range(EVENTS)]) for f in range(FRAMES)]
@@ -104,8 +104,8 @@ def sequenced(frames: list[bytes], table: Tabulator, encode: bool) -> int:
     table.repeats.clear()  # each round is a day of its own
     writer = Writer(PARTITIONS, epoch=1, clock=CLOCK_WALL)
     rows = 0
-    for at, data in enumerate(frames):
-        now_ns = at * 1_000_000  # a frame a millisecond: what 500,000 prints a second are
+    for index, data in enumerate(frames):
+        now_ns = index * 1_000_000  # a frame a millisecond: what 500,000 prints a second are
         trades = table.plain(data)
         if trades is None:
             trades = table.trades(session.receive_frame(data, now_ns).market)

@@ -73,12 +73,12 @@ def _round(span_s: int) -> Round:
 def _drawn(market: SeededMarket, before: int, counts: list[int], span_s: int) -> list[Drawn]:
     """What each batch drew, by the truth about it."""
     assert market.truth is not None
-    truth, batches, at = market.truth.table(), [], before
+    truth, batches, start = market.truth.table(), [], before
     for count in counts:
-        parent, kind = truth.parent[at : at + count], truth.kind[at : at + count]
+        parent, kind = truth.parent[start : start + count], truth.kind[start : start + count]
         stands = parent >= 0
         batches.append(Drawn.of(span_s * len(CAST), parent[stands], kind[stands], QUOTED))
-        at += count
+        start += count
     return batches
 
 

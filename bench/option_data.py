@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.quant import numpy_reference as twin
+from services.quant import numpy_reference
 from services.quant.arrays import Floats, Signs
 
 __all__ = ["RATE", "Options", "options"]
@@ -44,7 +44,7 @@ def options(rows: int, seed: int) -> Options:
     strike = forward * np.exp(x)
     discount = np.exp(-RATE * years)
     right = np.where(strike >= forward, 1, -1).astype(np.int8)
-    price = twin.price(forward, strike, years, discount, vol, right)
+    price = numpy_reference.price(forward, strike, years, discount, vol, right)
     order = rng_state.permutation(np.flatnonzero(price > 1e-8 * forward))
     columns = (price, forward, strike, years, discount, right, vol)
     return Options(*(np.ascontiguousarray(column[order]) for column in columns))

@@ -19,8 +19,7 @@ from scipy.optimize import least_squares
 from bench.harness import entry, interleaved
 from bench.option_data import RATE, Options, options
 from bench.option_peers import IvEngine, Lbriv, quantlib_vols, vollib_vols
-from services.quant import american, black, gamma_profile, svi
-from services.quant import numpy_reference as twin
+from services.quant import american, black, gamma_profile, numpy_reference, svi
 from services.quant.arrays import Floats
 
 __all__ = ["run"]
@@ -81,8 +80,8 @@ def implied_vols() -> list[dict[str, Any]]:
     terms = o[:6]
     works = {"ours": lambda: black.implied_vol(*terms, out=out), "peer": peer.vols}
     speed = per_s("iv_per_s", works, o.price.size, "iv-engine, serial", IV_RATIO)
-    works = {"ours": lambda: twin.implied_vol(*terms), "peer": peer.vols}
-    twins = per_s("iv_twin_per_s", works, o.price.size, "iv-engine, serial", 1.0)
+    works = {"ours": lambda: numpy_reference.implied_vol(*terms), "peer": peer.vols}
+    references = per_s("iv_twin_per_s", works, o.price.size, "iv-engine, serial", 1.0)
     error = entry(
         "iv_max_error",
         [float(np.abs(out[0] - o.vol).max())],
@@ -92,7 +91,7 @@ def implied_vols() -> list[dict[str, Any]]:
         target=IV_ERROR_MAX,
         lower_is_better=True,
     )
-    return [speed, error, twins]
+    return [speed, error, references]
 
 
 def other_solvers() -> list[dict[str, Any]]:
@@ -146,7 +145,7 @@ def gamma_grid() -> dict[str, Any]:
     out = np.empty(GRID)
     works = {
         "ours": lambda: gamma_profile.profile(rows, spot, grid, out),
-        "peer": lambda: twin.profile(*rows, spot, grid),
+        "peer": lambda: numpy_reference.profile(*rows, spot, grid),
     }
     return milliseconds("gamma_grid_ms", works, "the numpy twin", GRID_RATIO)
 

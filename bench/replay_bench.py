@@ -164,11 +164,11 @@ def _compiled(trades: list[TradeRows]) -> float:
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _rolling(at: NDArray[np.int64], price: NDArray[np.float64], size: NDArray[np.int32]) -> float:
+def _rolling(received_ns: NDArray[np.int64], price: NDArray[np.float64], size: NDArray[np.int32]) -> float:
     total, peak, oldest = 0.0, 0.0, 0
-    for row in range(len(at)):
+    for row in range(len(received_ns)):
         total += price[row] * size[row] * MULTIPLIER
-        while at[oldest] <= at[row] - WINDOW_NS:
+        while received_ns[oldest] <= received_ns[row] - WINDOW_NS:
             total -= price[oldest] * size[oldest] * MULTIPLIER
             oldest += 1
         peak = max(peak, total)

@@ -126,13 +126,13 @@ def _batches(frames: list[list[Frame]]) -> list[list[tuple[str, str, pa.Table]]]
         made.append(
             [
                 [
-                    (table, token(TOPIC, partition, at, at + size, table), rows)
+                    (table, token(TOPIC, partition, start, start + size, table), rows)
                     for table, rows in (
-                        ("option_trades", lane_table(Lane.TRADES, own[at : at + size]).combine_chunks()),
-                        ("frames", frames_table([frame.header for frame in own[at : at + size]])),
+                        ("option_trades", lane_table(Lane.TRADES, own[start : start + size]).combine_chunks()),
+                        ("frames", frames_table([frame.header for frame in own[start : start + size]])),
                     )
                 ]
-                for at in range(0, len(own), size)
+                for start in range(0, len(own), size)
             ]
         )
     return [batch for turn in itertools.zip_longest(*made) for batch in turn if batch is not None]

@@ -40,7 +40,7 @@ class Recorded:
     """Seconds of a market that were made before, so that only telling them is timed."""
 
     def __init__(self, market: SeededMarket, seconds: list[Batch]) -> None:
-        self._market, self._seconds, self._told = market, seconds, 0
+        self._market, self._seconds, self._sent = market, seconds, 0
         self._start_ns = market.clock_ns
         self.index_tickers, self.stock_tickers = market.index_tickers, market.stock_tickers
         self.quantum_ns = SECOND_NS
@@ -49,12 +49,12 @@ class Recorded:
     @property
     def clock_ns(self) -> int:
         """One second a batch."""
-        return self._start_ns + self._told * SECOND_NS
+        return self._start_ns + self._sent * SECOND_NS
 
     @property
     def ended(self) -> bool:
         """True when every second has been told."""
-        return self._told >= len(self._seconds)
+        return self._sent >= len(self._seconds)
 
     @property
     def listing(self) -> Listing:
@@ -63,8 +63,8 @@ class Recorded:
 
     def advance(self, step_ns: int, quoted: np.ndarray[Any, Any]) -> Batch:
         """The next second, whatever the step."""
-        self._told += 1
-        return self._seconds[self._told - 1]
+        self._sent += 1
+        return self._seconds[self._sent - 1]
 
     def snapshot(self, rows: np.ndarray[Any, Any]) -> Snapshot:
         """The market's."""
@@ -106,16 +106,16 @@ async def reader_of(url: str) -> float:
     return rate
 
 
-async def told_by_the_standin(source: Source, duration_s: float | None = None) -> float:
+async def published_by_the_standin(source: Source, duration_s: float | None = None) -> float:
     """The stand-in, in lockstep with the reader."""
     async with StandIn(source, speed=None, at_end="close", start_when=START, duration_s=duration_s) as standin:
         return await reader_of(standin.ws_url + "/options")
 
 
-async def told_bare(sent: list[bytes]) -> float:
+async def published_bare(sent: list[bytes]) -> float:
     """The peer: a server that has its frames ready."""
 
-    async def tell(socket: ServerConnection) -> None:
+    async def publish(socket: ServerConnection) -> None:
         await socket.send(status_frame("connected", "").decode())
         await socket.recv()
         await socket.send(status_frame("auth_success", "").decode())
@@ -123,7 +123,7 @@ async def told_bare(sent: list[bytes]) -> float:
         for frame in sent:
             await socket.send(frame, text=True)
 
-    async with serve(tell, "127.0.0.1", 0, compression=None) as server:
+    async with serve(publish, "127.0.0.1", 0, compression=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         return await reader_of(f"ws://127.0.0.1:{port}/options")
 
@@ -137,9 +137,9 @@ def run() -> list[dict[str, Any]]:
     ]
     rates: dict[str, list[float]] = {"told": [], "made": [], "bare": []}
     for _ in range(RUNS):
-        rates["told"].append(asyncio.run(told_by_the_standin(Recorded(market, seconds))))
-        rates["bare"].append(asyncio.run(told_bare(sent)))
-        rates["made"].append(asyncio.run(told_by_the_standin(SeededMarket(7), duration_s=3.0)))
+        rates["told"].append(asyncio.run(published_by_the_standin(Recorded(market, seconds))))
+        rates["bare"].append(asyncio.run(published_bare(sent)))
+        rates["made"].append(asyncio.run(published_by_the_standin(SeededMarket(7), duration_s=3.0)))
     bare = statistics.median(rates["bare"])
     peer = "a bare WebSocket server sending the same frames to the same reader"
     return [

@@ -109,7 +109,7 @@ def env_variable(variable: str, environment: Mapping[str, str] = os.environ, fol
     return value[1:-1] if re.fullmatch(r"\"[^\"]*\"|'[^']*'", value) else value
 
 
-def refusal(options: argparse.Namespace, told: str | None) -> str | None:
+def refusal(options: argparse.Namespace, arguments: str | None) -> str | None:
     """Why these wishes do not go together, or None when they do."""
     given = [name for name in ("--feed-url", "--rest-url", "--speed") if getattr(options, name[2:].replace("-", "_"))]
     if options.rest_url and not options.feed_url:
@@ -118,17 +118,17 @@ def refusal(options: argparse.Namespace, told: str | None) -> str | None:
         return "--speed is of the stand-in's market; the feed of --feed-url has its own"
     if options.no_feed and given:
         return f"--no-feed starts no gateway, and {given[0]} speaks to one"
-    if given and told is not None:
-        return f"{given[0]} and {VARIABLE}={told!r} (environment or .env) both say what the gateway listens to"
+    if given and arguments is not None:
+        return f"{given[0]} and {VARIABLE}={arguments!r} (environment or .env) both say what the gateway listens to"
     return None
 
 
-def feed_arguments(options: argparse.Namespace, told: str | None = None) -> list[str]:
+def feed_arguments(options: argparse.Namespace, arguments: str | None = None) -> list[str]:
     """What the gateway is told of its feed."""
     if options.feed_url:
         return ["--feed-url", options.feed_url, *(["--rest-url", options.rest_url] if options.rest_url else [])]
-    if told is not None:
-        return told.split()  # as the shell in the container does
+    if arguments is not None:
+        return arguments.split()  # as the shell in the container does
     return ["--standin", "--speed", options.speed or SPEED]
 
 
@@ -154,7 +154,7 @@ class Local:
         if table.exists():
             self.processes = [Process(*row) for row in json.loads(table.read_text())]
 
-    def up(self, options: argparse.Namespace, told: str | None = None) -> int:
+    def up(self, options: argparse.Namespace, arguments: str | None = None) -> int:
         """Start the chain where none of it runs, and print where it is. Half a chain is refused.
 
         Parts are not started one by one: what is left of a chain was started with options nobody knows any more, and a
@@ -176,7 +176,7 @@ class Local:
             return 2
         began = time.monotonic()
         try:
-            self._start(options, told)
+            self._start(options, arguments)
         except (UpError, BrokerError, KeyboardInterrupt) as error:
             print(f"make up: {error or 'interrupted'}", file=sys.stderr)
             self.down(quiet=True)
@@ -226,7 +226,7 @@ class Local:
         named = {name.partition(".")[0] for name in dead}
         return dead + [name for name in wanted if name not in alive and name not in named]
 
-    def _start(self, options: argparse.Namespace, told: str | None) -> None:
+    def _start(self, options: argparse.Namespace, arguments: str | None) -> None:
         ports = {name: wanted if not listens(wanted) else free_port() for name, wanted in WANTED_PORTS.items()}
         broker = Broker(self.folder / "kafka", ports["kafka"], die_with_parent=False).start(wait=False)
         self._note("kafka", broker.pid, broker.address, str(broker.log))
@@ -240,7 +240,7 @@ class Local:
             self._service(f"agents.{number}", "agents", "--instance", f"local-{number}")
         self._service("sink", "sink")
         if not options.no_feed:
-            self._service("gateway", "gateway", *feed_arguments(options, told))
+            self._service("gateway", "gateway", *feed_arguments(options, arguments))
         for process in self.processes[:]:
             if process.name not in ("kafka", "redis", "warehouse"):
                 self._await(process.name)
@@ -296,8 +296,8 @@ class Local:
 
     def _await(self, name: str) -> None:
         """Wait until a service says that it is ready, and note where it is."""
-        at = next(at for at, process in enumerate(self.processes) if process.name == name)
-        process = self.processes[at]
+        index = next(index for index, process in enumerate(self.processes) if process.name == name)
+        process = self.processes[index]
         out = self.folder / "logs" / f"{name}.out"
         deadline = time.monotonic() + READY_S_MAX
         while not (line := out.read_text().partition("\n")[0]).startswith('{"ready":true'):
@@ -305,8 +305,8 @@ class Local:
                 words = Path(process.log).read_text(errors="replace").strip()[-500:]
                 raise UpError(f"{name} does not come up; {_short(process.log)} ends: {words}")
             time.sleep(0.05)
-        told = json.loads(line)
-        self.processes[at] = process._replace(address=told.get("url") or told.get("metrics", ""))
+        arguments = json.loads(line)
+        self.processes[index] = process._replace(address=arguments.get("url") or arguments.get("metrics", ""))
         self._save()
 
     def _note(self, name: str, pid: int, address: str, log: str) -> None:
@@ -346,11 +346,11 @@ def _started(pid: int) -> str:
         except (FileNotFoundError, ProcessLookupError):
             return ""
         return "" if state in "ZXx" else f"tick {fields[18]} of boot {BOOT.read_text().strip()}"
-    told = subprocess.run(
+    arguments = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False,
         env={**os.environ, "TZ": "UTC0", "LC_ALL": "C"},
     )  # fmt: skip
-    state, _, began = told.stdout.strip().partition(" ")
+    state, _, began = arguments.stdout.strip().partition(" ")
     return "" if state.startswith("Z") else began.strip()
 
 

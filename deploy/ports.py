@@ -20,7 +20,7 @@ FIRST, LAST = 16384, 32767
 ATTEMPTS_MAX = 1000
 
 _given: set[int] = set()
-_dice = random.Random(os.urandom(8))
+_rng = random.Random(os.urandom(8))
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ def free_port() -> int:
 def free_ports(count: int) -> int:
     """The first of `count` neighbours that nobody uses. Raises OSError when there are none to be found."""
     for _ in range(ATTEMPTS_MAX):
-        first = _dice.randint(FIRST, LAST - count + 1)
+        first = _rng.randint(FIRST, LAST - count + 1)
         wanted = range(first, first + count)
         if _given.isdisjoint(wanted) and all(map(_is_free, wanted)):
             _given.update(wanted)

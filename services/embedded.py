@@ -149,8 +149,8 @@ class Embedded:
                 self._step(ordered)
         self._wake.set()
         self._metrics.set("strikewire_log_pending_rows", self._pending_rows)
-        held = sum(sequencer.held for sequencer in self._sequencers.values())
-        self._metrics.set("strikewire_sequencer_held_frames", held)
+        pending = sum(sequencer.pending for sequencer in self._sequencers.values())
+        self._metrics.set("strikewire_sequencer_held_frames", pending)
         await self._until_there_is_room()
 
     async def _until_there_is_room(self) -> None:

@@ -252,10 +252,10 @@ def die_with_parent() -> None:
 
 @contextlib.contextmanager
 def _until_signal() -> Iterator[list[int]]:
-    seen: list[int] = []
-    before = {number: signal.signal(number, lambda got, _: seen.append(got)) for number in (2, 15)}
+    signals: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: signals.append(got)) for number in (2, 15)}
     try:
-        yield seen
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -282,10 +282,10 @@ def main() -> int:
         print(f"port {port} of 127.0.0.1 is in use", file=sys.stderr)
         return 2
     try:
-        with _until_signal() as seen, Broker(options.folder or FOLDER, port) as broker:
-            told = json.dumps({"ready": True, "address": broker.address, "pid": broker.pid, "log": str(broker.log)})
-            print(told if options.json else f"Kafka on {broker.address}, its log in {broker.log}", flush=True)
-            while not seen:
+        with _until_signal() as signals, Broker(options.folder or FOLDER, port) as broker:
+            ready = json.dumps({"ready": True, "address": broker.address, "pid": broker.pid, "log": str(broker.log)})
+            print(ready if options.json else f"Kafka on {broker.address}, its log in {broker.log}", flush=True)
+            while not signals:
                 if broker._process is not None and broker._process.poll() is not None:
                     print(f"the broker ended; {broker.log} says why", file=sys.stderr)
                     return 2
@@ -293,7 +293,7 @@ def main() -> int:
     except BrokerError as error:
         print(error, file=sys.stderr)
         return 2
-    return 130 if seen[0] == signal.SIGINT else 0
+    return 130 if signals[0] == signal.SIGINT else 0
 
 
 if __name__ == "__main__":

@@ -228,35 +228,35 @@ def _add_agent(app: faust.App, settings: KafkaSettings, lane: Lane, deliver: Del
 
 
 @contextlib.asynccontextmanager
-async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions) -> AsyncIterator[asyncio.Task[None]]:
+async def run_agents(settings: KafkaSettings, partitions: int, hosted: Partitions) -> AsyncIterator[asyncio.Task[None]]:
     """Join the group; gives a task that ends, with an error, when the agents cannot go on."""
 
     async def deliver(lane: Lane, partition: int, offset: int, data: bytes) -> None:
         try:
-            await held.deliver(lane, partition, offset, data)
+            await hosted.deliver(lane, partition, offset, data)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             # The framework would log it, restart the agent and go on behind the record; we would not be exact then.
-            if not held.failed.done():
-                held.failed.set_exception(error)
+            if not hosted.failed.done():
+                hosted.failed.set_exception(error)
             await asyncio.Event().wait()
 
-    app = make_app(settings, partitions, deliver, held.membership)
+    app = make_app(settings, partitions, deliver, hosted.membership)
 
     async def on_revoked(*_: Any, **__: Any) -> None:
-        await held.revoke()
+        await hosted.revoke()
 
     async def on_assigned(_: Any, *given: Any, **__: Any) -> None:
-        await held.revoke()  # the framework skips the revocation when it held nothing, and we may be told twice
-        held.assign({place.partition for place in given[0]})
+        await hosted.revoke()  # the framework skips the revocation when it held nothing, and we may be told twice
+        hosted.assign({assigned.partition for assigned in given[0]})
 
     app.on_partitions_revoked.connect(on_revoked)
     app.on_partitions_assigned.connect(on_assigned)  # type: ignore[arg-type]
     app.finalize()
-    watch = asyncio.create_task(held.watch(), name="watch")
-    lag = asyncio.create_task(held.watch_lag(), name="lag")
-    ended = asyncio.create_task(_until_it_cannot_go_on(app, held, watch, lag), name="agents")
+    watch = asyncio.create_task(hosted.watch(), name="watch")
+    lag = asyncio.create_task(hosted.watch_lag(), name="lag")
+    ended = asyncio.create_task(_until_it_cannot_go_on(app, hosted, watch, lag), name="agents")
     try:
         with reaching(settings):
             await app.start()
@@ -267,17 +267,17 @@ async def run_agents(settings: KafkaSettings, partitions: int, held: Partitions)
         lag.cancel()
         await asyncio.gather(ended, watch, lag, return_exceptions=True)
         with contextlib.suppress(Exception):
-            await held.revoke()  # while the group still knows us: what is under way arrives
+            await hosted.revoke()  # while the group still knows us: what is under way arrives
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stop(), STOP_S_MAX)
 
 
-async def _until_it_cannot_go_on(app: faust.App, held: Partitions, *watches: asyncio.Task[None]) -> None:
+async def _until_it_cannot_go_on(app: faust.App, hosted: Partitions, *watches: asyncio.Task[None]) -> None:
     stopped = asyncio.ensure_future(app.wait_until_stopped())
     try:
-        await asyncio.wait({stopped, held.failed, *watches}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopped, hosted.failed, *watches}, return_when=asyncio.FIRST_COMPLETED)
         try:
-            for ended in (held.failed, *watches):
+            for ended in (hosted.failed, *watches):
                 if ended.done():
                     ended.result()
         except StaleWriteError as error:

@@ -62,12 +62,12 @@ class LanesTogether(AbstractPartitionAssignor):  # type: ignore[misc]
 
     name = "strikewire-lanes-together"
     version = 0
-    held: ClassVar[tuple[int, ...]] = ()
+    owned: ClassVar[tuple[int, ...]] = ()
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
         """What this member tells the group when it joins."""
-        return ConsumerProtocolMemberMetadata(cls.version, sorted(topics), json.dumps(cls.held).encode())
+        return ConsumerProtocolMemberMetadata(cls.version, sorted(topics), json.dumps(cls.owned).encode())
 
     @classmethod
     def assign(
@@ -77,7 +77,7 @@ class LanesTogether(AbstractPartitionAssignor):  # type: ignore[misc]
         topics = sorted({topic for member in members.values() for topic in member.subscription})
         counts = {topic: cluster.partitions_for_topic(topic) or set() for topic in topics}
         everywhere = set.intersection(*counts.values()) if counts else set()
-        shares = share_out(everywhere, {name: _held(member.user_data) for name, member in members.items()})
+        shares = share_out(everywhere, {name: _owned(member.user_data) for name, member in members.items()})
         return {
             name: ConsumerProtocolMemberAssignment(cls.version, [(topic, own) for topic in topics if own], b"")
             for name, own in shares.items()
@@ -86,12 +86,12 @@ class LanesTogether(AbstractPartitionAssignor):  # type: ignore[misc]
     @classmethod
     def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
         """What this member was given."""
-        cls.held = tuple(sorted({partition for _, own in assignment.assignment for partition in own}))
+        cls.owned = tuple(sorted({partition for _, own in assignment.assignment for partition in own}))
 
 
-def _held(user_data: bytes | None) -> list[int]:
+def _owned(user_data: bytes | None) -> list[int]:
     try:
-        held = json.loads(user_data or b"[]")
+        owned = json.loads(user_data or b"[]")
     except ValueError:
         return []
-    return [one for one in held if isinstance(one, int)] if isinstance(held, list) else []
+    return [one for one in owned if isinstance(one, int)] if isinstance(owned, list) else []

@@ -27,7 +27,7 @@ from aiokafka.errors import KafkaError
 from schemas.decisions import Alert
 from schemas.frames import CLOCK_WALL, Header, Lane
 from services.kafka.client import plain_consumer
-from services.kafka.lanes import AHEAD_FRAMES_MAX, WorkPace, lane_places, read_lanes, stepped
+from services.kafka.lanes import AHEAD_FRAMES_MAX, WorkPace, lane_partitions, read_lanes, stepped
 from services.kafka.membership import SURE_S, Membership
 from services.kafka.opening import find_opening
 from services.kafka.partition_processor import Build, Decided, LaneSequencer, PartitionProcessor
@@ -54,12 +54,12 @@ PROBE_BYTES = 256 * 1024
 State = Literal["catching", "closing", "live"]
 
 
-class _Held:
+class _Hosted:
     """One partition here."""
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
-        self.machine: PartitionProcessor | None = None
+        self.processor: PartitionProcessor | None = None
         self.state: State = "catching"
         self.dropped: dict[Lane, int] = {}
         self.live = asyncio.Event()
@@ -79,7 +79,7 @@ class _Held:
     @property
     def behind(self) -> int:
         """Records that wait on its lanes. Ends that are old make it too few, never too many."""
-        taken = self.machine.next_offset if self.machine is not None else {}
+        taken = self.processor.next_offset if self.processor is not None else {}
         return sum(max(0, self.ends.get(lane, 0) - offset) for lane, offset in taken.items())
 
 
@@ -96,8 +96,8 @@ class Partitions:
         self.membership = Membership()
         writer.speak_as(self.membership)
         self._metrics = metrics
-        self._here: dict[int, _Held] = {}
-        self._left: dict[int, _Held] = {}
+        self._here: dict[int, _Hosted] = {}
+        self._left: dict[int, _Hosted] = {}
         self._pace = WorkPace()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.assigned_once = False
@@ -114,26 +114,26 @@ class Partitions:
 
     def recovery_s(self) -> dict[int, float]:
         """How long each partition took to catch up the last time."""
-        return {partition: held.recovered_s for partition, held in sorted(self._here.items())}
+        return {partition: hosted.recovered_s for partition, hosted in sorted(self._here.items())}
 
     def assign(self, partitions: set[int]) -> None:
         """These are ours now, and no others."""
         assert not self._here, "revoke comes before assign"
         self.assigned_once = True
         for partition in sorted(partitions):
-            held = self._left.pop(partition, None) or _Held(partition)
-            held.mute = False
-            self._here[partition] = held
-            self._start_catching(held, "assigned")
+            hosted = self._left.pop(partition, None) or _Hosted(partition)
+            hosted.mute = False
+            self._here[partition] = hosted
+            self._start_catching(hosted, "assigned")
         self._metrics.set("strikewire_agents_partitions", len(partitions))
 
     async def revoke(self) -> None:
         """None are ours any more. Returns when nothing of ours is under way; what is unsaid, the next one says."""
         leaving, self._here = self._here, {}
-        for held in leaving.values():
-            await _stop(held)
-            if held.machine is not None:
-                self._left[held.partition] = held
+        for hosted in leaving.values():
+            await _stop(hosted)
+            if hosted.processor is not None:
+                self._left[hosted.partition] = hosted
         self._metrics.set("strikewire_agents_partitions", 0)
         try:
             # Whoever is next reads what is published: that must be all that we ever say.
@@ -143,55 +143,55 @@ class Partitions:
 
     async def deliver(self, lane: Lane, partition: int, offset: int, data: bytes) -> None:
         """Take one record of a lane. Whatever is here no more, or was taken before, is dropped."""
-        held = self._here.get(partition)
-        if held is None:
+        hosted = self._here.get(partition)
+        if hosted is None:
             return
-        held.mute = False
-        if held.state == "closing":
-            await held.live.wait()
-            if self._here.get(partition) is not held:
+        hosted.mute = False
+        if hosted.state == "closing":
+            await hosted.live.wait()
+            if self._here.get(partition) is not hosted:
                 return
-        machine = held.machine
-        if held.state != "live" or machine is None:
-            held.dropped[lane] = max(offset, held.dropped.get(lane, -1))
+        processor = hosted.processor
+        if hosted.state != "live" or processor is None:
+            hosted.dropped[lane] = max(offset, hosted.dropped.get(lane, -1))
             return
-        if offset > machine.next_offset[lane] or machine.held > AHEAD_FRAMES_MAX:
-            held.dropped[lane] = offset
-            self._start_catching(held, "gap" if machine.held <= AHEAD_FRAMES_MAX else "held")
+        if offset > processor.next_offset[lane] or processor.pending > AHEAD_FRAMES_MAX:
+            hosted.dropped[lane] = offset
+            self._start_catching(hosted, "gap" if processor.pending <= AHEAD_FRAMES_MAX else "held")
             return
-        machine.push(lane, offset, data)
-        held.moved_at = time.monotonic()
-        if machine.waiting or not machine.held:
-            held.released_at = held.moved_at
-        turn = held.turn
-        while machine.waiting and held.turn == turn:
-            decided = machine.step()
+        processor.push(lane, offset, data)
+        hosted.moved_at = time.monotonic()
+        if processor.waiting or not processor.pending:
+            hosted.released_at = hosted.moved_at
+        turn = hosted.turn
+        while processor.waiting and hosted.turn == turn:
+            decided = processor.step()
             if decided is not None:
-                held.outbox.append(decided)
-                await self._publish(held, turn)
+                hosted.outbox.append(decided)
+                await self._publish(hosted, turn)
                 if decided.decisions:  # somebody waits for it; the next frame can
                     await self._writer.hasten()
-            await self._pace.breathe()
+            await self._pace.yield_if_due()
 
     async def watch(self) -> None:
         """Run for ever: feel the pulse, and lead a partition that is stuck or silent around the obstacle."""
         while True:
             await asyncio.sleep(PULSE_S)
             waiting = 0
-            for held in self._here.values():
-                if held.machine is None:
+            for hosted in self._here.values():
+                if hosted.processor is None:
                     continue
-                waiting += held.machine.held
-                if held.state == "live" and _is_stuck(held):
-                    self._start_catching(held, "stuck")
-                elif _is_silent(held) and self.membership.sure:
-                    held.mute = True
-                    self._start_catching(held, "silent")
-                if held.machine.damaged > held.damaged:
-                    held.damaged = held.machine.damaged
-                    log.warning("a record that is no frame was left out: %s", held.machine.damage)
+                waiting += hosted.processor.pending
+                if hosted.state == "live" and _is_stuck(hosted):
+                    self._start_catching(hosted, "stuck")
+                elif _is_silent(hosted) and self.membership.sure:
+                    hosted.mute = True
+                    self._start_catching(hosted, "silent")
+                if hosted.processor.damaged > hosted.damaged:
+                    hosted.damaged = hosted.processor.damaged
+                    log.warning("a record that is no frame was left out: %s", hosted.processor.damage)
             self._metrics.set("strikewire_sequencer_held_frames", waiting)
-            self._tell_counts()
+            self._publish_counts()
             if self._writer.failed is not None:
                 self._fail(self._writer.failed)
 
@@ -200,19 +200,19 @@ class Partitions:
         async with plain_consumer(self._settings, max_partition_fetch_bytes=PROBE_BYTES) as probe:
             while True:
                 await asyncio.sleep(LAG_S)
-                asked = {
-                    place: (held, lane)
-                    for held in self._here.values()
-                    if held.machine is not None
-                    for lane, place in lane_places(self._settings, held.partition).items()
+                requested = {
+                    topic_partition: (hosted, lane)
+                    for hosted in self._here.values()
+                    if hosted.processor is not None
+                    for lane, topic_partition in lane_partitions(self._settings, hosted.partition).items()
                 }
                 try:
-                    ends = await probe.end_offsets(list(asked)) if asked else {}
+                    ends = await probe.end_offsets(list(requested)) if requested else {}
                 except KafkaError:
                     continue  # a broker is away; what was known last still holds
-                for place, (held, lane) in asked.items():
-                    held.ends[lane] = ends[place]
-                self._metrics.set("strikewire_agents_lag_records", sum(held.behind for held in self._here.values()))
+                for topic_partition, (hosted, lane) in requested.items():
+                    hosted.ends[lane] = ends[topic_partition]
+                self._metrics.set("strikewire_agents_lag_records", sum(hosted.behind for hosted in self._here.values()))
 
     def not_ready(self) -> str | None:
         """Why this worker is not doing its work, or None when it is."""
@@ -220,14 +220,14 @@ class Partitions:
             return "the group has not assigned partitions yet"
         if not self.membership.sure:
             return "the group does not answer, and nothing is said until it does"
-        for partition, held in sorted(self._here.items()):
-            if held.state != "live":
+        for partition, hosted in sorted(self._here.items()):
+            if hosted.state != "live":
                 return f"partition {partition} is catching up"
-            if held.machine is not None and _is_stuck(held):
-                return f"partition {partition}: {held.machine.held} frames wait for one that does not come"
-            if _is_silent(held):
-                return f"partition {partition}: {held.behind} records wait, and none was taken for {SILENT_S:g} s"
-            if held.mute:
+            if hosted.processor is not None and _is_stuck(hosted):
+                return f"partition {partition}: {hosted.processor.pending} frames wait for one that does not come"
+            if _is_silent(hosted):
+                return f"partition {partition}: {hosted.behind} records wait, and none was taken for {SILENT_S:g} s"
+            if hosted.mute:
                 return f"partition {partition} had to be read by another way, and nothing was delivered since"
         return None
 
@@ -235,95 +235,97 @@ class Partitions:
         """Where each lane of each partition here is to be read from next."""
         return {
             (lane, partition): offset
-            for partition, held in self._here.items()
-            if held.machine is not None
-            for lane, offset in held.machine.next_offset.items()
+            for partition, hosted in self._here.items()
+            if hosted.processor is not None
+            for lane, offset in hosted.processor.next_offset.items()
         }
 
-    def _start_catching(self, held: _Held, reason: str) -> None:
-        before, held.task = held.task, None
-        held.turn += 1
-        held.state = "catching"
-        held.live.clear()
-        held.published = None
-        held.task = asyncio.create_task(self._catching(held, before, reason), name=f"catch-up {held.partition}")
+    def _start_catching(self, hosted: _Hosted, reason: str) -> None:
+        before, hosted.task = hosted.task, None
+        hosted.turn += 1
+        hosted.state = "catching"
+        hosted.live.clear()
+        hosted.published = None
+        hosted.task = asyncio.create_task(self._catching(hosted, before, reason), name=f"catch-up {hosted.partition}")
 
-    async def _catching(self, held: _Held, before: asyncio.Task[None] | None, reason: str) -> None:
+    async def _catching(self, hosted: _Hosted, before: asyncio.Task[None] | None, reason: str) -> None:
         if before is not None and not before.done():
             before.cancel()
             await asyncio.wait({before})
         began = time.monotonic()
         try:
-            await self._catch_up(held)
+            await self._catch_up(hosted)
         except Exception as error:  # whatever it is, this partition cannot go on: the process ends, and says why
             self._fail(error)
             return
-        held.moved_at = held.released_at = time.monotonic()
-        held.recovered_s = held.moved_at - began
+        hosted.moved_at = hosted.released_at = time.monotonic()
+        hosted.recovered_s = hosted.moved_at - began
         self._metrics.count("strikewire_agents_recoveries_total", reason=reason)
-        self._metrics.observe("strikewire_agents_recovery_seconds", held.recovered_s)
-        log.info("partition %d caught up (%s) in %.2f s", held.partition, reason, held.recovered_s)
+        self._metrics.observe("strikewire_agents_recovery_seconds", hosted.recovered_s)
+        log.info("partition %d caught up (%s) in %.2f s", hosted.partition, reason, hosted.recovered_s)
 
-    async def _catch_up(self, held: _Held) -> None:
+    async def _catch_up(self, hosted: _Hosted) -> None:
         await self._writer.flush()  # what is under way cannot be seen at the topics' ends yet
-        lanes = lane_places(self._settings, held.partition)
-        places = list(lanes.values())
+        lanes = lane_partitions(self._settings, hosted.partition)
+        assigned = list(lanes.values())
         async with plain_consumer(self._settings, max_partition_fetch_bytes=PROBE_BYTES) as probe:
-            held.published = await read_published(probe, self._settings, held.partition)
-            probe.assign(places)
-            begins = await probe.beginning_offsets(places)
-            machine = held.machine
-            if machine is None or any(begins[lanes[lane]] > at for lane, at in machine.next_offset.items()):
-                opening = await find_opening(probe, lanes, held.published.log_ns)
+            hosted.published = await read_published(probe, self._settings, hosted.partition)
+            probe.assign(assigned)
+            begins = await probe.beginning_offsets(assigned)
+            processor = hosted.processor
+            if processor is None or any(begins[lanes[lane]] > first for lane, first in processor.next_offset.items()):
+                opening = await find_opening(probe, lanes, hosted.published.log_ns)
                 sequencer = LaneSequencer(opening.expect)
-                machine = PartitionProcessor(held.partition, self._build, sequencer, opening.offsets, self._stepped)
+                processor = PartitionProcessor(hosted.partition, self._build, sequencer, opening.offsets, self._stepped)
                 if opening.last_ns:  # apart, for it may load a calendar, and our pulse must not stop for that
-                    machine.pipeline = await asyncio.to_thread(self._build, held.partition, opening.last_ns)
-                held.machine = machine
+                    processor.pipeline = await asyncio.to_thread(self._build, hosted.partition, opening.last_ns)
+                hosted.processor = processor
         async with plain_consumer(self._settings) as consumer:
-            consumer.assign(places)
-            ends = await consumer.end_offsets(places)
-            await self._read(held, consumer, lanes, {lane: ends[place] for lane, place in lanes.items()})
-            held.state = "closing"
-            await self._read(held, consumer, lanes, {lane: offset + 1 for lane, offset in held.dropped.items()})
-            held.dropped.clear()
-        held.published = None
-        held.state = "live"
-        held.live.set()
+            consumer.assign(assigned)
+            ends = await consumer.end_offsets(assigned)
+            await self._read(
+                hosted, consumer, lanes, {lane: ends[topic_partition] for lane, topic_partition in lanes.items()}
+            )
+            hosted.state = "closing"
+            await self._read(hosted, consumer, lanes, {lane: offset + 1 for lane, offset in hosted.dropped.items()})
+            hosted.dropped.clear()
+        hosted.published = None
+        hosted.state = "live"
+        hosted.live.set()
 
     async def _read(
         self,
-        held: _Held,
+        hosted: _Hosted,
         consumer: AIOKafkaConsumer,
         lanes: dict[Lane, TopicPartition],
         until: dict[Lane, int],
     ) -> None:
         """Read every lane up to the offset it has in `until`."""
-        machine = held.machine
-        assert machine is not None
+        processor = hosted.processor
+        assert processor is not None
 
         def passed() -> bool:
-            return all(machine.next_offset[lane] >= offset for lane, offset in until.items())
+            return all(processor.next_offset[lane] >= offset for lane, offset in until.items())
 
-        turn = held.turn
-        await self._publish(held, turn)  # what was decided before we were interrupted
-        for decisions in (stepped(machine, self._pace), read_lanes(consumer, lanes, machine, passed)):
+        turn = hosted.turn
+        await self._publish(hosted, turn)  # what was decided before we were interrupted
+        for decisions in (stepped(processor, self._pace), read_lanes(consumer, lanes, processor, passed)):
             async for decided in decisions:
-                held.outbox.append(decided)
-                await self._publish(held, turn)
+                hosted.outbox.append(decided)
+                await self._publish(hosted, turn)
 
-    async def _publish(self, held: _Held, turn: int) -> None:
+    async def _publish(self, hosted: _Hosted, turn: int) -> None:
         """Write what waits in the outbox, in order, whoever put it there; nothing once the turn is another's."""
-        async with held.writing:
-            while held.outbox and held.turn == turn:
+        async with hosted.writing:
+            while hosted.outbox and hosted.turn == turn:
                 if not self.membership.sure:
                     await self._news()
                     continue
-                decided = held.outbox[0]
-                for record in records(decided, held.published):
+                decided = hosted.outbox[0]
+                for record in records(decided, hosted.published):
                     await self._writer.write(record)
-                held.outbox.popleft()
-                self._note(decided, held)
+                hosted.outbox.popleft()
+                self._note(decided, hosted)
 
     async def _news(self) -> None:
         """Return when the group has said something, and soon anyhow: a turn may have passed to another."""
@@ -331,10 +333,10 @@ class Partitions:
             async with asyncio.timeout(PULSE_S):
                 await self.membership.news()
 
-    def _note(self, decided: Decided, held: _Held) -> None:
-        live = held.state == "live"
+    def _note(self, decided: Decided, hosted: _Hosted) -> None:
+        live = hosted.state == "live"
         for _, decision in decided.decisions:
-            if held.published is not None and not held.published.lacks_decision(decision):
+            if hosted.published is not None and not hosted.published.lacks_decision(decision):
                 continue  # it was out, and counted by whoever wrote it
             count_decision(self._metrics, decision, decided.silences)
             if not isinstance(decision, Alert):
@@ -349,8 +351,8 @@ class Partitions:
     def _stepped(self, head: Header, frames: int, step_s: float) -> None:
         self.frames += frames
         self.rows += head.rows
-        held = self._here.get(head.partition)
-        if held is None or held.state != "live":
+        hosted = self._here.get(head.partition)
+        if hosted is None or hosted.state != "live":
             return  # what is read again was counted when it was new
         self._stepped_frames[head.lane] += frames
         self._stepped_rows[head.lane] += head.rows
@@ -358,7 +360,7 @@ class Partitions:
         if head.clock == CLOCK_WALL:
             self._metrics.observe("strikewire_frame_age_seconds", max(0.0, (time.time_ns() - head.received_ns) / 1e9))
 
-    def _tell_counts(self) -> None:
+    def _publish_counts(self) -> None:
         for lane, count in self._stepped_frames.items():
             self._metrics.count("strikewire_log_frames_total", count, lane=lane.topic)
             self._metrics.count("strikewire_log_rows_total", self._stepped_rows[lane], lane=lane.topic)
@@ -370,27 +372,33 @@ class Partitions:
             self.failed.set_exception(error)
 
 
-def _is_stuck(held: _Held) -> bool:
+def _is_stuck(hosted: _Hosted) -> bool:
     """Whether frames wait for one that does not come, however many others do."""
-    return held.machine is not None and held.machine.held > 0 and time.monotonic() - held.released_at > STUCK_S
+    return (
+        hosted.processor is not None
+        and hosted.processor.pending > 0
+        and time.monotonic() - hosted.released_at > STUCK_S
+    )
 
 
-def _is_silent(held: _Held) -> bool:
+def _is_silent(hosted: _Hosted) -> bool:
     """Whether records wait and none is delivered. What we were given and have not said yet is our own slowness."""
-    idle = held.state == "live" and held.machine is not None and not held.machine.waiting and not held.outbox
-    return idle and held.behind > 0 and time.monotonic() - held.moved_at > SILENT_S
+    idle = (
+        hosted.state == "live" and hosted.processor is not None and not hosted.processor.waiting and not hosted.outbox
+    )
+    return idle and hosted.behind > 0 and time.monotonic() - hosted.moved_at > SILENT_S
 
 
-async def _stop(held: _Held) -> None:
+async def _stop(hosted: _Hosted) -> None:
     """Cancel its catching up and let nobody wait for it. A record that is being written is written whole."""
-    held.turn += 1
-    if held.task is not None:
-        held.task.cancel()
-        await asyncio.wait({held.task})
+    hosted.turn += 1
+    if hosted.task is not None:
+        hosted.task.cancel()
+        await asyncio.wait({hosted.task})
         with contextlib.suppress(asyncio.CancelledError):
-            held.task.result()
-        held.task = None
-    held.state = "catching"
-    held.live.set()
-    async with held.writing:
+            hosted.task.result()
+        hosted.task = None
+    hosted.state = "catching"
+    hosted.live.set()
+    async with hosted.writing:
         pass

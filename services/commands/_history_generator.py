@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from schemas.frames import CLOCK_FEED
-from services.commands._output import console, print_json, told
+from services.commands._output import console, counted, print_json
 from services.commands._replaying import configuration, refuse_server
 from services.core.calendar import Calendar, ny_date
 from services.errors import InputError
@@ -27,7 +27,7 @@ from standin.history.generator import HistoryGenerator, SnapshotPace
 from standin.market.scenario import PLAIN, Scenario, scenario_of
 from standin.market.seeded import SeededMarket
 
-__all__ = ["add_making_arguments", "make_history", "refuse_making_arguments"]
+__all__ = ["add_history_arguments", "make_history", "refuse_history_arguments"]
 
 # Levels move in straight lines through a minute of history, and a bar is as long.
 SPAN_S = 60
@@ -40,7 +40,7 @@ INTENSITY = 0.05
 DENSITY_MAX = 16
 
 
-def add_making_arguments(parser: argparse.ArgumentParser) -> None:
+def add_history_arguments(parser: argparse.ArgumentParser) -> None:
     """Where history goes, and how much of it."""
     parser.add_argument(
         "--make-history", type=Path, metavar="DIR", help="record sessions into a data directory instead of serving"
@@ -60,7 +60,7 @@ def add_making_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def refuse_making_arguments(options: argparse.Namespace) -> None:
+def refuse_history_arguments(options: argparse.Namespace) -> None:
     """Where no history is made: raises InputError for what would only be left unheard."""
     usual = {"days": DAYS, "intensity": INTENSITY, "density": 1, "chains_every": SnapshotPace().chain_min}
     for name, value in usual.items():
@@ -83,7 +83,7 @@ def make_history(options: argparse.Namespace) -> int:
     except LookupError as error:
         raise InputError("--scenario", error.args[0]) from None
     try:
-        _make(options, scenario, _when_asked_to_stop())
+        _make(options, scenario, _stop_on_signal())
     except KeyboardInterrupt:
         if not options.json:
             console.print("interrupted; what is recorded stays, and the same command goes on after it")
@@ -101,23 +101,23 @@ def _start_ns(scenario: Scenario, days: int, last_ns: int | None) -> int:
     return before.sessions[-days].open_ns
 
 
-def _when_asked_to_stop() -> threading.Event:
+def _stop_on_signal() -> threading.Event:
     """Set by the first signal, so that a minute that was begun is stored with its decisions; a second one interrupts.
 
     Said outright: in the background of a shell one signal is ignored, and the other ends without a word.
     """
-    asked = threading.Event()
+    stop = threading.Event()
 
     def on_signal(number: int, _: object) -> None:
-        asked.set()
+        stop.set()
         signal.signal(number, signal.default_int_handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    return asked
+    return stop
 
 
-def _make(options: argparse.Namespace, scenario: Scenario, asked_to_stop: threading.Event) -> None:
+def _make(options: argparse.Namespace, scenario: Scenario, stop: threading.Event) -> None:
     began = time.monotonic()
     config = configuration(options)
     data_dir = options.make_history
@@ -145,8 +145,8 @@ def _make(options: argparse.Namespace, scenario: Scenario, asked_to_stop: thread
         settings = msgspec.structs.replace(config.gateway, epoch=epoch, clock="feed", start_ns=last_ns or 0)
         minutes = HistoryGenerator(market, RowLog(settings), SnapshotPace(options.chains_every))
         for _ in range(options.days):
-            _session(options, recorder, minutes, market, asked_to_stop)
-            if asked_to_stop.is_set():
+            _session(options, recorder, minutes, market, stop)
+            if stop.is_set():
                 raise KeyboardInterrupt
         summary: dict[str, Any] = {
             "sessions": options.days,
@@ -160,25 +160,25 @@ def _make(options: argparse.Namespace, scenario: Scenario, asked_to_stop: thread
         return
     console.print(
         f"{options.days} sessions in {summary['seconds']:.0f} s: "
-        + told(**{name: summary[name] for name in ("trades", "events", "signals", "alerts")})
+        + counted(**{name: summary[name] for name in ("trades", "events", "signals", "alerts")})
     )
     console.print(f"next: strikewire replay --data-dir {data_dir}", style="dim", soft_wrap=True)
 
 
 def _session(
     options: argparse.Namespace, recorder: Recorder, minutes: HistoryGenerator, market: SeededMarket,
-    asked_to_stop: threading.Event,
+    stop: threading.Event,
 ) -> None:  # fmt: skip
     """Record one session, or its minutes until somebody asks to stop."""
     began, before = time.monotonic(), dict(recorder.counts)
     for frames in minutes.session():
         recorder.take(frames)
-        if asked_to_stop.is_set():
+        if stop.is_set():
             break
     recorder.flush()
     if not options.json:
         made = {name: recorder.counts[name] - before[name] for name in ("trades", "alerts")}
         console.print(
-            f"{ny_date(market.clock_ns)}: {told(**made)} in {time.monotonic() - began:.1f} s",
+            f"{ny_date(market.clock_ns)}: {counted(**made)} in {time.monotonic() - began:.1f} s",
             style="dim",
         )

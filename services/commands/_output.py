@@ -13,7 +13,7 @@ from rich.text import Text
 
 from services.core.calendar import NEW_YORK
 
-__all__ = ["alert_row", "alerts_table", "console", "market_time", "print_json", "styled_direction", "told"]
+__all__ = ["alert_row", "alerts_table", "console", "counted", "market_time", "print_json", "styled_direction"]
 
 console = Console(highlight=False)
 _STYLES = {"LONG": "green", "SHORT": "red", "NEUTRAL": "yellow", "LONG_VOL": "cyan", "SHORT_VOL": "magenta"}
@@ -25,7 +25,7 @@ def print_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-def told(separator: str = ", ", /, **counts: int) -> str:
+def counted(separator: str = ", ", /, **counts: int) -> str:
     """Counts in words.
 
     >>> told(signals=1_200, alerts=1, dead_letters=0)

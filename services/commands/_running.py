@@ -19,7 +19,7 @@ from rich.table import Table
 
 from schemas.decisions import Alert
 from services.commands._gateway_metrics import count_forever, count_gateway
-from services.commands._output import alert_row, alerts_table, console, market_time, print_json, told
+from services.commands._output import alert_row, alerts_table, console, counted, market_time, print_json
 from services.commands._replaying import refuse_server
 from services.core.calendar import Calendar
 from services.embedded import Embedded
@@ -81,7 +81,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
             host = Embedded(config, client, calendar, screen.show, metrics)
             recovered = await host.recover()
             if recovered:
-                _say(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
+                _print(options, f"went on from {market_time(feed.now_ns)}: {recovered:,} recorded events replayed")
             clock = feed.settings.frame_clock
             epoch = host.open_epoch(feed.name, clock, feed.now_ns)
             settings = msgspec.structs.replace(feed.settings, epoch=epoch, start_ns=last_ns or 0)
@@ -94,7 +94,7 @@ async def _run(options: argparse.Namespace, config: Config, open_feed: FeedOpene
                 return None if host.first_frame_at is not None else "no frame with rows was seen yet"
 
             async with serve_health(metrics.registry, not_ready, config.embedded.metrics_port) as port:
-                _say(options, f"data in {options.data_dir}, metrics on http://127.0.0.1:{port}/metrics")
+                _print(options, f"data in {options.data_dir}, metrics on http://127.0.0.1:{port}/metrics")
                 with screen.open(host):
                     interrupted = await _until_ended(gateway, feed.until_closed, host, screen, metrics)
         await host.drain()
@@ -139,7 +139,7 @@ async def _until_ended(gateway: Gateway, until_closed: bool, host: Embedded, scr
     return stop.is_set() and all(task.get_name() == "signal" for task in done)
 
 
-def _say(options: argparse.Namespace, sentence: str) -> None:
+def _print(options: argparse.Namespace, sentence: str) -> None:
     if not options.json:
         console.print(sentence, style="dim")
 
@@ -195,7 +195,7 @@ class _Screen:
         console.print(
             f"{'interrupted after' if interrupted else 'ended after'} {summary['seconds']:.0f} s:"
             f" {summary['events']:,} events ({summary['trades']:,} trades) in {summary['frames']:,} frames,"
-            f" {told(**{name: summary[name] for name in ('signals', 'alerts', 'dead_letters')})}",
+            f" {counted(**{name: summary[name] for name in ('signals', 'alerts', 'dead_letters')})}",
             soft_wrap=True,
         )
         where = "" if summary["data_dir"] == "var" else f" --data-dir {summary['data_dir']}"
@@ -209,7 +209,7 @@ class _Screen:
         tallies, now_ns = self._host.tallies, self._host.log_time_ns
         time_shown = f"{market_time(now_ns)} New York" if now_ns else "waiting for the feed"
         table = alerts_table(
-            f"{time_shown}   {told('   ', trades=tallies.trades, signals=tallies.signals, alerts=tallies.alerts)}"
+            f"{time_shown}   {counted('   ', trades=tallies.trades, signals=tallies.signals, alerts=tallies.alerts)}"
         )
         table.expand = True  # an empty table is narrower than its title, and one that widens jumps
         for document in reversed(self._shown):

@@ -76,11 +76,11 @@ async def _serve(config: Config, build: Build, metrics_port: int, json: bool) ->
     from services.kafka.topics import check_judged
     from services.kafka.writer import open_writer
 
-    seen: list[int] = []
+    signals: list[int] = []
     stop = asyncio.Event()
 
     def ask(number: int) -> None:
-        seen.append(number)
+        signals.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,26 +89,26 @@ async def _serve(config: Config, build: Build, metrics_port: int, json: bool) ->
     spare_what_stays()
     await check_judged(config.kafka)
     async with open_writer(config.kafka) as writer:
-        held = Partitions(config.kafka, build, writer, metrics)
+        hosted = Partitions(config.kafka, build, writer, metrics)
         async with (
-            serve_health(metrics.registry, held.not_ready, metrics_port) as port,
-            run_agents(config.kafka, config.gateway.partitions, held) as ended,
+            serve_health(metrics.registry, hosted.not_ready, metrics_port) as port,
+            run_agents(config.kafka, config.gateway.partitions, hosted) as ended,
         ):
-            telling = asyncio.create_task(_tell_when_ready(held, port, json))
+            announcement = asyncio.create_task(_announce_when_ready(hosted, port, json))
             stopped = asyncio.create_task(stop.wait())
             try:
                 await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if ended.done():
                     ended.result()
             finally:
-                telling.cancel()
+                announcement.cancel()
                 stopped.cancel()
-    return 130 if signal.SIGINT in seen else 0
+    return 130 if signal.SIGINT in signals else 0
 
 
-async def _tell_when_ready(held: Any, port: int, json: bool) -> None:
+async def _announce_when_ready(hosted: Any, port: int, json: bool) -> None:
     began = time.monotonic()
-    while (reason := held.not_ready()) is not None:
+    while (reason := hosted.not_ready()) is not None:
         await asyncio.sleep(0.05)
         if time.monotonic() - began > PATIENCE_S:
             log.warning("not ready: %s", reason)
@@ -117,10 +117,10 @@ async def _tell_when_ready(held: Any, port: int, json: bool) -> None:
         print_json(
             {
                 "ready": True,
-                "partitions": held.partitions,
+                "partitions": hosted.partitions,
                 "metrics": f"http://127.0.0.1:{port}/metrics",
-                "recovery_s": held.recovery_s(),
+                "recovery_s": hosted.recovery_s(),
             }
         )
     else:
-        console.print(f"agents of partitions {held.partitions}, metrics on http://127.0.0.1:{port}/metrics")
+        console.print(f"agents of partitions {hosted.partitions}, metrics on http://127.0.0.1:{port}/metrics")

@@ -64,9 +64,9 @@ def _print(document: dict[str, Any]) -> None:
         numbers = ", ".join(f"{key} {_number(value)}" for key, value in view["values"].items() if value is not None)
         state = view["stance"] if view["ready"] else f"not ready: {view['reason']}"
         console.print(f"{name} ({state}, confidence {view['confidence']:.2f}): {numbers}")
-    places = document["inputs"]
-    shown = "; ".join(f"{p['topic']} epoch {p['epoch']} frame {p['seq']} row {p['row']}" for p in places[:8])
-    console.print(f"inputs: {shown}" + (f" and {len(places) - 8} more" if len(places) > 8 else ""))
+    inputs = document["inputs"]
+    shown = "; ".join(f"{p['topic']} epoch {p['epoch']} frame {p['seq']} row {p['row']}" for p in inputs[:8])
+    console.print(f"inputs: {shown}" + (f" and {len(inputs) - 8} more" if len(inputs) > 8 else ""))
     if document["reproduced"]:
         console.print("[green]reproduced[/green]: running the rule again on the log gave the same bytes")
     else:

@@ -36,7 +36,7 @@ from services.kafka.client import refusals_in_a_sentence
 from services.kafka.epochs import epoch_header
 from services.kafka.log_tail import LogTail, log_tail
 from services.kafka.writer import KafkaWriter, open_writer
-from services.redis.gateway_lease import Held, hold_lease
+from services.redis.gateway_lease import GatewayLease, hold_lease
 from services.replay.runner import rules_document
 from services.runtime.config import Config
 from services.runtime.health import serve_health
@@ -114,11 +114,11 @@ def _refuse_given(options: argparse.Namespace, names: tuple[str, ...], problem: 
 
 
 async def _serve(options: argparse.Namespace, config: Config, remote: GatewaySettings | None) -> int:
-    seen: list[int] = []
+    signals: list[int] = []
     stop = asyncio.Event()
 
     def ask(number: int) -> None:
-        seen.append(number)
+        signals.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -130,14 +130,14 @@ async def _serve(options: argparse.Namespace, config: Config, remote: GatewaySet
     ):
         lease = await _unless(stop, stack.enter_async_context(hold_lease(config, "gateway", flow.wait_for_lease)))
         if lease is None:
-            _say_goodbye(options, 0, 0, GatewayStats())
+            _print_goodbye(options, 0, 0, GatewayStats())
         else:
             flow.begin()
             await _write_epoch(options, config, remote, lease, stop, _Reported(metrics, flow, port))
-    return 130 if signal.SIGINT in seen else 0
+    return 130 if signal.SIGINT in signals else 0
 
 
-async def _unless(stop: asyncio.Event, turn: Coroutine[Any, Any, Held]) -> Held | None:
+async def _unless(stop: asyncio.Event, turn: Coroutine[Any, Any, GatewayLease]) -> GatewayLease | None:
     """What `turn` gives; None when it is stopped before, and then `turn` has ended."""
     turning = asyncio.create_task(turn, name="turn")
     stopped = asyncio.create_task(stop.wait(), name="signal")
@@ -154,7 +154,7 @@ async def _write_epoch(
     options: argparse.Namespace,
     config: Config,
     remote: GatewaySettings | None,
-    lease: Held,
+    lease: GatewayLease,
     stop: asyncio.Event,
     reported: _Reported,
 ) -> None:
@@ -167,13 +167,13 @@ async def _write_epoch(
             asyncio.create_task(stop.wait(), name="signal"),
             asyncio.create_task(lease.lost(), name="lease"),
             asyncio.create_task(count_forever(service.gateway.stats, reported.metrics), name="metrics"),
-            asyncio.create_task(service.tell_when_ready(options.json), name="teller"),
+            asyncio.create_task(service.announce_when_ready(options.json), name="teller"),
         ]
         await _first_of(tasks)
         await writer.end()
         if writer.failed is not None:
             raise writer.failed
-    _say_goodbye(options, epoch, tail.epoch, service.gateway.stats)
+    _print_goodbye(options, epoch, tail.epoch, service.gateway.stats)
 
 
 async def _first_of(tasks: list[asyncio.Task[Any]]) -> None:
@@ -276,7 +276,7 @@ class _Service:
         """Until the feed closes or somebody cancels; what arrived is written."""
         await self.gateway.run(self._feed.until_closed)
 
-    async def tell_when_ready(self, json: bool) -> None:
+    async def announce_when_ready(self, json: bool) -> None:
         """One line, once frames flow."""
         await self._flow.begun.wait()
         where = f"http://127.0.0.1:{self._port}/metrics"
@@ -292,7 +292,7 @@ class _Service:
             lane = frame.header.lane.topic
             self.metrics.count("strikewire_log_frames_total", lane=lane)
             self.metrics.count("strikewire_log_rows_total", frame.header.rows, lane=lane)
-        self.metrics.set("strikewire_gateway_unconfirmed_records", self._writer.under_way)
+        self.metrics.set("strikewire_gateway_unconfirmed_records", self._writer.in_flight)
 
     async def _on_dead_letter(self, letter: DeadLetter) -> None:
         self.metrics.count("strikewire_dead_letters_total", reason=letter.reason)
@@ -302,7 +302,7 @@ class _Service:
         """What operators watch is counted from the gateway's statistics, and as frames are written."""
 
 
-def _say_goodbye(options: argparse.Namespace, epoch: int, after_epoch: int, stats: GatewayStats) -> None:
+def _print_goodbye(options: argparse.Namespace, epoch: int, after_epoch: int, stats: GatewayStats) -> None:
     summary = {
         "epoch": epoch,  # 0 where none was opened
         "after_epoch": after_epoch,

@@ -11,7 +11,7 @@ import msgspec
 from schemas.decisions import Alert
 from schemas.kinds import Decision
 from services.commands._arguments import moment, speed, symbol
-from services.commands._output import alert_row, alerts_table, console, print_json, told
+from services.commands._output import alert_row, alerts_table, console, counted, print_json
 from services.commands._replaying import configuration, history, progress_bar
 from services.errors import InputError
 from services.history.warehouse import Warehouse
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         console.print(table)
     console.print(
         f"{run.events:,} events ({run.trades:,} trades) in {run.seconds:.2f} s, {run.trades_per_s:,.0f} trades/s:"
-        f" {told(signals=run.signals, alerts=run.alerts)}"
+        f" {counted(signals=run.signals, alerts=run.alerts)}"
     )
     console.print(f"digest {run.digest}")
     return 0

@@ -53,24 +53,24 @@ def run(options: argparse.Namespace) -> int:
 
 def _patient_client(config: Config) -> Any:
     until = time.monotonic() + WAREHOUSE_S_MAX
-    told = False
+    announced = False
     while True:
         try:
             return open_remote(config.warehouse)
         except StoreUnreachableError as error:
             if time.monotonic() > until:
                 raise
-            if not told:
+            if not announced:
                 log.warning("the warehouse is awaited for %.0f s: %s", WAREHOUSE_S_MAX, error)
-                told = True
+                announced = True
             time.sleep(1)
 
 
 async def _run(options: argparse.Namespace, config: Config, client: Any) -> int:
-    stop, seen = asyncio.Event(), list[int]()
+    stop, signals = asyncio.Event(), list[int]()
 
     def ask(number: int) -> None:
-        seen.append(number)
+        signals.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,7 +90,7 @@ async def _run(options: argparse.Namespace, config: Config, client: Any) -> int:
     for result in results:
         if isinstance(result, Exception):
             raise result
-    return 130 if signal.SIGINT in seen else 0
+    return 130 if signal.SIGINT in signals else 0
 
 
 async def _announce(options: argparse.Namespace, sink: KafkaSink, port: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from services.commands._arguments import day, duration, speed
 from services.commands._faults import RequestedFaults, add_fault_arguments, print_faults, requested_faults
-from services.commands._history_generator import add_making_arguments, make_history, refuse_making_arguments
+from services.commands._history_generator import add_history_arguments, make_history, refuse_history_arguments
 from services.commands._output import console, print_json
 from services.commands._reporting import add_reporting_arguments, report
 from services.errors import FeedError, InputError
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tape", type=Path, metavar="DIR", help="a folder of recorded data in LEAN's layout")
     parser.add_argument("--date", type=day, metavar="D", help="the tape's day")
     parser.add_argument("--underlying", metavar="U", help="the tape's underlying")
-    add_making_arguments(parser)
+    add_history_arguments(parser)
     add_reporting_arguments(parser)
     add_fault_arguments(parser)
     parser.add_argument("--list-faults", action="store_true", help="print every fault and switch, and end")
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         return make_history(options)
     if options.report is not None:
         return report(options)
-    refuse_making_arguments(options)
+    refuse_history_arguments(options)
     requested = requested_faults(options)
     if not 0 <= options.port <= PORT_MAX:
         raise InputError(f"--port {options.port}", f"between 0 and {PORT_MAX}")

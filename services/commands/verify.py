@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 
-from services.commands._output import console, print_json, told
+from services.commands._output import console, counted, print_json
 from services.commands._replaying import history, overridden, progress_bar
 from services.history.warehouse import Warehouse
 from services.replay.runner import calendar_of, recorded_rules, verify
@@ -36,12 +36,14 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     elif verdict.equal:
-        console.print(f"[green]equal[/green]: {told(' and ', signals=live.signals, alerts=live.alerts)}, byte for byte")
+        console.print(
+            f"[green]equal[/green]: {counted(' and ', signals=live.signals, alerts=live.alerts)}, byte for byte"
+        )
         console.print(f"digest {live.digest}")
     else:
         console.print("[red]not equal[/red]")
-        console.print(f"  live    {told(signals=live.signals, alerts=live.alerts)}, digest {live.digest}")
-        console.print(f"  replay  {told(signals=again.signals, alerts=again.alerts)}, digest {again.digest}")
+        console.print(f"  live    {counted(signals=live.signals, alerts=live.alerts)}, digest {live.digest}")
+        console.print(f"  replay  {counted(signals=again.signals, alerts=again.alerts)}, digest {again.digest}")
         if first is not None:
             console.print(f"first difference: decision {first['index']} of partition {first['partition']}")
             for side in ("live", "replay"):

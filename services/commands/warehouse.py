@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace, config: Config) -> int:
-    stop, seen = asyncio.Event(), list[int]()
+    stop, signals = asyncio.Event(), list[int]()
 
     def ask(number: int) -> None:
-        seen.append(number)
+        signals.append(number)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,4 +69,4 @@ async def _serve(options: argparse.Namespace, config: Config) -> int:
         else:
             console.print(f"warehouse on {url} (ClickHouse HTTP), metrics on {health}/metrics; Ctrl-C ends")
         await stop.wait()
-    return 130 if signal.SIGINT in seen else 0
+    return 130 if signal.SIGINT in signals else 0

@@ -31,7 +31,7 @@ class _Framed(Protocol):
 Framed = TypeVar("Framed", bound=_Framed)
 
 # A lane that is a minute behind at 50 frames a second on each of the others; beyond that a lane is lost, not late.
-HELD_MAX = 10_000
+PENDING_MAX = 10_000
 NO_EPOCH = -1
 
 
@@ -44,19 +44,19 @@ class Sequencer(Generic[Framed]):
     every lane has shown an opening, and the oldest epoch of which anything was seen comes first.
     """
 
-    def __init__(self, expect: tuple[int, int] | None = None, held_max: int = HELD_MAX) -> None:
+    def __init__(self, expect: tuple[int, int] | None = None, pending_max: int = PENDING_MAX) -> None:
         self.epoch, self.next_seq = expect if expect is not None else (NO_EPOCH, 0)
-        self._held: dict[tuple[int, int], Framed] = {}
-        self._held_max = held_max
+        self._pending: dict[tuple[int, int], Framed] = {}
+        self._pending_max = pending_max
         self._opened = dict.fromkeys(Lane, self.epoch)
         self.duplicates = 0
         self.zombies = 0
         self.holes = 0
 
     @property
-    def held(self) -> int:
+    def pending(self) -> int:
         """Frames that wait for a predecessor."""
-        return len(self._held)
+        return len(self._pending)
 
     def push(self, frame: Framed) -> list[Framed]:
         """Take one frame; returns those whose turn has come, in order. Raises SequencerOverflowError."""
@@ -66,22 +66,22 @@ class Sequencer(Generic[Framed]):
             return []
         if head.opening:
             self._opened[head.lane] = head.epoch
-        if (head.epoch, head.seq) < (self.epoch, self.next_seq) or (head.epoch, head.seq) in self._held:
+        if (head.epoch, head.seq) < (self.epoch, self.next_seq) or (head.epoch, head.seq) in self._pending:
             self.duplicates += 1
             return []
-        if head.epoch == self.epoch and head.seq == self.next_seq and not self._held and not head.opening:
+        if head.epoch == self.epoch and head.seq == self.next_seq and not self._pending and not head.opening:
             self.next_seq += 1  # the common case: nothing waits
             return [frame]
-        self._held[head.epoch, head.seq] = frame
+        self._pending[head.epoch, head.seq] = frame
         released = self._release()
-        if len(self._held) > self._held_max:
+        if len(self._pending) > self._pending_max:
             raise SequencerOverflowError(f"partition {head.partition}: {self._overflow()}")
         return released
 
     def _release(self) -> list[Framed]:
         ready: list[Framed] = []
         while True:
-            while (frame := self._held.pop((self.epoch, self.next_seq), None)) is not None:
+            while (frame := self._pending.pop((self.epoch, self.next_seq), None)) is not None:
                 ready.append(frame)
                 self.next_seq += 1
             if min(self._opened.values()) <= self.epoch:
@@ -90,12 +90,12 @@ class Sequencer(Generic[Framed]):
 
     def _close_epoch(self) -> list[Framed]:
         """Every lane has moved on: release the rest of this epoch over its holes, then stand before the next one."""
-        rest = sorted(key for key in self._held if key[0] == self.epoch)
+        rest = sorted(key for key in self._pending if key[0] == self.epoch)
         for _, seq in rest:
             self.holes += seq - self.next_seq
             self.next_seq = seq + 1
-        ready = [self._held.pop(key) for key in rest]
-        self.epoch = min((epoch for epoch, _ in self._held), default=min(self._opened.values()))
+        ready = [self._pending.pop(key) for key in rest]
+        self.epoch = min((epoch for epoch, _ in self._pending), default=min(self._opened.values()))
         self.next_seq = 0
         return ready
 
@@ -104,12 +104,12 @@ class Sequencer(Generic[Framed]):
         unopened = [lane.topic for lane, epoch in self._opened.items() if epoch == NO_EPOCH]
         if unopened:
             return (
-                f"{self.held} frames wait for an epoch that has opened on every lane; it has not on"
+                f"{self.pending} frames wait for an epoch that has opened on every lane; it has not on"
                 f" {' and '.join(unopened)}"
             )
         wanted = f"frame {self.next_seq} of epoch {self.epoch}"
-        came = {frame.header.lane for frame in self._held.values()}
+        came = {frame.header.lane for frame in self._pending.values()}
         silent = [lane.topic for lane in Lane if lane not in came]
         if not silent:
-            return f"{self.held} frames of every lane wait for {wanted}; it is lost"
-        return f"{self.held} frames wait for {wanted}, and none of them came by {' or '.join(silent)}"
+            return f"{self.pending} frames of every lane wait for {wanted}; it is lost"
+        return f"{self.pending} frames wait for {wanted}, and none of them came by {' or '.join(silent)}"

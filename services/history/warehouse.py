@@ -17,7 +17,7 @@ from schemas.symbols import SYMBOL_BYTES
 from schemas.topics import TOPICS
 from services.sinks.clickhouse import Epoch
 
-__all__ = ["Frames", "Place", "Warehouse"]
+__all__ = ["Frames", "RowLocation", "Warehouse"]
 
 # Rows read at once. A trade row is about 120 bytes in memory: 30 MB a window, so a replay's memory stays flat.
 WINDOW_ROWS = 250_000
@@ -48,7 +48,7 @@ class Frames(NamedTuple):
         return Frames(*columns)
 
 
-class Place(NamedTuple):
+class RowLocation(NamedTuple):
     """Where a row stands: `row` counts within its frame."""
 
     epoch: int
@@ -125,9 +125,9 @@ class Warehouse:
                 return
             start = int(positions[-1]) + 1
 
-    def places(self, partition: int, inputs: list[tuple[int, int]]) -> list[Place]:
+    def locations(self, partition: int, inputs: list[tuple[int, int]]) -> list[RowLocation]:
         """Where rows given by (epoch, position) stand in their frames."""
-        places = []
+        locations = []
         for epoch, position in inputs:
             row = self._rows(
                 "SELECT seq, position, lane FROM frames WHERE partition = {partition:UInt16} AND epoch = {epoch:UInt64}"
@@ -136,8 +136,8 @@ class Warehouse:
             )
             if row:
                 seq, first, lane = row[0]
-                places.append(Place(epoch, seq, position - first, Lane(lane)))
-        return places
+                locations.append(RowLocation(epoch, seq, position - first, Lane(lane)))
+        return locations
 
     def decisions(self, partition: int) -> Iterator[tuple[str, int, bytes]]:
         """What of a partition's decisions the digest is taken over, in log order: (kind, epoch, document)."""
@@ -168,14 +168,14 @@ class Warehouse:
 
     def past(self) -> EarlierGaps:
         """What earlier epochs leave to the gateway's gap ledger; after `cut_torn_rows`."""
-        heard_ns = {}
+        received_until_ns = {}
         for channel, its_rows in _CHANNEL_ROWS.items():
             ((rows, last_ns),) = self._rows(
                 f"SELECT count(), toUnixTimestamp64Nano(max(event_ns)) {its_rows} AND {_RECENT}"
             )
             if rows:
-                heard_ns[channel] = last_ns
-        return EarlierGaps(heard_ns, [gap for gap in self.gaps() if gap.state == "open"])
+                received_until_ns[channel] = last_ns
+        return EarlierGaps(received_until_ns, [gap for gap in self.gaps() if gap.state == "open"])
 
     def document(self, table: str, identity: str) -> bytes | None:
         """A signal or alert by its id."""

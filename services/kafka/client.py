@@ -102,8 +102,8 @@ def _refuse_what_would_be_ignored(settings: KafkaSettings) -> None:
     users = {"sasl_username": settings.sasl_username, "sasl_mechanism": settings.sasl_mechanism}
     wished = next((name for name, value in users.items() if value != getattr(_DEFAULTS, name)), None)
     if wished and not settings.security.startswith("SASL"):
-        said = f"is for a password, and kafka.security is {settings.security}, not SASL_SSL or SASL_PLAINTEXT"
-        raise ConfigError(f"kafka.{wished}", said)
+        problem = f"is for a password, and kafka.security is {settings.security}, not SASL_SSL or SASL_PLAINTEXT"
+        raise ConfigError(f"kafka.{wished}", problem)
     if settings.key_file and not settings.cert_file:
         raise ConfigError("kafka.key_file", "is the key of a certificate, and kafka.cert_file is empty")
     for name, path in files.items():
@@ -152,8 +152,8 @@ class KafkaRefusedError(StrikewireError):
     """A broker, or the way to it, refused something that will be refused again."""
 
     def __init__(self, error: KafkaError) -> None:
-        said, name = " ".join(str(error).split()), type(error).__name__.removesuffix("Error")
-        super().__init__(f"Kafka: {said}" if name in said else f"Kafka: {name}: {said}".removesuffix(": "))
+        problem, name = " ".join(str(error).split()), type(error).__name__.removesuffix("Error")
+        super().__init__(f"Kafka: {problem}" if name in problem else f"Kafka: {name}: {problem}".removesuffix(": "))
 
 
 @contextmanager

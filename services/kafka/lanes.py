@@ -12,7 +12,7 @@ from schemas.frames import Lane
 from services.kafka.partition_processor import Decided, PartitionProcessor
 from services.settings.kafka import KafkaSettings
 
-__all__ = ["AHEAD_FRAMES_MAX", "WorkPace", "lane_places", "read_lanes", "stepped"]
+__all__ = ["AHEAD_FRAMES_MAX", "WorkPace", "lane_partitions", "read_lanes", "stepped"]
 
 # A lane that is this many frames ahead waits for the others; the sequencer gives up at five times as many.
 AHEAD_FRAMES_MAX = 2_000
@@ -22,7 +22,7 @@ POLL_FRAMES_MAX = 500
 BUSY_S_MAX = 0.005
 
 
-def lane_places(settings: KafkaSettings, partition: int) -> dict[Lane, TopicPartition]:
+def lane_partitions(settings: KafkaSettings, partition: int) -> dict[Lane, TopicPartition]:
     """A partition's three lanes on the cluster."""
     return {lane: TopicPartition(settings.topic(lane.topic), partition) for lane in Lane}
 
@@ -30,28 +30,28 @@ def lane_places(settings: KafkaSettings, partition: int) -> dict[Lane, TopicPart
 async def read_lanes(
     consumer: AIOKafkaConsumer,
     lanes: Mapping[Lane, TopicPartition],
-    machine: PartitionProcessor,
+    processor: PartitionProcessor,
     arrived: Callable[[], bool],
 ) -> AsyncIterator[Decided]:
     """Push records into `machine` from where it stands until `arrived`; what they led to.
 
     `consumer` must be assigned to `lanes`. It waits for ever for a lane whose partition has no leader.
     """
-    names = {place: lane for lane, place in lanes.items()}
-    for lane, place in lanes.items():
-        consumer.seek(place, machine.next_offset[lane])
+    names = {topic_partition: lane for lane, topic_partition in lanes.items()}
+    for lane, topic_partition in lanes.items():
+        consumer.seek(topic_partition, processor.next_offset[lane])
     pace = WorkPace()
     while not arrived():
-        wanted = _not_too_far_ahead(machine)
+        wanted = _not_too_far_ahead(processor)
         batches = await consumer.getmany(
             *(lanes[lane] for lane in wanted), timeout_ms=POLL_MS, max_records=POLL_FRAMES_MAX
         )
         # All lanes first: neighbours of one lane can then be read as one.
-        for place, batch in batches.items():
+        for topic_partition, batch in batches.items():
             for record in batch:
-                machine.push(names[place], record.offset, record.value)
-            await pace.breathe()
-        async for decided in stepped(machine, pace):
+                processor.push(names[topic_partition], record.offset, record.value)
+            await pace.yield_if_due()
+        async for decided in stepped(processor, pace):
             yield decided
 
 
@@ -61,25 +61,25 @@ class WorkPace:
     def __init__(self) -> None:
         self._since = time.monotonic()
 
-    async def breathe(self) -> None:
+    async def yield_if_due(self) -> None:
         """Return at once, or after everybody else had a turn."""
         if time.monotonic() - self._since > BUSY_S_MAX:
             await asyncio.sleep(0)
             self._since = time.monotonic()
 
 
-async def stepped(machine: PartitionProcessor, pace: WorkPace) -> AsyncIterator[Decided]:
+async def stepped(processor: PartitionProcessor, pace: WorkPace) -> AsyncIterator[Decided]:
     """Step what waits in `machine`, with breaks; what it led to. Several may do so at a time: the order is kept."""
-    while machine.waiting:
-        decided = machine.step_run()
+    while processor.waiting:
+        decided = processor.step_run()
         if decided is not None:
             yield decided
-        await pace.breathe()
+        await pace.yield_if_due()
 
 
-def _not_too_far_ahead(machine: PartitionProcessor) -> list[Lane]:
+def _not_too_far_ahead(processor: PartitionProcessor) -> list[Lane]:
     """The lanes to read on. When all are ahead a frame is lost, and only what comes later can close the hole."""
-    if machine.held < AHEAD_FRAMES_MAX:
+    if processor.pending < AHEAD_FRAMES_MAX:
         return list(Lane)
-    behind = [lane for lane in Lane if not machine.is_ahead(lane)]
+    behind = [lane for lane in Lane if not processor.is_ahead(lane)]
     return behind or list(Lane)

@@ -12,7 +12,7 @@ from schemas.frames import KIND_INDEX, KIND_STOCK, FrameError, Lane, decode_fram
 from schemas.gaps import CHANNELS, OPTIONS, EarlierGaps, Gap
 from services.errors import StrikewireError
 from services.kafka.client import plain_consumer
-from services.kafka.lanes import lane_places
+from services.kafka.lanes import lane_partitions
 from services.kafka.opening import newest_frames
 from services.kafka.published import read_partition
 from services.kafka.topics import present
@@ -54,22 +54,22 @@ async def log_tail(settings: KafkaSettings, partitions: int) -> LogTail:
             )
     async with plain_consumer(settings, max_partition_fetch_bytes=PROBE_BYTES) as consumer:
         for partition in range(partitions):
-            lanes = lane_places(settings, partition)
+            lanes = lane_partitions(settings, partition)
             consumer.assign(list(lanes.values()))
             for _, header in (await newest_frames(consumer, lanes)).values():
                 epoch = max(epoch, header.epoch)
                 received_ns = max(received_ns or 0, header.received_ns)
-        heard_ns: dict[str, int] = {}
+        received_until_ns: dict[str, int] = {}
         for partition in range(partitions):
             for lane in (Lane.TRADES, Lane.TICKS):
                 for channel, last_ns in (await _last_events(consumer, settings.topic(lane.topic), partition)).items():
-                    heard_ns[channel] = max(heard_ns.get(channel, 0), last_ns)
+                    received_until_ns[channel] = max(received_until_ns.get(channel, 0), last_ns)
         left = [
             gap
             for partition in range(partitions)
             for gap in await _open_gaps(consumer, settings.topic("feed.gaps"), partition)
         ]
-    return LogTail(epoch, received_ns, EarlierGaps(heard_ns, left))
+    return LogTail(epoch, received_ns, EarlierGaps(received_until_ns, left))
 
 
 async def _last_events(consumer: AIOKafkaConsumer, topic: str, partition: int) -> dict[str, int]:

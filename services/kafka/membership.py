@@ -34,13 +34,13 @@ class Membership:
 
     def __init__(self) -> None:
         self.on_lost: Callable[[], None] = lambda: None
-        self._heard_of_s = -math.inf
+        self._confirmed_s = -math.inf
         self._news = asyncio.Event()
 
     @property
     def sure(self) -> bool:
         """Whether nobody else can have our partitions at this moment."""
-        return time.monotonic() - self._heard_of_s < SURE_S
+        return time.monotonic() - self._confirmed_s < SURE_S
 
     async def news(self) -> None:
         """Return when the group has said something."""
@@ -50,7 +50,7 @@ class Membership:
         """Read what the client's coordinator asks the group and is told."""
         send, forget = coordinator._send_req, coordinator.reset_generation
 
-        async def asking(request: Any) -> Any:
+        async def sending(request: Any) -> Any:
             sent_s = time.monotonic()
             answer = await send(request)
             self.note(request, answer, sent_s)
@@ -60,20 +60,20 @@ class Membership:
             forget()
             self.lose()
 
-        coordinator._send_req, coordinator.reset_generation = asking, forgetting
+        coordinator._send_req, coordinator.reset_generation = sending, forgetting
 
     def note(self, request: Any, answer: Any, sent_s: float) -> None:
         """Take the answer to a request that was sent at `sent_s` of the monotonic clock."""
         if isinstance(request, HeartbeatRequest | SyncGroupRequest) and answer.error_code in _KNOWN:
-            self._heard_of_s = max(self._heard_of_s, sent_s)
-            self._tell()
+            self._confirmed_s = max(self._confirmed_s, sent_s)
+            self._notify()
 
     def lose(self) -> None:
         """Others may have our partitions. What was not sent by now never is."""
-        self._heard_of_s = -math.inf
+        self._confirmed_s = -math.inf
         self.on_lost()
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._news.set()
         self._news = asyncio.Event()

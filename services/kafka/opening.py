@@ -38,9 +38,11 @@ async def newest_frames(
     begins = await consumer.beginning_offsets(list(lanes.values()))
     ends = await consumer.end_offsets(list(lanes.values()))
     found = {}
-    for lane, place in lanes.items():
-        for offset in range(ends[place] - 1, max(begins[place], ends[place] - FOREIGN_MAX) - 1, -1):
-            header = await _header_at(consumer, place, offset)
+    for lane, topic_partition in lanes.items():
+        for offset in range(
+            ends[topic_partition] - 1, max(begins[topic_partition], ends[topic_partition] - FOREIGN_MAX) - 1, -1
+        ):
+            header = await _header_at(consumer, topic_partition, offset)
             if header is not None:
                 found[lane] = (offset, header)
                 break
@@ -56,16 +58,16 @@ async def find_opening(consumer: AIOKafkaConsumer, lanes: Mapping[Lane, TopicPar
     newest = await newest_frames(consumer, lanes)
     last_ns = max((header.received_ns for _, header in newest.values()), default=0)
     if not newest or not published_ns:
-        return Opening({lane: begins[place] for lane, place in lanes.items()}, None, last_ns)
+        return Opening({lane: begins[topic_partition] for lane, topic_partition in lanes.items()}, None, last_ns)
     day_ns = ny_ns(ny_date(min(last_ns, published_ns)), 0)
     offsets: dict[Lane, int] = {}
     first: list[Header] = []
     before: list[Header] = []
-    for lane, place in lanes.items():
-        begin, end = begins[place], newest[lane][0] + 1 if lane in newest else begins[place]
-        offsets[lane] = await _first_since(consumer, place, begin, end, day_ns)
+    for lane, topic_partition in lanes.items():
+        begin, end = begins[topic_partition], newest[lane][0] + 1 if lane in newest else begins[topic_partition]
+        offsets[lane] = await _first_since(consumer, topic_partition, begin, end, day_ns)
         for offset, into in ((offsets[lane], first), (offsets[lane] - 1, before)):
-            header = await _header_at(consumer, place, offset) if begin <= offset < end else None
+            header = await _header_at(consumer, topic_partition, offset) if begin <= offset < end else None
             if header is not None:
                 into.append(header)
     return Opening(offsets, expected(first, before), last_ns)
@@ -86,12 +88,14 @@ def expected(first: Sequence[Header], before: Sequence[Header]) -> tuple[int, in
     return None if earliest < len(Lane) else (epoch, earliest)
 
 
-async def _first_since(consumer: AIOKafkaConsumer, place: TopicPartition, begin: int, end: int, since_ns: int) -> int:
+async def _first_since(
+    consumer: AIOKafkaConsumer, topic_partition: TopicPartition, begin: int, end: int, since_ns: int
+) -> int:
     """The first offset in `[begin, end)` whose frame is stamped at or after `since_ns`; `end` when none is."""
     low, high = begin, end
     while low < high:
         middle = (low + high) // 2
-        header = await _header_at(consumer, place, middle)
+        header = await _header_at(consumer, topic_partition, middle)
         if header is not None and header.received_ns < since_ns:
             low = middle + 1
         else:
@@ -99,9 +103,9 @@ async def _first_since(consumer: AIOKafkaConsumer, place: TopicPartition, begin:
     return low
 
 
-async def _header_at(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> Header | None:
-    consumer.seek(place, offset)
-    record = await consumer.getone(place)
+async def _header_at(consumer: AIOKafkaConsumer, topic_partition: TopicPartition, offset: int) -> Header | None:
+    consumer.seek(topic_partition, offset)
+    record = await consumer.getone(topic_partition)
     try:
         return decode_header(record.value)
     except FrameError:

@@ -68,9 +68,9 @@ class PartitionProcessor:
         self.damage = ""
 
     @property
-    def held(self) -> int:
+    def pending(self) -> int:
         """Frames that wait for a predecessor."""
-        return self.sequencer.held
+        return self.sequencer.pending
 
     def is_ahead(self, lane: Lane) -> bool:
         """Whether the newest frame of that lane still waits for one of another lane."""

@@ -47,15 +47,15 @@ async def read_partition(
 
     `assign` and then `seek_to_beginning` would race with the client's own reset to an offset: it is told each offset.
     """
-    place = TopicPartition(topic, partition)
-    consumer.assign([place])
-    begin = (await consumer.beginning_offsets([place]))[place]
-    end = (await consumer.end_offsets([place]))[place]
+    topic_partition = TopicPartition(topic, partition)
+    consumer.assign([topic_partition])
+    begin = (await consumer.beginning_offsets([topic_partition]))[topic_partition]
+    end = (await consumer.end_offsets([topic_partition]))[topic_partition]
     begin = begin if last is None else max(begin, end - last)
     if begin >= end:
         return
-    consumer.seek(place, begin)
-    while await consumer.position(place) < end:
-        for record in (await consumer.getmany(place, timeout_ms=POLL_MS)).get(place, ()):
+    consumer.seek(topic_partition, begin)
+    while await consumer.position(topic_partition) < end:
+        for record in (await consumer.getmany(topic_partition, timeout_ms=POLL_MS)).get(topic_partition, ()):
             if record.offset < end:
                 yield record

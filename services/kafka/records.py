@@ -35,7 +35,7 @@ class ProducerRecord(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _LogPosition(msgspec.Struct, frozen=True):
     """The part of a decision that says where it stands, and its `id` where its kind has one of that name."""
 
     epoch: int
@@ -43,11 +43,11 @@ class _Place(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-_PLACE = msgspec.json.Decoder(_Place)
+_LOG_POSITION = msgspec.json.Decoder(_LogPosition)
 
 
 @functools.cache
-def _place_decoder(kind: DecisionKind) -> msgspec.json.Decoder[Any]:
+def _position_decoder(kind: DecisionKind) -> msgspec.json.Decoder[Any]:
     """Reads the part of a decision that says which it is and where it stands, `id` whatever the kind calls it."""
     fields = [("id", str), ("epoch", int), ("position", int), ("emitted_ns", int)]
     return msgspec.json.Decoder(msgspec.defstruct("Place", fields, frozen=True, rename={"id": kind.identity}))
@@ -72,20 +72,20 @@ class Published:
             self._newest[topic] = max(self._newest.get(topic, (-1, -1)), (epoch, seq))
             self.log_ns = max(self.log_ns, received_ns)
             return
-        one = _place_decoder(_kind_on(topic)).decode(value)
-        place = (one.epoch, one.position)
+        one = _position_decoder(_kind_on(topic)).decode(value)
+        log_position = (one.epoch, one.position)
         newest = self._newest.get(topic, (-1, -1))
-        if place > newest:
-            self._newest[topic], self._ids[topic] = place, {one.id}
-        elif place == newest:
+        if log_position > newest:
+            self._newest[topic], self._ids[topic] = log_position, {one.id}
+        elif log_position == newest:
             self._ids[topic].add(one.id)
         self.log_ns = max(self.log_ns, one.emitted_ns)
 
     def lacks_decision(self, decision: Decision) -> bool:
         """Whether a decision is not on its topic yet."""
         topic = kind_of(decision).topic
-        place, newest = (decision.epoch, decision.position), self._newest.get(topic, (-1, -1))
-        return place > newest or (place == newest and identity_of(decision) not in self._ids[topic])
+        log_position, newest = (decision.epoch, decision.position), self._newest.get(topic, (-1, -1))
+        return log_position > newest or (log_position == newest and identity_of(decision) not in self._ids[topic])
 
     def lacks_views(self, header: Header) -> bool:
         """Whether the views sampled at a frame are not all known to be out. The newest frame's are written again."""
@@ -103,14 +103,14 @@ def records(decided: Decided, published: Published | None = None) -> list[Produc
         if published is None or published.lacks_decision(one)
     ]  # fmt: skip
     if decided.views and (published is None or published.lacks_views(head)):
-        at = b"%d %d %d" % (head.epoch, head.seq, head.received_ns)
-        made += [_view_record(view, head.partition, at) for view in decided.views]
+        stamp = b"%d %d %d" % (head.epoch, head.seq, head.received_ns)
+        made += [_view_record(view, head.partition, stamp) for view in decided.views]
     return made
 
 
-def _view_record(view: View, partition: int, at: bytes) -> ProducerRecord:
+def _view_record(view: View, partition: int, stamp: bytes) -> ProducerRecord:
     return ProducerRecord(
-        "contexts", f"{view.underlying}/{view.context}".encode(), canonical(view), partition, [("at", at)]
+        "contexts", f"{view.underlying}/{view.context}".encode(), canonical(view), partition, [("at", stamp)]
     )
 
 
@@ -130,7 +130,7 @@ def in_log_order(read: Iterable[tuple[bytes, Headers]]) -> list[bytes]:
     """Documents of digested decisions of one partition in the log's order, each once."""
     placed = []
     for value, headers in read:
-        one = _PLACE.decode(value)
+        one = _LOG_POSITION.decode(value)
         # What has no `id` is told apart by its bytes: a decision that is made again has the same.
         name = value if one.id is None else one.id.encode()
         placed.append((one.epoch, one.position, int(dict(headers).get("ordinal", b"0")), name, value))

@@ -177,9 +177,9 @@ async def _described(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dic
 
 
 async def _configs(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, dict[str, str]]:
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    requested = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
     found: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs(asked):
+    for answer in await admin.describe_configs(requested):
         for _, _, _, topic, entries in answer.resources:
             found[topic] = {entry[0]: entry[1] for entry in entries}
     return found

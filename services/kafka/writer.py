@@ -29,7 +29,7 @@ __all__ = ["KafkaWriter", "StaleWriteError", "UnconfirmedError", "open_writer"]
 log = logging.getLogger("strikewire.kafka")
 
 # At 4 partitions and 20 ms a frame these are ten seconds of frames; then whoever writes waits, and so does the socket.
-UNDER_WAY_MAX = 2_000
+IN_FLIGHT_MAX = 2_000
 # From a record in the client's hands to its bytes on the wire: its sender is woken, takes the batch, begins a request,
 # writes. Each is one turn of the loop.
 CLIENT_TURNS = 4
@@ -63,11 +63,11 @@ class KafkaWriter:
     been said in its place.
     """
 
-    def __init__(self, client: AIOKafkaProducer, settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> None:
+    def __init__(self, client: AIOKafkaProducer, settings: KafkaSettings, in_flight_max: int = IN_FLIGHT_MAX) -> None:
         self._client = client
         self._settings = settings
-        self._under_way = 0
-        self._under_way_max = under_way_max
+        self._in_flight = 0
+        self._in_flight_max = in_flight_max
         self._room = asyncio.Event()
         self._room.set()
         self._idle = asyncio.Event()
@@ -86,7 +86,7 @@ class KafkaWriter:
 
     def _refuse(self) -> None:
         """Send nothing of what is under way; what a broker has already may still be confirmed."""
-        self._refusing = StaleWriteError if self._under_way else None
+        self._refusing = StaleWriteError if self._in_flight else None
 
     def _guard(self) -> None:
         """Put ourselves between the client's batches and its sockets, and its batches and its clock."""
@@ -110,8 +110,8 @@ class KafkaWriter:
 
     def _refusal(self, kind: type[UnconfirmedError]) -> UnconfirmedError:
         if kind is StaleWriteError:
-            return kind(f"{self._under_way} records were under way when our partitions went to another")
-        return kind(f"{self._under_way} records were under way when this ended, and no broker took them")
+            return kind(f"{self._in_flight} records were under way when our partitions went to another")
+        return kind(f"{self._in_flight} records were under way when this ended, and no broker took them")
 
     @property
     def refuses(self) -> bool:
@@ -119,17 +119,17 @@ class KafkaWriter:
         return self._refusing is not None
 
     @property
-    def under_way(self) -> int:
+    def in_flight(self) -> int:
         """Records that no broker has confirmed yet."""
-        return self._under_way
+        return self._in_flight
 
     async def write(self, record: ProducerRecord) -> None:
         """Hand one record over; waits while too many are under way. Raises what an earlier one failed with."""
         await self._wait_for_room()
         future = await self._taken(record)
-        self._under_way += 1
+        self._in_flight += 1
         self._idle.clear()
-        if self._under_way >= self._under_way_max:
+        if self._in_flight >= self._in_flight_max:
             self._room.clear()
         future.add_done_callback(self._confirmed)
 
@@ -176,7 +176,7 @@ class KafkaWriter:
     async def settle(self, patience_s: float) -> None:
         """Return when everything is confirmed; what is not by then is given up for lost. Raises what failed."""
         await self._wait_until_idle(patience_s)
-        if self._under_way and self._membership is not None:
+        if self._in_flight and self._membership is not None:
             self._membership.lose()
         self._check()
 
@@ -186,11 +186,11 @@ class KafkaWriter:
         Raises nothing; `failed` says what went wrong.
         """
         await self._wait_until_idle(patience_s)
-        if self._under_way:
-            log.warning("%d records are given up: no broker confirms them", self._under_way)
+        if self._in_flight:
+            log.warning("%d records are given up: no broker confirms them", self._in_flight)
             self._refusing = self._refusing or UnconfirmedError
             await self._wait_until_idle(REFUSED_S_MAX)
-            self.failed = self.failed or UnconfirmedError(f"{self._under_way} records were not confirmed")
+            self.failed = self.failed or UnconfirmedError(f"{self._in_flight} records were not confirmed")
 
     async def _wait_until_idle(self, patience_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -210,15 +210,15 @@ class KafkaWriter:
         error = asyncio.CancelledError() if future.cancelled() else future.exception()
         if self._refusing is not None and isinstance(error, _LEADERLESS):
             error = self._refusal(self._refusing)
-        self._under_way -= 1
+        self._in_flight -= 1
         if error is not None and self.failed is None:
             self.failed = error
         self.written += error is None
-        if self._under_way < self._under_way_max or self.failed is not None:
+        if self._in_flight < self._in_flight_max or self.failed is not None:
             self._room.set()
-        if not self._under_way:
+        if not self._in_flight:
             self._refusing = None
-        if not self._under_way or self.failed is not None:
+        if not self._in_flight or self.failed is not None:
             self._idle.set()
 
 
@@ -237,10 +237,10 @@ class _TimeToLive:
 
 
 @contextlib.asynccontextmanager
-async def open_writer(settings: KafkaSettings, under_way_max: int = UNDER_WAY_MAX) -> AsyncIterator[KafkaWriter]:
+async def open_writer(settings: KafkaSettings, in_flight_max: int = IN_FLIGHT_MAX) -> AsyncIterator[KafkaWriter]:
     """A writer on an idempotent producer of its own; what was handed over is confirmed before the context ends."""
     async with producer(settings, request_timeout_ms=PATIENCE_MS) as client:
-        writer = KafkaWriter(client, settings, under_way_max)
+        writer = KafkaWriter(client, settings, in_flight_max)
         try:
             yield writer
         finally:

@@ -19,7 +19,7 @@ from services.runtime.config import Config
 if TYPE_CHECKING:
     from services.redis.lease import Lease
 
-__all__ = ["Held", "LeaseLostError", "hold_lease"]
+__all__ = ["GatewayLease", "LeaseLostError", "hold_lease"]
 
 log = logging.getLogger("strikewire.gateway")
 
@@ -28,7 +28,7 @@ class LeaseLostError(StrikewireError):
     """Another gateway has the lease now."""
 
 
-class Held:
+class GatewayLease:
     """The lease while we have it; `number` rises with every holder, 0 without Redis."""
 
     def __init__(self, number: int = 0, lost: asyncio.Event | None = None) -> None:
@@ -42,13 +42,15 @@ class Held:
 
 
 @contextlib.asynccontextmanager
-async def hold_lease(config: Config, name: str, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[Held]:
+async def hold_lease(
+    config: Config, name: str, on_wait: Callable[[], None] = lambda: None
+) -> AsyncIterator[GatewayLease]:
     """Wait for the lease and keep it while the context is open; without a Redis there is nothing to wait for.
 
     `on_wait` is called when another holds it. Whoever does not want to wait any longer cancels.
     """
     if not config.redis.url:
-        yield Held()
+        yield GatewayLease()
         return
     from services.redis.client import open_redis
     from services.redis.lease import Lease
@@ -65,7 +67,7 @@ async def hold_lease(config: Config, name: str, on_wait: Callable[[], None] = la
             on_wait()
             number = await lease.await_turn()
         renewing = asyncio.create_task(lease.run(), name="lease-renewal")
-        yield Held(number, lease.lost)
+        yield GatewayLease(number, lease.lost)
     finally:
         if renewing is not None:
             renewing.cancel()

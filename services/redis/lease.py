@@ -97,12 +97,12 @@ class Lease:
         while True:
             await asyncio.sleep(self._ttl_s / RENEWALS)
             try:
-                held = await self.renew() if self._number else await self.acquire() is not None
+                is_ours = await self.renew() if self._number else await self.acquire() is not None
             except Exception as error:
                 self._note_away(error)
                 continue
             self._away = False
-            if not held:
+            if not is_ours:
                 self.lost.set()
                 return
 

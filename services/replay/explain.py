@@ -38,7 +38,7 @@ def explain(warehouse: Warehouse, calendar: Calendar, alert_id: str) -> dict[str
         if alert_id in again:
             break
     parameters = resolved_rules(rules)["detectors"].get(alert["detector"], {})
-    places = warehouse.places(alert["partition"], [tuple(pair) for pair in alert["inputs"]])
+    locations = warehouse.locations(alert["partition"], [tuple(pair) for pair in alert["inputs"]])
     return {
         "alert": alert,
         "signal": signal,
@@ -46,7 +46,8 @@ def explain(warehouse: Warehouse, calendar: Calendar, alert_id: str) -> dict[str
         "version": alert["version"],
         "parameters": {name: value for name, value in parameters.items() if name != "version"},
         "inputs": [
-            {"epoch": place.epoch, "seq": place.seq, "row": place.row, "topic": place.lane.topic} for place in places
+            {"epoch": location.epoch, "seq": location.seq, "row": location.row, "topic": location.lane.topic}
+            for location in locations
         ],
         "views": {
             context.name: msgspec.to_builtins(view)

@@ -107,16 +107,16 @@ class _Lane:
         self._lane = lane
         self._windows: Iterator[tuple[Rows, Any]] = warehouse.lane_rows(lane, partition, epoch, first, last)
         self._rows: Rows = empty_rows(lane)
-        self._at = 0
+        self._next_row = 0
 
     def take(self, count: int) -> Rows:
         """The next `count` rows."""
-        have = len(self._rows.received_ns) - self._at
+        have = len(self._rows.received_ns) - self._next_row
         if have >= count:
-            rows = take_rows(self._rows, self._at, self._at + count)
-            self._at += count
+            rows = take_rows(self._rows, self._next_row, self._next_row + count)
+            self._next_row += count
             return rows
-        parts = [take_rows(self._rows, self._at, self._at + have)] if have else []
+        parts = [take_rows(self._rows, self._next_row, self._next_row + have)] if have else []
         while have < count:
             window = next(self._windows, None)
             if window is None:
@@ -124,9 +124,9 @@ class _Lane:
                     f"{self._lane.topic}: {count - have} rows that the log's frames speak of are not kept any more"
                 )
             self._rows, _ = window
-            self._at = min(count - have, len(self._rows.received_ns))
-            parts.append(take_rows(self._rows, 0, self._at))
-            have += self._at
+            self._next_row = min(count - have, len(self._rows.received_ns))
+            parts.append(take_rows(self._rows, 0, self._next_row))
+            have += self._next_row
         return parts[0] if len(parts) == 1 else type(self._rows)(*map(_concatenated, zip(*parts, strict=True)))
 
 

@@ -208,9 +208,9 @@ def apply(data: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    place = data
+    section = data
     for name in names[:-1]:
-        place = place.setdefault(name, {})
-        if not isinstance(place, dict):
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
             raise ConfigError(f"--set {override}", f"{name} is a value, not a section")
-    place[names[-1]] = value
+    section[names[-1]] = value

@@ -69,10 +69,10 @@ class Ordinals:
         """Each decision with its ordinal. Decisions of a partition must come in their order."""
         numbered = []
         for decision in decisions:
-            place = (decision.epoch, decision.position)
+            log_position = (decision.epoch, decision.position)
             epoch, position, ordinal = self._last.get(decision.partition, (-1, -1, -1))
-            ordinal = ordinal + 1 if (epoch, position) == place else 0
-            self._last[decision.partition] = (*place, ordinal)
+            ordinal = ordinal + 1 if (epoch, position) == log_position else 0
+            self._last[decision.partition] = (*log_position, ordinal)
             numbered.append((ordinal, decision))
         return numbered
 
@@ -158,14 +158,14 @@ def rows_table(
     within = np.arange(int(counts.sum()), dtype=np.uint64) - np.repeat(np.cumsum(counts) - counts, counts).astype(
         np.uint64
     )
-    place = {
+    position = {
         "partition": spread([head.partition for head in heads], np.uint16),
         "epoch": spread([head.epoch for head in heads], np.uint64),
         "seq": spread([head.seq for head in heads], np.uint64),
         "position": spread([head.position for head in heads], np.uint64) + within,
         "received_ns": _times(spread([head.received_ns for head in heads], np.int64) if stamps is None else stamps),
     }
-    for name, values in place.items():
+    for name, values in position.items():
         market = market.append_column(name, pa.array(values) if isinstance(values, np.ndarray) else values)
     return market
 

@@ -35,7 +35,7 @@ POLL_MS = 200
 RECORDS_MAX = 500
 RETRY_S = (1.0, 30.0)
 # Longer than Kafka keeps alerts matter to nobody who was not there; a day covers every repetition by a zombie.
-SEEN_S = 86_400
+KNOWN_S = 86_400
 
 # Mark, stream and publish in one step: a crash between them would lose or double an alert here.
 _ALERT_ONCE = """
@@ -91,7 +91,7 @@ class HotStore:
         """Put an alert out unless it was; whether it was new. Raises PoisonError, and what Redis raises."""
         identity = _read(self._read_alert, document).id
         keys = [f"{self._prefix}alert:{identity}", f"{self._prefix}alerts:stream", f"{self._prefix}alerts"]
-        return bool(await self._alert_once(keys, [SEEN_S, self._alerts_max, identity, document]))
+        return bool(await self._alert_once(keys, [KNOWN_S, self._alerts_max, identity, document]))
 
     async def view(self, document: bytes) -> bool:
         """Put a view in its place unless a later one stands there; whether it was put. Raises as `alert` does."""
@@ -133,12 +133,12 @@ class HotState:
             await self._ping(self._client)
             while True:
                 batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
-                oldest_ms = (time.time() - SEEN_S) * 1e3
+                oldest_ms = (time.time() - KNOWN_S) * 1e3
                 records = [
-                    (names[place.topic], one.value)
-                    for place, batch in batches.items()
+                    (names[topic_partition.topic], one.value)
+                    for topic_partition, batch in batches.items()
                     for one in batch
-                    if names[place.topic] != "alerts" or one.timestamp >= oldest_ms
+                    if names[topic_partition.topic] != "alerts" or one.timestamp >= oldest_ms
                 ]
                 await self._put_all(store, records)
                 if batches:

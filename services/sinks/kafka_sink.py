@@ -124,14 +124,14 @@ class KafkaSink:
     async def _turn(self) -> None:
         """One round: read, fill, start what is due."""
         crowded = sum(one.pending_rows for one in self._partitions.values()) > self._config.pending_rows_max
-        wanted = [place for place, one in self._partitions.items() if one.wants_more(crowded)]
-        for place, records in (await self._read(wanted)).items():
-            if (one := self._partitions.get(place)) is not None:
+        wanted = [topic_partition for topic_partition, one in self._partitions.items() if one.wants_more(crowded)]
+        for topic_partition, records in (await self._read(wanted)).items():
+            if (one := self._partitions.get(topic_partition)) is not None:
                 one.take(records, time.monotonic_ns())
-        for place, one in list(self._partitions.items()):
+        for topic_partition, one in list(self._partitions.items()):
             if one.reforming:
                 with suppress(IllegalStateError):  # it went in this very moment
-                    one.reach(await self._consumer.position(place))
+                    one.reach(await self._consumer.position(topic_partition))
         now_ns = time.monotonic_ns()
         for one in self._partitions.values():
             one.advance(now_ns)
@@ -146,14 +146,14 @@ class KafkaSink:
         """Records of partitions that are known here: the consumer may have been given more in this very moment."""
         if wanted:
             return dict(await self._consumer.getmany(*wanted, timeout_ms=POLL_MS, max_records=POLL_RECORDS))
-        held = list(self._partitions)
-        if not held:
+        assigned = list(self._partitions)
+        if not assigned:
             await asyncio.sleep(POLL_MS / 1000)
             return {}
         # Nothing may come in. The consumer must be asked all the same, or the group takes it for dead.
-        self._consumer.pause(*held)
-        late = dict(await self._consumer.getmany(*held, timeout_ms=POLL_MS))
-        self._consumer.resume(*(place for place in held if place in self._consumer.assignment()))
+        self._consumer.pause(*assigned)
+        late = dict(await self._consumer.getmany(*assigned, timeout_ms=POLL_MS))
+        self._consumer.resume(*(tp for tp in assigned if tp in self._consumer.assignment()))
         return late
 
     def _show_lag(self) -> None:
@@ -163,17 +163,19 @@ class KafkaSink:
         for name, lag in lags.items():
             self.metrics.set("strikewire_sink_lag_records", lag, topic=name)
 
-    async def assign(self, places: Iterable[TopicPartition]) -> None:
+    async def assign(self, topic_partitions: Iterable[TopicPartition]) -> None:
         """Take partitions over where whoever had them before left them."""
-        wanted = list(places)
+        wanted = list(topic_partitions)
         committed = await self._committed(wanted) if wanted else {}
-        for place in wanted:
-            offset, text = committed[place]
+        for topic_partition in wanted:
+            offset, text = committed[topic_partition]
             start = offset if offset >= 0 else None
-            self._partitions[place] = Partition(self, place, self._topics[place.topic], start, Commit.read(text))
+            self._partitions[topic_partition] = Partition(
+                self, topic_partition, self._topics[topic_partition.topic], start, Commit.read(text)
+            )
         self.assigned.set()
 
-    async def _committed(self, places: list[TopicPartition]) -> dict[TopicPartition, tuple[int, str]]:
+    async def _committed(self, topic_partitions: list[TopicPartition]) -> dict[TopicPartition, tuple[int, str]]:
         """Offset and metadata of each; for as long as it takes, because a listener that fails is only logged.
 
         A place where nothing was committed is in the answer, with -1. One that is not in it was not answered for: a
@@ -182,19 +184,23 @@ class KafkaSink:
         """
         while True:
             try:
-                found = await self._admin.list_consumer_group_offsets(self._group, partitions=places)
-                lacking = [place for place in places if place not in found]
+                found = await self._admin.list_consumer_group_offsets(self._group, partitions=topic_partitions)
+                lacking = [topic_partition for topic_partition in topic_partitions if topic_partition not in found]
                 if not lacking:
-                    return {place: (one.offset, one.metadata) for place, one in found.items()}
-                why = f"nothing was said of {len(lacking)} of {len(places)} places"
+                    return {topic_partition: (one.offset, one.metadata) for topic_partition, one in found.items()}
+                why = f"nothing was said of {len(lacking)} of {len(topic_partitions)} places"
             except KafkaError as error:
                 why = _short(error)
             log.warning("the group's offsets cannot be read and are asked for again: %s", why)
             await asyncio.sleep(OFFSETS_RETRY_S)
 
-    async def revoke(self, places: Iterable[TopicPartition]) -> None:
+    async def revoke(self, topic_partitions: Iterable[TopicPartition]) -> None:
         """Let partitions go. What is on its way into the warehouse arrives there under its token, or is sent again."""
-        gone = [one for place in places if (one := self._partitions.pop(place, None)) is not None]
+        gone = [
+            one
+            for topic_partition in topic_partitions
+            if (one := self._partitions.pop(topic_partition, None)) is not None
+        ]
         # While the warehouse answers, waiting is quicker than sending it all again.
         with suppress(TimeoutError):
             async with asyncio.timeout(0 if self.trouble else SETTLE_S):
@@ -214,25 +220,25 @@ class KafkaSink:
         """Run what takes its time beside the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    def highwater(self, place: TopicPartition) -> int:
+    def highwater(self, topic_partition: TopicPartition) -> int:
         """The offset the next record of a partition will get, as far as is known."""
-        return self._consumer.highwater(place) or 0
+        return self._consumer.highwater(topic_partition) or 0
 
-    async def commit(self, place: TopicPartition, offset: int, said: Commit) -> None:
+    async def commit(self, topic_partition: TopicPartition, offset: int, note: Commit) -> None:
         """Commit an offset with what is said about it. Raises LostPartitionError."""
         while True:
             try:
-                await self._consumer.commit({place: OffsetAndMetadata(offset, said.text())})
+                await self._consumer.commit({topic_partition: OffsetAndMetadata(offset, note.text())})
                 return
             except (CommitFailedError, IllegalStateError) as error:
                 raise LostPartitionError(str(error)) from None
             except KafkaError as error:
                 if not getattr(error, "retriable", False):
                     raise LostPartitionError(str(error)) from None
-                log.warning("a commit of %s failed and is tried again: %s", place, error)
+                log.warning("a commit of %s failed and is tried again: %s", topic_partition, error)
                 await asyncio.sleep(RETRY_MS_MIN / 1000)
 
-    async def bury(self, items: Iterable[Item]) -> None:
+    async def send_to_dlq(self, items: Iterable[Item]) -> None:
         """Hand poison to dead.letters; returns when Kafka has it."""
         topic = self._kafka.topic(DEAD_LETTERS)
         for item in items:
@@ -243,12 +249,12 @@ class KafkaSink:
             if letter.source != DEAD_LETTERS:  # what is poison in dead.letters itself goes straight into its table
                 await self._producer.send_and_wait(topic, canonical(letter), key=letter.source.encode())
 
-    async def insert(self, table: str, rows: Any, name: str, prove: Callable[[], Awaitable[None]]) -> None:
+    async def insert(self, table: str, rows: Any, name: str, fence: Callable[[], Awaitable[None]]) -> None:
         """Insert, trying again for as long as it takes. `prove` is awaited before every try."""
         wait_s = RETRY_MS_MIN / 1000
         loop = asyncio.get_running_loop()
         while True:
-            await prove()
+            await fence()
             began = time.monotonic()
             try:
                 await loop.run_in_executor(self._threads, insert, self._client, table, rows, name)

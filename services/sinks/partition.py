@@ -36,19 +36,19 @@ class Outside(Protocol):
 
     limits: BatchLimits
 
-    async def commit(self, place: TopicPartition, offset: int, said: Commit) -> None:
+    async def commit(self, topic_partition: TopicPartition, offset: int, note: Commit) -> None:
         """Commit, or raise LostPartitionError."""
 
-    async def bury(self, items: Iterable[Item]) -> None:
+    async def send_to_dlq(self, items: Iterable[Item]) -> None:
         """Hand poison to dead.letters."""
 
-    async def insert(self, table: str, rows: Any, name: str, prove: Callable[[], Awaitable[None]]) -> None:
+    async def insert(self, table: str, rows: Any, name: str, fence: Callable[[], Awaitable[None]]) -> None:
         """Insert under a name, trying until it is done."""
 
     async def build(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run beside the loop."""
 
-    def highwater(self, place: TopicPartition) -> int:
+    def highwater(self, topic_partition: TopicPartition) -> int:
         """The end of the partition, as far as is known."""
 
     def fail(self, error: BaseException) -> None:
@@ -64,15 +64,17 @@ class _Read(NamedTuple):
 
 
 class Partition:
-    """Begins at the offset `start` that was committed (None: at whatever comes first) with what was `said` there."""
+    """Begins at the offset `start` that was committed (None: at whatever comes first) with the `commit` there."""
 
-    def __init__(self, sink: Outside, place: TopicPartition, topic: Topic, start: int | None, said: Commit) -> None:
+    def __init__(
+        self, sink: Outside, topic_partition: TopicPartition, topic: Topic, start: int | None, commit: Commit
+    ) -> None:
         self.topic = topic
-        self._sink, self._place = sink, place
-        self._reader = Reader(topic, place.partition, said.last)
-        self._filling = Filling(start, said.end)
+        self._sink, self._topic_partition = sink, topic_partition
+        self._reader = Reader(topic, topic_partition.partition, commit.last)
+        self._filling = Filling(start, commit.end)
         self._items: list[Item] = []
-        self._last_before = self._last = said.last  # the last frame's place before, and in, the batch in hand
+        self._last_before = self._last = commit.last  # the last frame's position before, and in, the batch in hand
         self._waiting: deque[_Read] = deque()
         self._waiting_rows = 0
         self._position = start or 0
@@ -83,7 +85,7 @@ class Partition:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.topic.name}/{self._place.partition}"
+        return f"{self.topic.name}/{self._topic_partition.partition}"
 
     @property
     def pending_rows(self) -> int:
@@ -93,7 +95,7 @@ class Partition:
     @property
     def lag(self) -> int:
         """Records on Kafka that were not read yet."""
-        return max(0, self._sink.highwater(self._place) - self._position)
+        return max(0, self._sink.highwater(self._topic_partition) - self._position)
 
     @property
     def stuck(self) -> bool:
@@ -175,25 +177,25 @@ class Partition:
         self, start: int, end: int, items: list[Item], before: tuple[int, int], last: tuple[int, int]
     ) -> None:
         intent = Commit(end, before)
-        proved_at = float("-inf")
+        fenced_at = float("-inf")
 
-        async def prove() -> None:
-            nonlocal proved_at
-            if time.monotonic() - proved_at > PROOF_S:
-                await self._sink.commit(self._place, start, intent)
-                proved_at = time.monotonic()
+        async def fence() -> None:
+            nonlocal fenced_at
+            if time.monotonic() - fenced_at > PROOF_S:
+                await self._sink.commit(self._topic_partition, start, intent)
+                fenced_at = time.monotonic()
 
         try:
-            await prove()
+            await fence()
             poisoned = [item for item in items if item.poison is not None]
             if poisoned:
-                await self._sink.bury(poisoned)
+                await self._sink.send_to_dlq(poisoned)
             for table, rows in await self._sink.build(tables, self.topic, items):
-                name = token(self.topic.name, self._place.partition, start, end, table)
-                await self._sink.insert(table, rows, name, prove)
+                name = token(self.topic.name, self._topic_partition.partition, start, end, table)
+                await self._sink.insert(table, rows, name, fence)
             if not self._waiting:
                 # Nothing follows at once, whose intent would say so: nothing is left to be done again.
-                await self._sink.commit(self._place, end, Commit(None, last))
+                await self._sink.commit(self._topic_partition, end, Commit(None, last))
             self._moved = time.monotonic()
         except LostPartitionError as error:
             log.warning("%s went to another sink: %s", self.name, error)

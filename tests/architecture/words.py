@@ -71,23 +71,12 @@ ALLOWED: dict[str, str] = {
 
 # Rooms whose names are still the old ones. A room leaves this list and never comes back.
 ROOMS_TO_COME: tuple[str, ...] = (
-    "bench/",
-    "deploy/",
-    "services/agents/",
     "services/chain/",
-    "services/commands/",
     "services/contexts/",
     "services/core/",
     "services/detectors/",
-    "services/embedded",
     "services/gateway/",
-    "services/history/",
-    "services/kafka/",
     "services/market/",
     "services/quant/",
-    "services/redis/",
-    "services/replay/",
-    "services/runtime/",
     "services/scanner",
-    "services/sinks/",
 )

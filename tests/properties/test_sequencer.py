@@ -93,7 +93,7 @@ def logs(draw: st.DrawFn, holes: bool = False) -> Log:
 def test_every_interleaving_gives_the_gateways_order(log: Log, data: st.DataObject) -> None:
     sequencer = Sequencer()
     assert read(interleaved(data, by_lane(log.written)), sequencer) == keys(log.written)
-    assert (sequencer.held, sequencer.duplicates, sequencer.zombies, sequencer.holes) == (0, 0, 0, 0)
+    assert (sequencer.pending, sequencer.duplicates, sequencer.zombies, sequencer.holes) == (0, 0, 0, 0)
 
 
 @given(logs(), st.data())
@@ -103,7 +103,7 @@ def test_rewinds_and_duplicates_change_nothing(log: Log, data: st.DataObject) ->
     assert read(interleaved(data, lanes), sequencer) == keys(log.written)
     repeated = sum(len(frames) for frames in lanes.values()) - len(log.written)
     assert sequencer.duplicates + sequencer.zombies == repeated
-    assert (sequencer.held, sequencer.holes) == (0, 0)
+    assert (sequencer.pending, sequencer.holes) == (0, 0)
 
 
 @given(logs(holes=True), st.data())
@@ -111,7 +111,7 @@ def test_holes_are_closed_by_the_next_epochs_openings(log: Log, data: st.DataObj
     """What is lost is counted; what is left keeps its order; nothing is held for ever."""
     sequencer = Sequencer()
     assert read(interleaved(data, by_lane(log.kept)), sequencer) == keys(log.kept)
-    assert sequencer.held == 0
+    assert sequencer.pending == 0
     # A hole at the very end of an epoch cannot be seen: nobody knows how many frames the gateway still wrote.
     visible = 0
     for number in {frame.header.epoch for frame in log.kept}:
@@ -127,7 +127,12 @@ def test_every_interleaving_gives_the_same_order_whatever_is_missing(log: Log, d
     lanes = by_lane(kept)
     one, other = Sequencer(), Sequencer()
     assert read(interleaved(data, lanes), one) == read(interleaved(data, lanes), other)
-    assert (one.epoch, one.next_seq, one.held, one.holes) == (other.epoch, other.next_seq, other.held, other.holes)
+    assert (one.epoch, one.next_seq, one.pending, one.holes) == (
+        other.epoch,
+        other.next_seq,
+        other.pending,
+        other.holes,
+    )
 
 
 @given(logs(), st.data())

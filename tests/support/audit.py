@@ -15,7 +15,7 @@ from schemas.frames import Lane
 from services.core.identity import Digest
 from services.core.sequencer import Sequencer
 from services.kafka.client import plain_consumer
-from services.kafka.lanes import lane_places, read_lanes
+from services.kafka.lanes import lane_partitions, read_lanes
 from services.kafka.partition_processor import Build, PartitionProcessor
 from services.kafka.published import read_partition
 from services.kafka.records import in_log_order
@@ -114,7 +114,7 @@ async def _replay(
     consumer: AIOKafkaConsumer, settings: KafkaSettings, partition: int, build: Build, tally: Counter[str]
 ) -> list[tuple[str, bytes]]:
     """What one partition's log leads to: ids and canonical lines, in order."""
-    lanes = lane_places(settings, partition)
+    lanes = lane_partitions(settings, partition)
     consumer.assign(list(lanes.values()))
     begins = await consumer.beginning_offsets(list(lanes.values()))
     ends = await consumer.end_offsets(list(lanes.values()))
@@ -129,7 +129,7 @@ async def _replay(
     async for decided in read_lanes(consumer, lanes, machine, _at(machine, lanes, ends)):
         for _, decision in decided.decisions:
             lines.append((decision.id, canonical(decision)))
-    tally["held"] += machine.held
+    tally["held"] += machine.pending
     tally["zombies"] += machine.sequencer.zombies
     return lines
 

@@ -43,7 +43,7 @@ async def test_records_wait_at_the_socket_until_the_group_answers(settings: Kafk
         writer.speak_as(member)
         await writer.write(ONE)
         await asyncio.sleep(0.3)
-        assert writer.under_way == 1
+        assert writer.in_flight == 1
         member.note(BEAT, Answer, time.monotonic() - SURE_S)  # an answer that was long on its way
         await asyncio.sleep(0.1)
         assert await on_the_topic(settings) == 0
@@ -102,7 +102,7 @@ async def test_who_leaves_waits_for_what_is_under_way_and_then_gives_it_up(
         member.note(BEAT, Answer, time.monotonic())
         await writer.write(ONE)
         await writer.settle(SURE_S)
-        assert (writer.under_way, writer.failed) == (0, None)
+        assert (writer.in_flight, writer.failed) == (0, None)
         monkeypatch.setattr(module, "SURE_S", 0.0)  # nobody has answered for too long
         await writer.write(ONE)
         await writer.settle(0.1)
@@ -125,5 +125,5 @@ async def test_a_broker_that_is_gone_keeps_nobody_from_ending(tmp_path: Path, ca
             await writer.write(ONE)
             await writer.end(patience_s=1.0)
             assert isinstance(writer.failed, UnconfirmedError)
-            assert writer.under_way == 0
+            assert writer.in_flight == 0
     assert "1 records are given up: no broker confirms them" in caplog.messages

@@ -61,7 +61,7 @@ def test_three_workers_on_four_partitions_get_whole_partitions() -> None:
 
 
 def test_a_member_remembers_what_it_was_given_and_tells_the_group(monkeypatch: Any) -> None:
-    monkeypatch.setattr(LanesTogether, "held", ())
+    monkeypatch.setattr(LanesTogether, "owned", ())
     LanesTogether.on_assignment(ConsumerProtocolMemberAssignment(0, [(topic, [2, 5]) for topic in TOPICS], b""))
     newcomer = ConsumerProtocolMemberMetadata(0, TOPICS, b"[]")
     assigned = LanesTogether.assign(Cluster(8), {"old": LanesTogether.metadata(TOPICS), "new": newcomer})  # type: ignore[arg-type]

@@ -19,9 +19,9 @@ from aiokafka.errors import KafkaTimeoutError
 
 from schemas.frames import Lane
 from services.agents import partitions as module
-from services.agents.partitions import Partitions, _Held
+from services.agents.partitions import Partitions, _Hosted
 from services.core.sequencer import Sequencer
-from services.kafka.lanes import lane_places
+from services.kafka.lanes import lane_partitions
 from services.kafka.partition_processor import Decided, PartitionProcessor
 from services.kafka.records import Published, records
 from services.runtime.metrics import Metrics
@@ -43,7 +43,7 @@ def counted(all_: list[Decided], published: Published | None) -> tuple[float, fl
     """Signals, alerts sent, and signals held back, by the metrics, once all is out."""
     metrics = Metrics()
     writer = cast("Any", SimpleNamespace(speak_as=lambda _: None))
-    partitions, held = Partitions(KafkaSettings(), build_small, writer, metrics), _Held(0)
+    partitions, held = Partitions(KafkaSettings(), build_small, writer, metrics), _Hosted(0)
     held.published = published
     for one in all_:
         partitions._note(one, held)
@@ -77,7 +77,7 @@ SILENT, LIVING = 0, 1
 class Lanes:
     """A machine that takes records and makes nothing of them."""
 
-    held = waiting = damaged = 0
+    pending = waiting = damaged = 0
 
     def __init__(self) -> None:
         self.next_offset = dict.fromkeys(Lane, 0)
@@ -119,23 +119,23 @@ class Worker(Partitions):
         self.log = log
         self.caught: list[tuple[int, str]] = []
         self.catches = True
-        self.membership._heard_of_s = math.inf
+        self.membership._confirmed_s = math.inf
 
     def _start_catching(self, held: Any, reason: str) -> None:
         self.caught.append((held.partition, reason))
         super()._start_catching(held, reason)
 
     async def _catch_up(self, held: Any) -> None:
-        held.machine = held.machine or Lanes()
+        held.processor = held.processor or Lanes()
         if self.catches:
-            for lane, place in lane_places(SETTINGS, held.partition).items():
-                held.machine.next_offset[lane] = self.log.ends[place]
+            for lane, place in lane_partitions(SETTINGS, held.partition).items():
+                held.processor.next_offset[lane] = self.log.ends[place]
         held.state = "live"
         held.live.set()
 
     async def write(self, partition: int) -> int:
         """Put a record on the first lane; its offset."""
-        place = lane_places(SETTINGS, partition)[Lane.TRADES]
+        place = lane_partitions(SETTINGS, partition)[Lane.TRADES]
         self.log.ends[place] += 1
         return self.log.ends[place] - 1
 
@@ -189,12 +189,12 @@ async def test_one_silent_partition_among_living_ones_is_named_and_led_around(wo
 
 
 async def test_its_records_are_counted_while_nobody_leads_it_around(worker: Worker) -> None:
-    worker.membership._heard_of_s = -math.inf  # what would be said could not be
+    worker.membership._confirmed_s = -math.inf  # what would be said could not be
     await worker.write(SILENT)
     await worker.write(SILENT)
     await worker.flow(1.5 * SILENT_S)
     assert worker.led_around() == 0
-    worker.membership._heard_of_s = math.inf
+    worker.membership._confirmed_s = math.inf
     assert worker.not_ready() == "partition 0: 2 records wait, and none was taken for 0.3 s"
 
 

@@ -42,7 +42,7 @@ def own_handlers() -> Iterator[None]:
 def session(recorder: Any) -> None:
     minutes: Any = SimpleNamespace(session=lambda: iter(["minute 1", "minute 2"]))
     market: Any = SimpleNamespace(clock_ns=0)
-    _making._session(argparse.Namespace(json=True), recorder, minutes, market, _making._when_asked_to_stop())
+    _making._session(argparse.Namespace(json=True), recorder, minutes, market, _making._stop_on_signal())
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -53,7 +53,7 @@ def test_a_signal_lets_the_minute_end_and_be_stored_once(number: int) -> None:
 
 
 def test_a_second_signal_interrupts_at_once() -> None:
-    requested = _making._when_asked_to_stop()
+    requested = _making._stop_on_signal()
     signal.raise_signal(signal.SIGINT)
     assert requested.is_set()
     with pytest.raises(KeyboardInterrupt):

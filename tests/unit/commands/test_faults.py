@@ -42,17 +42,17 @@ def test_wrong_use_is_status_2_and_one_sentence(
     option: str, text: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["standin", f"{option}={text}"]) == 2
-    told = capsys.readouterr().err.strip()
-    assert sentence in told
-    assert "\n" not in told
+    counted = capsys.readouterr().err.strip()
+    assert sentence in counted
+    assert "\n" not in counted
 
 
 def test_help_names_the_switches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["standin", "--help"])
-    told = " ".join(capsys.readouterr().out.split())
+    counted = " ".join(capsys.readouterr().out.split())
     for name in ("UNCONFIRMED", "early_subscribe", "auth_timeout", "victim", "--list-faults"):
-        assert name in told
+        assert name in counted
 
 
 def test_drawn_faults_are_told_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:

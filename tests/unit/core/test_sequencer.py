@@ -38,7 +38,7 @@ def test_in_order_each_frame_leaves_at_once() -> None:
 def test_a_frame_waits_for_its_predecessor() -> None:
     sequencer = opened()
     assert push_all(sequencer, [frame(TRADES, 1, 4), frame(TRADES, 1, 5)]) == []
-    assert sequencer.held == 2
+    assert sequencer.pending == 2
     assert push_all(sequencer, [frame(GREEKS, 1, 3)]) == [(1, 3), (1, 4), (1, 5)]
 
 
@@ -69,7 +69,7 @@ def test_the_third_opening_closes_the_epoch_over_its_holes() -> None:
     push_all(sequencer, [frame(TRADES, 1, 5), frame(TRADES, 1, 8)])
     assert push_all(sequencer, openings(2)) == [(1, 5), (1, 8), (2, 0), (2, 1), (2, 2)]
     assert sequencer.holes == 4  # 3, 4, 6, 7
-    assert sequencer.held == 0
+    assert sequencer.pending == 0
 
 
 def test_behind_a_newer_opening_on_its_lane_an_older_frame_is_a_zombies() -> None:
@@ -92,7 +92,7 @@ def test_starting_in_the_middle_drops_what_is_older() -> None:
 
 
 def test_too_many_held_frames_are_an_error_that_says_what_is_waited_for_and_where() -> None:
-    sequencer = Sequencer(expect=(7, 3), held_max=4)
+    sequencer = Sequencer(expect=(7, 3), pending_max=4)
     push_all(sequencer, [frame(TRADES, 7, 4), frame(GREEKS, 7, 5), frame(TRADES, 7, 6), frame(GREEKS, 7, 7)])
     with pytest.raises(SequencerOverflowError) as caught:
         sequencer.push(frame(TRADES, 7, 8))
@@ -102,7 +102,7 @@ def test_too_many_held_frames_are_an_error_that_says_what_is_waited_for_and_wher
 
 
 def test_an_overflow_before_any_epoch_has_opened_says_so() -> None:
-    sequencer = Sequencer(held_max=4)
+    sequencer = Sequencer(pending_max=4)
     push_all(sequencer, [frame(TRADES, 1, 0, True), frame(GREEKS, 1, 1, True), frame(TRADES, 1, 3)])
     push_all(sequencer, [frame(TRADES, 1, 4)])
     with pytest.raises(SequencerOverflowError) as caught:
@@ -113,7 +113,7 @@ def test_an_overflow_before_any_epoch_has_opened_says_so() -> None:
 
 
 def test_an_overflow_where_every_lane_waits_is_a_lost_frame() -> None:
-    sequencer = Sequencer(expect=(7, 3), held_max=2)
+    sequencer = Sequencer(expect=(7, 3), pending_max=2)
     push_all(sequencer, [frame(TRADES, 7, 4), frame(GREEKS, 7, 5)])
     with pytest.raises(SequencerOverflowError, match="3 frames of every lane wait for frame 3 of epoch 7; it is lost"):
         sequencer.push(frame(TICKS, 7, 6))

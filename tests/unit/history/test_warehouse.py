@@ -14,7 +14,7 @@ from schemas.gaps import EarlierGaps, Gap
 from schemas.symbols import symbol_code
 from services.errors import StoreError
 from services.history import warehouse as module
-from services.history.warehouse import Place, Warehouse
+from services.history.warehouse import RowLocation, Warehouse
 from services.replay.source import epoch_frames
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from tests.support.decisions import alert, signal, view
@@ -118,8 +118,12 @@ def test_a_window_of_positions_is_half_open(recorded: Warehouse):
 
 
 def test_a_row_is_found_by_its_position(recorded: Warehouse):
-    places = recorded.places(0, [(1, 0), (1, 4), (1, 8), (2, 0)])
-    assert places == [Place(1, 3, 0, Lane.TRADES), Place(1, 4, 1, Lane.TICKS), Place(1, 6, 3, Lane.TRADES)]
+    places = recorded.locations(0, [(1, 0), (1, 4), (1, 8), (2, 0)])
+    assert places == [
+        RowLocation(1, 3, 0, Lane.TRADES),
+        RowLocation(1, 4, 1, Lane.TICKS),
+        RowLocation(1, 6, 3, Lane.TRADES),
+    ]
 
 
 def test_decisions_come_in_log_order_whatever_order_they_were_written_in(warehouse_client: Any):

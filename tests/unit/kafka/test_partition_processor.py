@@ -45,7 +45,7 @@ def test_lanes_read_at_any_speed_and_twice_give_one_digest(seed: int) -> None:
         if chance.random() < 0.2:
             at[lane] = max(0, at[lane] - chance.randint(0, 30))
     assert digest.hexdigest() == EXPECTED
-    assert made.held == 0
+    assert made.pending == 0
 
 
 def everything(by_run: bool, seed: int) -> tuple[list[ProducerRecord], int, int]:
@@ -70,7 +70,7 @@ def everything(by_run: bool, seed: int) -> tuple[list[ProducerRecord], int, int]
         while made.waiting:
             decided = made.step_run() if by_run else made.step()
             out += records(decided) if decided is not None else []
-    assert made.held == 0
+    assert made.pending == 0
     assert frames == len(log)
     return out, steps, frames
 
@@ -104,6 +104,6 @@ def test_it_knows_which_lane_has_run_ahead() -> None:
         assert list(taken(made, lane, 0, records[lane][0])) == []
     for offset in range(1, 20):
         made.push(Lane.TRADES, offset, records[Lane.TRADES][offset])
-    assert made.held
+    assert made.pending
     assert made.is_ahead(Lane.TRADES)
     assert not made.is_ahead(Lane.GREEKS)

@@ -61,7 +61,7 @@ async def test_a_record_that_has_no_leader_waits_for_one_as_long_as_it_takes(cli
     writer = KafkaWriter(client, KafkaSettings())
     await writer.write(HALF)
     assert await outlive(client) == 0
-    assert (writer.failed, writer.under_way) == (None, 1)
+    assert (writer.failed, writer.in_flight) == (None, 1)
     client.led_by(BROKER)
     assert client.sent() == 1
 
@@ -76,7 +76,7 @@ async def test_whoever_writes_waits_too_when_the_client_has_no_room(client: Clie
     client.led_by(BROKER)
     assert client.sent() == 1
     await second
-    assert writer.under_way == 2
+    assert writer.in_flight == 2
 
 
 def lose(writer: KafkaWriter, member: Membership) -> None:
@@ -106,6 +106,6 @@ async def test_what_is_given_up_needs_no_leader_to_be_refused(
     await writer.write(HALF)
     giving_up(writer, member)
     assert await outlive(client) == 0
-    assert writer.under_way == 0
+    assert writer.in_flight == 0
     with pytest.raises(kind, match=sentence):
         await writer.write(HALF)
