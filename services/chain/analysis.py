@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from services.chain.exposures import Profile, exposures
 from services.chain.flow import FlowPositions
-from services.chain.freshness import GIVEN, quote_time
+from services.chain.freshness import GIVEN, SESSION, quote_time
 from services.chain.indices import variance_indices
 from services.chain.report import ChainReport, ExpiryReport
 from services.chain.slices import Slice, build_slices
 from services.chain.table import ChainTable
 from services.core.calendar import NEW_YORK, NS, Calendar
 from services.quant import black, smile, strike_levels, term
-from services.quant.exposure import FLOW
 
 __all__ = ["HORIZON_DAYS", "ChainAnalysis", "analyse"]
 
 # Exposure beyond a month and a half hardly hedges today (domain rule); the whole chain is one option away.
 HORIZON_DAYS = 45.0
+# A forward within two weeks differs from spot by carry of less than a quarter of a per cent and perhaps one dividend;
+# more than this is another moment's price.
+_FRONT_YEARS_MAX, _AFTER_HOURS_GAP = 14.0 / 365.0, 0.01
 _CM30_YEARS = 30.0 / 365.0
 
 
@@ -52,11 +54,16 @@ def analyse(
     stamped = quote_time(table, calendar)
     now_ns = stamped.as_of_ns if as_of_ns is None else as_of_ns
     built = build_slices(table, calendar, now_ns, rate, early_exercise)
+    spot_note = _spot_of_later(table, built.slices) if stamped.method == SESSION else ""
+    if spot_note:
+        table = replace(table, spot=math.nan)
+        built = build_slices(table, calendar, now_ns, rate, early_exercise)
     slices = built.slices
     spot, spot_method = _spot(table, slices)
     flags = _calendar_flags(slices)
     expiries = [_expiry_report(one, flagged) for one, flagged in zip(slices, flags, strict=True)]
-    reports, profiles = exposures(table, slices, spot, now_ns + int(horizon_days * 86_400) * NS, flow)
+    dealt = exposures(table, slices, spot, now_ns + int(horizon_days * 86_400) * NS, flow)
+    given_notes = (stamped.notes if as_of_ns is None else ()) + ((spot_note,) if spot_note else ())
     report = ChainReport(
         file=table.path.name,
         format=table.format,
@@ -71,14 +78,14 @@ def analyse(
         expiries=expiries,
         cm30=_cm30(expiries),
         variance_index=variance_indices(slices, calendar),
-        exposure=reports,
-        exposure_absent={} if flow is not None else {FLOW: "needs customers' signed positions (--flow FILE)"},
+        exposure=dealt.reports,
+        exposure_absent=dealt.absent,
         horizon_days=horizon_days,
         contracts=len(table),
         rejected=built.rejected,
-        notes=[*table.notes, *stamped.notes, *built.notes],
+        notes=[*table.notes, *given_notes, *built.notes, *dealt.notes],
     )
-    return ChainAnalysis(report, slices, profiles)
+    return ChainAnalysis(report, slices, dealt.profiles)
 
 
 def _number(value: float) -> float | None:
@@ -93,6 +100,16 @@ def _spot(table: ChainTable, slices: tuple[Slice, ...]) -> tuple[float, str]:
         if math.isfinite(one.forward):
             return one.forward, "front_forward"
     return math.nan, "unknown"
+
+
+def _spot_of_later(table: ChainTable, slices: tuple[Slice, ...]) -> str:
+    """Why the file's last price is not the spot of quotes made at the close, empty if it may be."""
+    near = next((one for one in slices if one.forward_method.startswith("parity")), None)
+    if near is None or near.years > _FRONT_YEARS_MAX or not table.spot > 0.0:
+        return ""
+    if abs(math.log(near.forward / table.spot)) <= _AFTER_HOURS_GAP:
+        return ""
+    return f"spot {table.spot:,.2f} is of after hours: the quotes' own forward is {near.forward:,.2f}, which stands in"
 
 
 def _calendar_flags(slices: tuple[Slice, ...]) -> list[bool]:
@@ -119,6 +136,7 @@ def _expiry_report(one: Slice, calendar_flag: bool) -> ExpiryReport:
         # A curve further from its quotes than their own half spread does not describe them.
         "wide_fit": ready and one.fit.rmse_half_spreads > 1.0,
     }
+    known = np.nan_to_num(one.open_interest, nan=0.0)
     parameters = dict(zip(("a", "b", "rho", "m", "s"), one.fit.curve, strict=False))
     return ExpiryReport(
         expiry=one.expiry.date.isoformat(),
@@ -139,8 +157,8 @@ def _expiry_report(one: Slice, calendar_flag: bool) -> ExpiryReport:
         quotes=one.fit.quotes,
         rmse_vol=_number(one.fit.rmse_vol),
         model_free_vol=_number(math.sqrt(one.strip.variance) if one.strip.variance > 0.0 else math.nan),
-        open_interest=float(one.open_interest.sum()),
-        max_pain=strike_levels.max_pain(strike_levels.listed(one.row_strike), one.row_right, one.open_interest),
+        open_interest=float(known.sum()) if np.isfinite(one.open_interest).any() else None,
+        max_pain=strike_levels.max_pain(strike_levels.listed(one.row_strike), one.row_right, known),
     )
 
 

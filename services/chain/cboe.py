@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 from schemas.instruments import AM_ROOTS, instrument_of, osi_symbol
-from services.chain.files import Row, cells_of, csv_rows, parse_date
+from services.chain.files import Row, cells_of, csv_rows, number_of
+from services.chain.moments import written_moment
 from services.chain.table import ChainContract, ChainFileError, ChainTable, Expiry, table_of
-from services.core.calendar import ny_ns
+from services.core.calendar import ny_date
 
 __all__ = ["read_daily", "read_dashboard", "read_wide"]
 
@@ -26,28 +27,27 @@ _DASHBOARD_PLACES = {0: "Expiration Date", 1: "Calls", 11: "Strike", 12: "Puts"}
     for first in (1, 12)
     for place, name in ((3, "Bid"), (4, "Ask"), (5, "Volume"), (6, "IV"), (7, "Delta"), (9, "Open Interest"))
 }
-_LAST = re.compile(r"Last:\s*\"?([-0-9.,]+?)\"?\s*(?:,\s*(?:Change|Net)|$|\")")
-_DATE = re.compile(r"Date:\s*([A-Za-z]+ \d{1,2},? \d{4})(?:,?\s+at\s+(\d{1,2}):(\d{2})\s*([AP]M))?")
+_LAST = re.compile(r"Last:\s*([-0-9.,]+?)\s*(?:,\s*(?:Change|Net)|$)", re.MULTILINE)
+_DATE = re.compile(r"Date:\s*(.*?)\s*(?:,\s*Bid:|$)", re.MULTILINE)
 
 
-def read_dashboard(path: Path, text: str) -> ChainTable:
-    """`spx_quotedata.csv` as the delayed-quotes page gives it: a header block with spot and time, then both sides."""
+def read_dashboard(path: Path, text: str, at_ns: int | None = None) -> ChainTable:
+    """`spx_quotedata.csv` as the delayed-quotes page gives it: a header block with spot and time, then both sides.
+
+    Where `at_ns` is given the block's date need not be readable; a block without a readable spot leaves it unknown.
+    """
     lines = text.splitlines()
-    header = next((i for i, line in enumerate(lines) if line.startswith(_DASHBOARD_HEADER)), None)
+    header = next((i for i, line in enumerate(lines) if line.replace('"', "").startswith(_DASHBOARD_HEADER)), None)
     if header is None:
         raise ChainFileError(path, f"lacks the line that begins {_DASHBOARD_HEADER!r}")
-    block = "\n".join(lines[:header])
+    block = "\n".join(lines[:header]).replace('"', "")
+    notes: list[str] = []
+    date, as_of_ns = _block_time(path, block, _line_of(lines, "Date:"), at_ns, notes)
     spot = _LAST.search(block)
-    stamp = _DATE.search(block)
-    if spot is None or stamp is None:
-        raise ChainFileError(path, "the block above the table lacks 'Last:' or 'Date:'", line=1)
-    date = parse_date(stamp[1]) or parse_date(stamp[1].replace(" ", ", ", 2).replace(", ", " ", 1))
-    if date is None:
-        raise ChainFileError(path, f"{stamp[1]!r} is not a date", line=_line_of(lines, "Date:"), column="Date")
-    as_of_ns = 0
-    if stamp[2] is not None:
-        hour = int(stamp[2]) % 12 + (12 if stamp[4] == "PM" else 0)
-        as_of_ns = ny_ns(date, hour, int(stamp[3]))
+    last = number_of(spot[1]) if spot is not None else None
+    if last is None:
+        last = math.nan
+        notes.append("the block above the table gives no readable 'Last:' (--spot gives it)")
     underlying = ""
     contracts: list[ChainContract] = []
     rows = cells_of(path, lines, header + 1)
@@ -63,20 +63,34 @@ def read_dashboard(path: Path, text: str) -> ChainTable:
             contracts.append(
                 ChainContract(
                     expiry=Expiry(row.date("Expiration Date"), am_settled),
+                    root=root,
                     right=right,
                     strike=row.strike("Strike"),
                     bid=row.price("bid"),
                     ask=row.price("ask"),
-                    open_interest=row.size("open_interest"),
+                    open_interest=row.number("open_interest"),
                     volume=row.size("volume"),
                     stated_iv=row.number("iv"),
                     stated_delta=row.number("delta"),
                 )
             )
-    last = float(spot[1].replace(",", ""))
     return table_of(
         path, "cboe-dashboard", instrument_of(underlying).underlying, last, date, contracts, as_of_ns=as_of_ns
     )
+
+
+def _block_time(path: Path, block: str, line: int, at_ns: int | None, notes: list[str]) -> tuple[dt.date, int]:
+    """(date, nanoseconds or 0 without a clock) of the block, or of `at_ns` where it cannot be read."""
+    stamp = _DATE.search(block)
+    written = written_moment(stamp[1]) if stamp is not None else None
+    if written is not None:
+        if written[2]:
+            notes.append(f"the zone {written[2]!r} of {stamp[1]!r} is not known: New York's is taken" if stamp else "")
+        return written[0], written[1]
+    if at_ns is not None:
+        return ny_date(at_ns), at_ns
+    found = f"its date {stamp[1]!r} cannot be read" if stamp is not None else f"no 'Date:' in {block[:120]!r}"
+    raise ChainFileError(path, f"{found}; --at TIME says when the quotes are from", line=line, column="Date")
 
 
 def _check_dashboard_header(path: Path, line: int, names: list[str]) -> None:
@@ -136,7 +150,7 @@ def read_wide(path: Path, text: str) -> ChainTable:
                     strike=strike,
                     bid=row.price(f"{side}Bid"),
                     ask=row.price(f"{side}Ask"),
-                    open_interest=row.size(f"{side}OI"),
+                    open_interest=row.number(f"{side}OI"),
                     volume=row.size(f"{side}Volume"),
                 )
             )
@@ -176,14 +190,16 @@ def read_daily(path: Path, text: str) -> ChainTable:
         if kind not in ("call", "put"):
             raise row.error("type", f"{kind!r} is neither call nor put")
         stated_iv = row.number("impliedvol") if "impliedvol" in row.cells else math.nan
+        root, am_settled = _root(row, "optionroot")
         contracts.append(
             ChainContract(
-                expiry=Expiry(row.date("expiration"), _root(row, "optionroot")[1]),
+                expiry=Expiry(row.date("expiration"), am_settled),
+                root=root,
                 right=1 if kind == "call" else -1,
                 strike=row.strike("strike"),
                 bid=row.price("bid"),
                 ask=row.price("ask"),
-                open_interest=row.size("openinterest"),
+                open_interest=row.number("openinterest"),
                 volume=row.size("volume"),
                 stated_iv=stated_iv,
                 stated_delta=row.number("delta") if "delta" in row.cells else math.nan,

@@ -77,7 +77,7 @@ def _contract(row: Row) -> ChainContract:
         strike=row.strike("strike"),
         bid=row.price("bid_price"),
         ask=row.price("ask_price"),
-        open_interest=row.size("open_interest"),
+        open_interest=row.number("open_interest"),
         volume=row.size("volume"),
         stated_iv=row.number("implied_volatility"),
         stated_delta=row.number("delta"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from services.quant import black, exposure, gamma_profile, strike_levels
 from services.quant.arrays import Floats, Signs
 from services.quant.black import Greeks
 
-__all__ = ["Profile", "exposures"]
+__all__ = ["Exposures", "Profile", "exposures"]
 
 # Spot grid for zero gamma: an index rarely leaves 15 % before its walls move, a single stock may.
 _INDEX_REACH, _STOCK_REACH = 0.15, 0.25
@@ -48,12 +49,26 @@ class _Rows:
     settle_ns: NDArray[np.int64]
     greeks: Greeks  # spot view
     at: strike_levels.Listed
+    stated: NDArray[np.bool_]  # valued by the vol the file states
+    unknown: int  # whose open interest is not given; counted as none
+
+
+class Exposures(NamedTuple):
+    """(report, profile) by convention, why a convention is not there, and what the sums do not hold."""
+
+    reports: dict[str, ExposureReport]
+    profiles: dict[str, Profile]
+    absent: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def exposures(
     table: ChainTable, slices: tuple[Slice, ...], spot: float, until_ns: int, flow: FlowPositions | None
-) -> tuple[dict[str, ExposureReport], dict[str, Profile]]:
-    """(report, profile) by convention over the expiries that settle by `until_ns`."""
+) -> Exposures:
+    """Exposure over the expiries that settle by `until_ns`; what is not known is told, never counted as zero."""
+    needs = _missing(table, slices, spot)
+    if needs:
+        return Exposures({}, {}, dict.fromkeys((exposure.NAIVE, exposure.ALL_SHORT, exposure.FLOW), needs), ())
     rows = _rows_of([one for one in slices if one.settle_ns <= until_ns and np.isfinite(one.forward)], spot)
     signs = {name: exposure.dealer_sign(rows.right, name) for name in (exposure.NAIVE, exposure.ALL_SHORT)}
     if flow is not None:
@@ -62,7 +77,42 @@ def exposures(
     reach = _INDEX_REACH if table.european and not table.coin_priced else _STOCK_REACH
     grid = gamma_profile.spot_grid(spot, reach, _GRID_POINTS)
     worked = {name: _under(sign, rows, spot, grid, table.multiplier) for name, sign in signs.items()}
-    return {name: one[0] for name, one in worked.items()}, {name: one[1] for name, one in worked.items()}
+    absent = {} if flow is not None else {exposure.FLOW: "needs customers' signed positions (--flow FILE)"}
+    return Exposures(
+        {name: one[0] for name, one in worked.items()},
+        {name: one[1] for name, one in worked.items()},
+        absent,
+        _not_in_the_sums(rows),
+    )
+
+
+def _missing(table: ChainTable, slices: tuple[Slice, ...], spot: float) -> str:
+    """What exposure cannot be worked out without, empty if it is all there."""
+    if not any(np.isfinite(one.open_interest).any() for one in slices):
+        return f"needs open interest, which {table.format} files do not have or this one leaves out"
+    return "" if np.isfinite(spot) and spot > 0.0 else "needs a spot (--spot)"
+
+
+def _not_in_the_sums(rows: _Rows) -> tuple[str, ...]:
+    """One line each for contracts valued by stated vols, contracts nobody can value, and open interest not given."""
+    notes = []
+    total = float(rows.open_interest.sum())
+    held = rows.open_interest > 0.0
+    stated, nothing = held & rows.stated, held & ~np.isfinite(rows.greeks.gamma)
+    if stated.any():
+        share = 100.0 * float(rows.open_interest[stated].sum()) / total
+        notes.append(
+            f"exposure: {int(stated.sum()):,} contracts ({share:.1f} % of open interest) have no usable quote and "
+            "count with the vol the file states"
+        )
+    if nothing.any():
+        share = 100.0 * float(rows.open_interest[nothing].sum()) / total
+        notes.append(
+            f"exposure lacks {int(nothing.sum()):,} contracts ({share:.1f} % of open interest) without quote or vol"
+        )
+    if rows.unknown:
+        notes.append(f"exposure lacks {rows.unknown:,} contracts whose open interest is not given")
+    return tuple(notes)
 
 
 def _under(sign: Floats, rows: _Rows, spot: float, grid: Floats, multiplier: float) -> tuple[ExposureReport, Profile]:
@@ -107,6 +157,7 @@ def _rows_of(slices: list[Slice], spot: float) -> _Rows:
     discount, rate = spread([one.discount for one in slices]), spread([one.rate for one in slices])
     strike, vol = joined([one.row_strike for one in slices]), joined([one.row_vol for one in slices])
     right = np.concatenate([one.row_right for one in slices]) if slices else np.empty(0, dtype=np.int8)
+    given = joined([one.open_interest for one in slices])
     raw = black.greeks(forward, strike, years, discount, rate, right, vol)
     return _Rows(
         table_row=np.concatenate([one.rows for one in slices]) if slices else np.empty(0, dtype=np.int64),
@@ -115,9 +166,11 @@ def _rows_of(slices: list[Slice], spot: float) -> _Rows:
         years=years,
         discount=discount,
         vol=vol,
-        open_interest=joined([one.open_interest for one in slices]),
+        open_interest=np.nan_to_num(given, nan=0.0),
         right=right,
         settle_ns=np.repeat(np.array([one.settle_ns for one in slices], dtype=np.int64), counts),
         greeks=black.spot_view(raw, spot, forward, years),
         at=strike_levels.listed(strike),
+        stated=np.concatenate([one.row_stated for one in slices]) if slices else np.empty(0, dtype=np.bool_),
+        unknown=int(np.isnan(given).sum()),
     )

@@ -63,7 +63,7 @@ def read_optionsdx(path: Path, text: str) -> ChainTable:
         chosen[0].date("[QUOTE_DATE]"),
         contracts,
         as_of_ns=int(newest) * NS,
-        notes=("the format has no open interest: exposure is zero",),
+        notes=("the format has no open interest: no dealer exposure",),
     )
 
 

@@ -30,9 +30,9 @@ def write_plots(analysis: ChainAnalysis, folder: Path) -> list[Path]:
     charts = {
         "smile": _smiles(analysis),
         "term_structure": _term_structure(analysis),
-        "exposure_by_strike": _exposure(analysis),
-        "gamma_profile": _gamma(analysis),
     }
+    if analysis.profiles:  # without open interest there is no exposure to draw
+        charts |= {"exposure_by_strike": _exposure(analysis), "gamma_profile": _gamma(analysis)}
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ class ExpiryReport(msgspec.Struct, frozen=True, kw_only=True):
     quotes: int
     rmse_vol: float | None
     model_free_vol: float | None
-    open_interest: float
+    open_interest: float | None  # null where no row gives it
     max_pain: float | None
 
 
@@ -60,7 +60,8 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     spot_method: str  # file, front_forward
     as_of: str  # ISO time, New York
     as_of_ns: int
-    as_of_method: str  # file, stated_vols (the clock behind them), close (of the date in the file), given
+    as_of_method: str  # file, stated_vols (the clock behind them), close (of the date in the file), given,
+    # session_end (the file's time is after the quotes can be from)
     rate: float  # continuous, given or from parity
     rate_method: str  # given, parity, or assumed (zero, where no expiry tells it)
     expiries: list[ExpiryReport]

@@ -51,8 +51,9 @@ class Slice:
     rows: NDArray[np.int64]  # of the table
     row_strike: Floats
     row_right: Signs
-    row_vol: Floats  # a contract's own strike's vol, else the smile's
-    open_interest: Floats
+    row_vol: Floats  # a contract's own strike's vol, else the smile's, else the one the file states
+    row_stated: NDArray[np.bool_]  # whose vol is the stated one
+    open_interest: Floats  # NaN where not given
 
     @property
     def rate(self) -> float:
@@ -106,7 +107,7 @@ def build_slices(
     table: ChainTable, calendar: Calendar, now_ns: int, rate: float | None, early_exercise: bool | None
 ) -> BuiltSlices:
     """Every running expiry, nearest first. `early_exercise` None de-Americanises what is American and long."""
-    rejected: dict[str, int] = {}
+    rejected = dict(table.rejected)
     running = _running(table, calendar, now_ns, rejected)
     method = "given"
     if rate is None:
@@ -259,7 +260,9 @@ def _slice(
         -math.log(d) / quotes.years,
     )  # fmt: skip
     own = np.searchsorted(strike, table.strike[quotes.rows])
-    filled = np.where(np.isfinite(vol), vol, smile.vol_at(fit, k))
+    filled = np.where(np.isfinite(vol), vol, smile.vol_at(fit, k))[own]
+    stated = table.stated_iv[quotes.rows]
+    row_stated = ~np.isfinite(filled) & (stated > 0.0)
     return Slice(
         expiry=quotes.expiry,
         settle_ns=quotes.settle_ns,
@@ -279,7 +282,8 @@ def _slice(
         rows=quotes.rows,
         row_strike=table.strike[quotes.rows],
         row_right=table.right[quotes.rows],
-        row_vol=filled[own],
+        row_vol=np.where(row_stated, stated, filled),
+        row_stated=row_stated,
         open_interest=table.open_interest[quotes.rows],
     )
 

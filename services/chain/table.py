@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.instruments import EUROPEAN_ROOTS
+from schemas.instruments import EUROPEAN_ROOTS, is_adjusted
 from services.errors import InputError
 from services.quant.arrays import Floats, Signs
 
@@ -47,12 +48,14 @@ class ChainContract:
     strike: float
     bid: float
     ask: float
-    open_interest: float = 0.0
+    open_interest: float = np.nan
     volume: float = 0.0
     stated_iv: float = np.nan  # as a fraction
     stated_delta: float = np.nan
     forward: float = np.nan  # where the file itself names the forward
     mark: float = np.nan  # the exchange's own value, in the unit of bid and ask
+    root: str = ""  # as listed; empty where the file does not say
+    multiplier: float = np.nan  # units a contract delivers, where the row says
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,14 @@ class ChainTable:
     strike: Floats
     bid: Floats
     ask: Floats
-    open_interest: Floats
+    open_interest: Floats  # NaN where not given
     volume: Floats
     stated_iv: Floats
     stated_delta: Floats
     forward: Floats
     mark: Floats
     notes: tuple[str, ...] = field(default=())
+    rejected: dict[str, int] = field(default_factory=dict)  # rows left out, by reason
 
     def __len__(self) -> int:
         return int(self.strike.size)
@@ -99,10 +103,26 @@ def table_of(
     multiplier: float = 100.0,
     coin_priced: bool = False,
     notes: tuple[str, ...] = (),
+    rejected: dict[str, int] | None = None,
 ) -> ChainTable:
-    """Columns from a reader's rows; a file without a single contract is an error, not an empty chain."""
+    """Columns from a reader's rows; a file without a single contract is an error, not an empty chain.
+
+    Contracts with another deliverable than the standard one (a root with a digit, another count of shares) and rows of
+    a contract that was there already are left out and counted; `rejected` is what the reader left out itself.
+    """
     if not contracts:
         raise ChainFileError(path, "holds no option contracts")
+    left_out = dict(rejected or {})
+    standard = [one for one in contracts if not _adjusted(one, multiplier)]
+    if not standard:
+        raise ChainFileError(path, f"holds adjusted contracts only ({len(contracts)}), whose deliverable is not known")
+    contracts, adjusted = standard, len(contracts) - len(standard)
+    contracts, repeated, other_quotes = _once(contracts)
+    if other_quotes:
+        notes = (*notes, f"{other_quotes} rows name a contract again with other quotes: the first row of each stands")
+    for reason, count in (("adjusted_deliverable", adjusted), ("repeated", repeated)):
+        if count:
+            left_out[reason] = left_out.get(reason, 0) + count
     expiries = tuple(sorted({contract.expiry for contract in contracts}))
     place = {expiry: i for i, expiry in enumerate(expiries)}
 
@@ -132,4 +152,27 @@ def table_of(
         forward=column("forward"),
         mark=column("mark"),
         notes=notes,
+        rejected=left_out,
     )
+
+
+def _adjusted(contract: ChainContract, multiplier: float) -> bool:
+    """Whether a contract delivers something else than its class: no level of it is a level of the underlying."""
+    if is_adjusted(contract.root):
+        return True
+    return math.isfinite(contract.multiplier) and contract.multiplier != multiplier
+
+
+def _once(contracts: list[ChainContract]) -> tuple[list[ChainContract], int, int]:
+    """(a contract once, rows dropped, of these with other quotes): the first row that has a quote stands."""
+    kept: dict[tuple[Expiry, int, float, str], ChainContract] = {}
+    other_quotes = 0
+    for one in contracts:
+        key = (one.expiry, one.right, one.strike, one.root)
+        first = kept.setdefault(key, one)
+        if first is not one and one.ask > 0.0:
+            if first.ask > 0.0:
+                other_quotes += (one.bid, one.ask) != (first.bid, first.ask)
+            else:
+                kept[key] = one
+    return list(kept.values()), len(contracts) - len(kept), other_quotes

@@ -46,8 +46,11 @@ def print_report(report: ChainReport, written: list[Path], console: Console | No
         f"{name.upper()} {value:.2f}" for name, value in report.variance_index.items() if value is not None
     )
     out.print(f"30-day vol {_percent(report.cm30)}   {indices}")
-    out.print(_exposure(report))
-    for name, needs in report.exposure_absent.items():
+    if report.exposure:
+        out.print(_exposure(report))
+    elif report.exposure_absent:
+        out.print(f"no dealer exposure: it {next(iter(report.exposure_absent.values()))}")
+    for name, needs in report.exposure_absent.items() if report.exposure else ():
         out.print(f"[dim]{name} convention left out: {needs}[/dim]")
     if report.rejected:
         listed = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in report.rejected.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
 import sys
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--horizon", type=_days, default=45.0, metavar="DAYS", help="expiries that count for exposure (default: 45)"
     )
+    parser.add_argument("--spot", type=_price, metavar="USD", help="price of the underlying (default: the file's)")
     parser.add_argument("--underlying", metavar="NAME", help="which one, where a file holds several")
     parser.add_argument(
         "--exercise",
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from services.chain.flow import read_flow
     from services.chain.read import read_chain
 
-    table = read_chain(options.file, options.format, options.underlying)
+    table = read_chain(options.file, options.format, options.underlying, at_ns=options.at, spot=options.spot)
     days = [expiry.date for expiry in table.expiries]
     first = min(table.quote_date, *days, _date_of(options.at or table.as_of_ns, table.quote_date))
     calendar = Calendar.load(first - dt.timedelta(days=_DAYS_BEFORE), max(*days, table.quote_date))
@@ -107,6 +109,13 @@ def _rate(text: str) -> float:
     return value
 
 
+def _price(text: str) -> float:
+    value = _number(text)
+    if not 0.0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a price")
+    return value
+
+
 def _days(text: str) -> float:
     value = _number(text)
     if not value > 0.0:
@@ -123,7 +132,8 @@ def _number(text: str) -> float:
 
 def _moment(text: str) -> int:
     try:
-        moment = dt.datetime.fromisoformat(text)
+        # "2025-09-03T16:15 New York" is what the help shows.
+        moment = dt.datetime.fromisoformat(re.sub(r"\s*(New[ _]York|ET)$", "", text.strip(), flags=re.IGNORECASE))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2025-09-03T16:15") from None
     if moment.tzinfo is None:

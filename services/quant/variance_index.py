@@ -37,8 +37,12 @@ def strip(
     """Variance of one expiry; arrays are (strikes,) in dollars, ascending, one entry a strike.
 
     `years` is minutes to settlement over 525,600; `rate` the continuous rate to that date. A missing quote is a
-    bid of zero.
+    bid and an ask of zero; a strike where no side is quoted at all is not there: it ends no strip and widens no step.
     """
+    there = (call_ask > 0.0) | (put_ask > 0.0)
+    if not there.all():
+        strike, call_bid, call_ask = strike[there], call_bid[there], call_ask[there]
+        put_bid, put_ask = put_bid[there], put_ask[there]
     call_mid, put_mid = 0.5 * (call_bid + call_ask), 0.5 * (put_bid + put_ask)
     quoted = (call_bid > 0.0) & (put_bid > 0.0)
     if not quoted.any() or not years > 0.0:

@@ -172,6 +172,7 @@ def test_every_public_class_and_function_says_what_it_is() -> None:
 
 # Unit tests that belong to no single file: what they look at.
 OF_SEVERAL_FILES = {
+    "chain/test_awkward.py": "readers and analysis on files as people have them",
     "deploy/test_compose.py": "compose file and image recipe, by schema",
     "detectors/test_detectors.py": "each detector through a whole pipeline, by scenario",
     "replay/test_old_rules.py": "rules of earlier programs through recording, wiring and a pipeline",

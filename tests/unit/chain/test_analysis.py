@@ -184,5 +184,6 @@ def test_two_lonely_quotes_give_nulls_and_a_note(calendar):
     assert report.expiries[0].forward is None
     assert report.expiries[0].atm_iv is None
     assert report.cm30 is None
-    assert report.exposure["naive"].call_wall is None
+    assert report.exposure == {}  # neither open interest nor a spot is known: no wall, and no net delta of zero
+    assert "open interest" in report.exposure_absent["naive"]
     assert any("too few" in note for note in report.notes)

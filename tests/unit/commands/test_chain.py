@@ -40,7 +40,7 @@ def test_tables_are_printed_for_people(file, capsys):
 
 def test_a_broken_file_is_status_two_and_one_sentence(tmp_path, capsys):
     path = tmp_path / "broken.csv"
-    path.write_text(WIDE.replace(",", ";"))
+    path.write_text(WIDE.replace(",", "|"))
     assert cli.main(["chain", str(path)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
