@@ -1,5 +1,4 @@
-"""Moments in a chain file: stamps of any unit, the one most rows agree on, and dates and clocks as people's files write
-them. Pure."""
+"""Moments in a chain file: stamps of any unit, the one most rows agree on, dates and clocks in words. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
 # A newest stamp that stands further than this ahead of nearly all others is a broken one: chains are polled in minutes,
 # while quotes of far strikes may well be hours old.
 _AHEAD_MAX_NS = 3_600 * NS
-# One row in two hundred may carry it; half a per cent of a chain cannot date the rest.
+# One row in twenty may carry it; a twentieth of a chain cannot date the rest.
 _STRAY_SHARE = 0.05
 
 
