@@ -32,7 +32,7 @@ from services.history.warehouse import Warehouse
 from services.replay.recovery import recovered
 from services.replay.runner import rules_document
 from services.runtime.config import Config
-from services.runtime.metrics import Metrics, count_decision
+from services.runtime.metrics import Metrics, count_decision, count_not_ready
 from services.sinks.clickhouse import Epoch, Ordinals, WarehouseWriter
 from services.wiring import PROGRAM, build_pipeline, rules_digest
 
@@ -210,6 +210,7 @@ class Embedded:
         self._batch.frames.append(frame)
         self._batch.decisions.extend(self._ordinals.number(outputs.decisions))
         self._batch.silences.update(outputs.silences)
+        count_not_ready(self._metrics, outputs.not_ready)
         self._batch.views.extend(outputs.views)
         self._pending_rows += head.rows
         self._counts["frames"] += 1

@@ -57,7 +57,15 @@ def build_pipeline(rules: RulesConfig, calendar: Calendar, partition: int, *, sa
     """A fresh pipeline of one partition. Raises ConfigError naming a rule or parameter that cannot be."""
     contexts = _built("contexts", context_types(rules.own), rules.contexts)
     detectors = _built("detectors", detector_types(rules.own), rules.detectors)
-    return Pipeline(partition, calendar, contexts, detectors, Scanner(_scanner(rules)), sampling=sampling)
+    scanner = Scanner(_scanner(rules))
+
+    def at_home(symbol: str) -> bool:
+        return rules.market_homes.get(symbol, partition) == partition
+
+    try:
+        return Pipeline(partition, calendar, contexts, detectors, scanner, sampling=sampling, at_home=at_home)
+    except ValueError as error:
+        raise ConfigError("rules", str(error)) from None
 
 
 def _built(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mapping[str, Any]]) -> list[T]:

@@ -34,7 +34,7 @@ from services.kafka.partition_processor import Build, Decided, LaneSequencer, Pa
 from services.kafka.published import read_published
 from services.kafka.records import Published, records
 from services.kafka.writer import KafkaWriter
-from services.runtime.metrics import Metrics, count_decision
+from services.runtime.metrics import Metrics, count_decision, count_not_ready
 from services.settings.kafka import KafkaSettings
 
 __all__ = ["Partitions"]
@@ -335,6 +335,8 @@ class Partitions:
 
     def _note(self, decided: Decided, hosted: _Hosted) -> None:
         live = hosted.state == "live"
+        if live:
+            count_not_ready(self._metrics, decided.not_ready)
         for _, decision in decided.decisions:
             if hosted.published is not None and not hosted.published.lacks_decision(decision):
                 continue  # it was out, and counted by whoever wrote it

@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
                 "about": text.split("\n\n")[0].replace("\n", " "),
                 "specification": text,
                 "triggers": sorted(made.triggers),
-                "needs": [view.__name__ for view in made.needs],
+                "needs": [view.__name__ for view in made.requires],
+                "optional": [view.__name__ for view in made.uses],
                 "parameters": parameters or msgspec.to_builtins(made.Parameters()),
                 "record": {"status": "UNPROVEN", "n": 0},
             }

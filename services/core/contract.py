@@ -8,39 +8,56 @@ store or environment: what they know came in rows, parameters or the calendar.
 Time is an event. The log's time is `received_ns` of the rows and heartbeats, never decreasing within a partition.
 Whoever wants to act at a time says so by `due_ns`; the pipeline calls `tick(T)` when the log passes T: after every row
 stamped before T, before every row stamped at or after T, however the log was cut into frames.
+
+A context declares the kinds of trigger it raises (`raises`), each with the type of its facts. A detector declares the
+kinds it listens to, for each a filter on the facts, the views it cannot do without (`requires`: without them the
+pipeline keeps it silent and counts why) and those it can (`uses`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from schemas.day_records import DayRecord
 from schemas.decisions import Contribution, Direction, Label, Signal, Thesis, View, rounded
 from schemas.frames import Frame, Lane
 from services.core.calendar import Session
 
 __all__ = [
-    "FAR_FUTURE_NS",
-    "Context",
-    "ContextView",
-    "Detector",
-    "Finding",
-    "Moment",
-    "Parameters",
-    "Trigger",
-    "TriggerFilter",
-    "Views",
+    "FAR_FUTURE_NS", "NOTHING_KNOWN", "Context", "ContextView", "Detector", "Finding", "MarketView", "Moment",
+    "Opening", "Parameters", "ScheduledEvent", "Trigger", "TriggerFilter", "TriggerKind", "Views",
 ]  # fmt: skip
 
 # Larger than any timestamp a log can hold (the year 2262), so that `due_ns` compares without None.
 FAR_FUTURE_NS = 2**63 - 1
-# More days than any option has to live.
-DTE_ANY = 100_000
+
+
+class Opening(NamedTuple):
+    """What a day may know from its first row on, all of it from the log (see `docs/decisions`).
+
+    `baselines` are numbers by (source, underlying, series), in the order of their slots; `events` are scheduled ones.
+    A log of three lanes carries neither.
+    """
+
+    baselines: Mapping[tuple[str, str, str], Sequence[float]]
+    events: tuple[ScheduledEvent, ...]
+
+
+class ScheduledEvent(NamedTuple):
+    """An event that was known beforehand: earnings, a central bank's meeting, an expiry."""
+
+    kind: str
+    underlying: str  # empty: the whole market's
+    event_ns: int
+    known_ns: int
+
+
+NOTHING_KNOWN = Opening({}, ())
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,8 +90,24 @@ class Moment(NamedTuple):
         return None if self.session is None else (self.now_ns - self.session.open_ns) / 60e9
 
 
+class TriggerKind(str):
+    """A kind of trigger, declared by the context that raises it: its name, `context.what`, and the type of its facts.
+
+    >>> TriggerKind("price.bar_1m", float).facts is float
+    True
+    """
+
+    __slots__ = ("facts",)
+    facts: type
+
+    def __new__(cls, name: str, facts: type) -> TriggerKind:
+        made = super().__new__(cls, name)
+        made.facts = facts
+        return made
+
+
 class Trigger(NamedTuple):
-    """Something a context noticed. `kind` is `context.what`; `inputs` are (epoch, position) of the rows behind it."""
+    """Something a context noticed. `inputs` are (epoch, position) of the rows behind it, `facts` of the kind's type."""
 
     kind: str
     underlying: str
@@ -83,28 +116,18 @@ class Trigger(NamedTuple):
     facts: Any
 
 
-class TriggerFilter(NamedTuple):
-    """What a trigger must be for a detector to act on it; whatever else is said about it need not be raised."""
+class TriggerFilter(Protocol):
+    """What the facts of a trigger must be for a detector to act on it. Its context knows the fields.
 
-    premium_usd: float = 0.0
-    sided: bool = False  # somebody is known to have bought, or sold
-    single_leg: bool = False
-    dte_min: int = -DTE_ANY
-    dte_max: int = DTE_ANY
+    A context may raise less when it knows what everybody listens for; the pipeline asks `passes` before it calls a
+    detector, so that a filter decides the same whatever the context left out.
+    """
 
-    def either(self, other: TriggerFilter) -> TriggerFilter:
-        """What satisfies this one or the other, or a little more.
+    def passes(self, facts: Any) -> bool:
+        """Whether a trigger with these facts is worth a call."""
 
-        >>> TriggerFilter(premium_usd=5.0, dte_min=1).either(TriggerFilter(premium_usd=3.0)).premium_usd
-        3.0
-        """
-        return TriggerFilter(
-            min(self.premium_usd, other.premium_usd),
-            self.sided and other.sided,
-            self.single_leg and other.single_leg,
-            min(self.dte_min, other.dte_min),
-            max(self.dte_max, other.dte_max),
-        )
+    def either(self, other: Any) -> Any:
+        """A filter that passes what this one or the other passes, or a little more."""
 
 
 class ContextView(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +152,6 @@ class ContextView(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-NEVER = TriggerFilter(premium_usd=math.inf)
 V = TypeVar("V", bound=ContextView)
 
 
@@ -137,8 +159,11 @@ class Context(ABC):
     """What is the state of the market?
 
     A subclass sets the class attributes, keeps all state in attributes made by `open_session`, and implements `update`,
-    `view` and `underlyings`; `tick` and `contribution` when it needs them. Only one context a lane may stop in the
-    middle of a frame (`stops`), so that at a trigger every context stands at the same row.
+    `view` and `underlyings`; `tick` and `contribution` when it needs them.
+
+    Any context may end a slice at a row, so that every context stands at that row when its trigger is judged. One that
+    can tell from the rows ahead says where by `next_stop`. One a lane may find out as it takes them (`stops`): it goes
+    first, and what it takes the others take too.
     """
 
     name: ClassVar[str]
@@ -146,22 +171,22 @@ class Context(ABC):
     lanes: ClassVar[frozenset[Lane]]
     view_type: ClassVar[type[ContextView]]
     needs: ClassVar[tuple[type[ContextView], ...]] = ()
+    raises: ClassVar[tuple[TriggerKind, ...]] = ()
     stops: ClassVar[bool] = False
     # What the scanner may add or take away for it, and how fast its word ages.
     points_max: float = 0.0
     half_life_s: float = 900.0
     Parameters: ClassVar[type[Parameters]]
-    # The kinds of trigger that somebody listens to, and what they ask of one to act on it, as the pipeline says before
-    # the first session; None: all. What nobody listens to need not be raised. Nothing else may depend on it.
-    listened: Mapping[str, TriggerFilter] | None = None
+    # By kind of trigger that somebody listens to, the filter that all listeners share (None: every trigger), as the
+    # pipeline says before the first session; None: all kinds. What nobody listens to need not be raised. Nothing else
+    # may depend on it.
+    listened: Mapping[str, TriggerFilter | None] | None = None
+    # What the day may know from its first row on, as the pipeline says before each `open_session`.
+    opening: Opening = NOTHING_KNOWN
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.triggers: list[Trigger] = []
-
-    def asked(self, kind: str) -> TriggerFilter:
-        """What a trigger of this kind must be for anybody to act on it: of infinite premium when nobody listens."""
-        return TriggerFilter() if self.listened is None else self.listened.get(kind, NEVER)
 
     @abstractmethod
     def open_session(self, day: dt.date, session: Session | None) -> None:
@@ -177,17 +202,30 @@ class Context(ABC):
         log's time at r.
         """
 
+    def next_stop(self, frame: Frame, start: int, stop: int, views: Views) -> int:
+        """Where in rows `[start, stop)` the slice must end for this context: `r + 1` for the first row r that completes
+        a trigger, else `stop`.
+
+        Changes nothing. All contexts are asked and the least is taken, so the answer may be asked for again from a
+        later row. `update` raises the trigger when it is given rows up to the stop it named.
+        """
+        return stop
+
     @property
     def due_ns(self) -> int:
         """When `tick` wants to be called next.
 
-        A context that sets it from a row must stop before the first row stamped at or after it (`stops`), or set it
-        from time alone: the pipeline looks at it once a slice.
+        A context that sets it from a row must end the slice before the first row stamped at or after it, or set it from
+        time alone: the pipeline looks at it once a slice.
         """
         return FAR_FUTURE_NS
 
     def tick(self, now_ns: int, views: Views) -> None:  # noqa: B027 - most contexts act on rows only
         """The log has passed `now_ns` (which is `due_ns` as it was). Must move `due_ns` on."""
+
+    def close_session(self, now_ns: int) -> Sequence[DayRecord]:
+        """What of the session that closes is worth keeping for later days; called when the log passes the close."""
+        return ()
 
     def open_epoch(self, epoch: int) -> None:  # noqa: B027 - most contexts do not care
         """The gateway started anew: something may be missing between the last row and the next."""
@@ -225,16 +263,41 @@ class Context(ABC):
         )
 
 
-class Views:
-    """Every context's view, asked for by type."""
+class MarketView(NamedTuple, Generic[V]):
+    """A view of a symbol that concerns the whole market, or the reason why it is not known in this partition."""
 
-    def __init__(self, contexts: Sequence[Context]) -> None:
+    view: V | None
+    reason: str
+
+
+class Views:
+    """Every context's view, asked for by type.
+
+    `at_home` says of a symbol whether this partition is where it is judged.
+    """
+
+    def __init__(self, contexts: Sequence[Context], at_home: Callable[[str], bool] = lambda symbol: True) -> None:
         self._by_type: dict[type[ContextView], Context] = {context.view_type: context for context in contexts}
+        self._at_home = at_home
 
     def get(self, kind: type[V], underlying: str) -> V | None:
-        """The view of that type; None when the context is off or has seen nothing of the underlying."""
+        """The view of that type; None when the context is off or has seen nothing of the underlying.
+
+        For the partition's own underlyings. Of one that concerns the whole market, ask `market`.
+        """
         context = self._by_type.get(kind)
         return None if context is None else context.view(underlying)  # type: ignore[return-value]
+
+    def market(self, kind: type[V], symbol: str) -> MarketView[V]:
+        """The view of a market-wide symbol such as SPX: its ticks are in every partition, its options in its home."""
+        if kind not in self._by_type:
+            return MarketView(None, f"no context gives a {kind.__name__}")
+        view = self.get(kind, symbol)
+        if view is not None:
+            return MarketView(view, "" if view.ready else view.reason)
+        if not self._at_home(symbol):
+            return MarketView(None, f"{symbol} is another partition's, and its {kind.__name__} was not fed back")
+        return MarketView(None, f"nothing was received of {symbol}")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,8 +336,11 @@ class Detector(ABC):
 
     name: ClassVar[str]
     version: ClassVar[str]
-    triggers: ClassVar[frozenset[str]]
-    needs: ClassVar[tuple[type[ContextView], ...]] = ()
+    triggers: ClassVar[frozenset[TriggerKind]]
+    # Views without which it is silent: the pipeline sees to it, and counts the reason. Each must be there and ready.
+    requires: ClassVar[tuple[type[ContextView], ...]] = ()
+    # Views it can do without, or whose readiness it judges itself.
+    uses: ClassVar[tuple[type[ContextView], ...]] = ()
     Parameters: ClassVar[type[Parameters]]
 
     def __init__(self, parameters: Any) -> None:
@@ -284,10 +350,19 @@ class Detector(ABC):
     def open_session(self, day: dt.date, session: Session | None) -> None:
         """Start a trading day afresh. Called before the first trigger too."""
 
-    def asks(self, kind: str) -> TriggerFilter:
-        """Triggers of this kind that are not this lead to nothing here, so that nobody need raise them."""
-        return TriggerFilter()
+    def filter(self, kind: TriggerKind) -> TriggerFilter | None:
+        """What a trigger of this kind must be to be worth a call; None for any."""
+        return None
 
-    @abstractmethod
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
-        """Judge one trigger. Silent (empty) before warm-up and when a needed view is not ready."""
+        """Judge one trigger that passes the filter. Silent (empty) before warm-up."""
+        return ()
+
+    @property
+    def due_ns(self) -> int:
+        """When `tick` wants to be called next, in log time; set at the opening, by `detect` or by `tick`."""
+        return FAR_FUTURE_NS
+
+    def tick(self, moment: Moment, views: Views) -> Sequence[Finding]:
+        """The log has passed `due_ns`; every context stands at that time. Must move `due_ns` on."""
+        return ()

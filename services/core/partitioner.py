@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["EVERY_PARTITION", "MARKET_WIDE", "Partitioner", "murmur2"]
+__all__ = ["EVERY_PARTITION", "MARKET_WIDE", "Partitioner", "market_homes", "murmur2"]
 
 # What every underlying's contexts look at: these ticks are written into every partition.
 MARKET_WIDE = frozenset({"SPX", "SPY", "VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX"})
@@ -56,3 +56,12 @@ class Partitioner:
             return fixed
         # toPositive of Kafka's partitioner: the sign bit is dropped before the modulo.
         return (murmur2(underlying.encode("ascii", "replace")) & 0x7FFFFFFF) % self.partitions
+
+
+def market_homes(partitioner: Partitioner) -> dict[str, int]:
+    """The one partition in which each symbol of the whole market is judged.
+
+    >>> market_homes(Partitioner(1))["SPX"]
+    0
+    """
+    return {symbol: partitioner.of(symbol) for symbol in sorted(MARKET_WIDE)}

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from services.contexts.flow import FlowView
 from services.contexts.gamma import GammaView
-from services.contexts.price import Bar, PriceView
+from services.contexts.price import BAR_5M, Bar, PriceView
 from services.core.bounds import Count, CountOrNone, Points, Ranges, Share, StandardErrors
 from services.core.calendar import Session
 from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, Views
@@ -105,8 +105,9 @@ class PutWallSupport(Detector):
 
     name = "put_wall_support"
     version = "1"
-    triggers = frozenset({"price.bar_5m"})
-    needs = (FlowView, GammaView, PriceView)
+    triggers = frozenset({BAR_5M})
+    requires = (GammaView, PriceView)
+    uses = (FlowView,)
     Parameters = PutWallSupportParameters
     parameters: PutWallSupportParameters
 
@@ -130,8 +131,8 @@ class PutWallSupport(Detector):
             return ()
         gamma = views.get(GammaView, trigger.underlying)
         price = views.get(PriceView, trigger.underlying)
-        if gamma is None or not gamma.ready or price is None or not price.ready:
-            return ()
+        assert gamma is not None, "the pipeline gives what is required"
+        assert price is not None, "the pipeline gives what is required"
         wall, atr_5m, atr_15m = gamma.stable_put_wall_usd, price.atr_5m_usd, price.atr_15m_usd
         if wall is None or atr_5m is None or atr_15m is None:
             return ()

@@ -9,11 +9,11 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from services.contexts.flow import FlowCluster, FlowView
+from services.contexts.flow import SWEEP_CLOSED, ClusterFilter, FlowCluster, FlowView
 from services.contexts.price import PriceView
 from services.core.bounds import Chance, Count, CountOrNone, Days, Points, Ranges, Seconds, Share, UsdSome
 from services.core.calendar import NS, Session
-from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
+from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerKind, Views
 from services.detectors._kit import (
     Cooldown,
     Weights,
@@ -119,8 +119,8 @@ class SweepConfirmation(Detector):
 
     name = "sweep_confirmation"
     version = "1"
-    triggers = frozenset({"flow.sweep"})
-    needs = (FlowView, PriceView)
+    triggers = frozenset({SWEEP_CLOSED})
+    uses = (FlowView, PriceView)
     Parameters = SweepConfirmationParameters
     parameters: SweepConfirmationParameters
 
@@ -140,10 +140,10 @@ class SweepConfirmation(Detector):
         self._sweeps.clear()
         self._cooldown.clear()
 
-    def asks(self, kind: str) -> TriggerFilter:
+    def filter(self, kind: TriggerKind) -> ClusterFilter:
         p = self.parameters
         least_usd = min(p.premium_usd, p.premium_mega_usd)
-        return TriggerFilter(least_usd, sided=True, single_leg=True, dte_min=p.dte_min, dte_max=p.dte_max)
+        return ClusterFilter(least_usd, sided=True, single_leg=True, dte_min=p.dte_min, dte_max=p.dte_max)
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters
@@ -172,13 +172,9 @@ class SweepConfirmation(Detector):
     def _counts(self, underlying: str, facts: FlowCluster) -> bool:
         p = self.parameters
         return (
-            facts.kind == "SWEEP"
-            and watched(underlying, p.underlyings)
+            watched(underlying, p.underlyings)
             and facts.premium_usd >= self._least_usd(underlying)
-            and not facts.multi_leg
-            and facts.side != 0
             and facts.p_side >= p.p_side_min
-            and p.dte_min <= facts.dte_days <= p.dte_max
             and p.delta_min <= abs(facts.delta) <= p.delta_max
         )
 

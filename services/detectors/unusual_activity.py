@@ -10,11 +10,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.symbols import Contract, contract_ticker
-from services.contexts.flow import ContractMinute, FlowView
+from services.contexts.flow import CONTRACT_MINUTE, ContractMinute, FlowView, MinuteFilter
 from services.contexts.price import PriceView
 from services.core.bounds import Count, CountOrNone, Days, Points, Ranges, Share, Times, UsdSome
 from services.core.calendar import Session
-from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerFilter, Views
+from services.core.contract import Detector, Finding, Moment, Parameters, Trigger, TriggerKind, Views
 from services.detectors._kit import (
     Growth,
     Weights,
@@ -104,8 +104,8 @@ class UnusualActivity(Detector):
 
     name = "unusual_activity"
     version = "1"
-    triggers = frozenset({"flow.contract_minute"})
-    needs = (FlowView, PriceView)
+    triggers = frozenset({CONTRACT_MINUTE})
+    uses = (FlowView, PriceView)
     Parameters = UnusualActivityParameters
     parameters: UnusualActivityParameters
 
@@ -123,8 +123,8 @@ class UnusualActivity(Detector):
     def open_session(self, day: dt.date, session: Session | None) -> None:
         self._told.clear()
 
-    def asks(self, kind: str) -> TriggerFilter:
-        return TriggerFilter(self.parameters.premium_usd, dte_min=self.parameters.dte_min)
+    def filter(self, kind: TriggerKind) -> MinuteFilter:
+        return MinuteFilter(self.parameters.premium_usd, dte_min=self.parameters.dte_min)
 
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         facts, p = trigger.facts, self.parameters
@@ -148,9 +148,7 @@ class UnusualActivity(Detector):
             facts.volume >= p.volume_min
             and facts.open_interest >= 0
             and facts.volume >= p.volume_over_oi_min * facts.open_interest
-            and facts.premium_usd >= p.premium_usd
             and facts.single_share >= p.single_share_min
-            and facts.dte_days >= p.dte_min
         )
 
     def _factors(self, facts: ContractMinute) -> dict[str, float]:

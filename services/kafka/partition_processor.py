@@ -16,7 +16,7 @@ from schemas.decisions import View
 from schemas.frames import Frame, FrameError, Header, Lane
 from schemas.kinds import Decision
 from schemas.sealed import SealedFrame, join_frames, seal
-from services.core.pipeline import SAMPLE_NS, Pipeline, SuppressionReason
+from services.core.pipeline import NO_COUNTS, SAMPLE_NS, NotReady, Pipeline, SuppressionReason
 from services.core.sequencer import Sequencer
 from services.sinks.clickhouse import Ordinals
 
@@ -30,6 +30,7 @@ class Decided(NamedTuple):
     decisions: list[tuple[int, Decision]]
     views: list[View]
     silences: dict[str, SuppressionReason]
+    not_ready: Mapping[tuple[str, str, NotReady], int] = NO_COUNTS
 
 
 # Frames that are stepped as one have no more rows than this, unless it is one: some 3 ms of work.
@@ -139,6 +140,7 @@ class PartitionProcessor:
         began = time.perf_counter()
         outputs = self.pipeline.step(frame)
         self._stepped(frame.header, len(run), time.perf_counter() - began)
-        if not outputs.decisions and not outputs.views:
+        if not outputs.decisions and not outputs.views and not outputs.not_ready:
             return None
-        return Decided(run[0].header, self._ordinals.number(outputs.decisions), outputs.views, outputs.silences)
+        numbered = self._ordinals.number(outputs.decisions)
+        return Decided(run[0].header, numbered, outputs.views, outputs.silences, outputs.not_ready)

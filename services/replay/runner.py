@@ -259,4 +259,6 @@ def rules_document(rules: RulesConfig) -> str:
     files = recorded_files(rules.own)
     if files:
         document["rules"] = {"folders": rules.own.folders, "files": msgspec.to_builtins(files)}
+    if rules.market_homes:
+        document["market_homes"] = rules.market_homes
     return msgspec.json.encode(document, order="deterministic").decode()

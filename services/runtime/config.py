@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import Meta
 
+from services.core.partitioner import Partitioner, market_homes
 from services.errors import ConfigError
 from services.settings.gateway import GatewaySettings
 from services.settings.kafka import KafkaSettings
@@ -124,6 +125,9 @@ class RulesConfig(_Section, frozen=True):
     detectors: dict[str, dict[str, Any]] = {}
     scanner: dict[str, Any] = {}
     own: OwnRulesConfig = msgspec.field(default=OwnRulesConfig(), name="rules")
+    # Where each symbol of the whole market is judged; its ticks are in every partition. Worked out, and recorded with
+    # an epoch, so that a replay judges where live did. Without it every partition judges, as before.
+    market_homes: dict[str, int] = {}
 
 
 class Config(RulesConfig, frozen=True):
@@ -138,7 +142,16 @@ class Config(RulesConfig, frozen=True):
 
     def rules(self) -> RulesConfig:
         """The part that decides."""
-        return RulesConfig(contexts=self.contexts, detectors=self.detectors, scanner=self.scanner, own=self.own)
+        if self.market_homes:
+            raise ConfigError("market_homes", "follows from gateway.partitions and cannot be set")
+        homes = market_homes(Partitioner(self.gateway.partitions, self.gateway.partition_overrides))
+        return RulesConfig(
+            contexts=self.contexts,
+            detectors=self.detectors,
+            scanner=self.scanner,
+            own=self.own,
+            market_homes=homes,
+        )
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:

@@ -13,8 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.decisions import Alert, Signal
 from schemas.kinds import Decision, kind_of
+from services.core.pipeline import NotReady
 
-__all__ = ["CATALOGUE", "Metrics", "Name", "count_decision"]
+__all__ = ["CATALOGUE", "Metrics", "Name", "count_decision", "count_not_ready"]
 
 Name: TypeAlias = Literal[
     "strikewire_gateway_events_total",
@@ -43,6 +44,7 @@ Name: TypeAlias = Literal[
     "strikewire_pipeline_decisions_total",
     "strikewire_pipeline_signals_total",
     "strikewire_pipeline_alerts_total",
+    "strikewire_pipeline_not_ready_total",
     "strikewire_alert_latency_seconds",
     "strikewire_alert_negative_latency_total",
     "strikewire_frame_age_seconds",
@@ -143,6 +145,10 @@ CATALOGUE: dict[Name, Definition] = {
         Counter, "judged signals: `sent` as alerts, or held back for their `score`, a `cooldown`, the `hourly_limit`",
         ("detector", "outcome"), "`sent` far more than usual: the threshold or the market moved",
     ),
+    "strikewire_pipeline_not_ready_total": Definition(
+        Counter, "triggers that a detector was not asked about, for want of a view: `absent`, or `not_ready`",
+        ("detector", "view", "reason"), "all day long: that context is off, or does not get what it needs",
+    ),
     "strikewire_alert_latency_seconds": Definition(
         Histogram, "exchange time of the deciding event to delivery", (), "rising: see log and pipeline", _LATENCY
     ),
@@ -216,6 +222,12 @@ def count_decision(metrics: Metrics, decision: Decision, silences: Mapping[str, 
         if decision.id in silences:
             outcome = silences[decision.id]
             metrics.count("strikewire_pipeline_alerts_total", detector=decision.detector, outcome=outcome)
+
+
+def count_not_ready(metrics: Metrics, not_ready: Mapping[tuple[str, str, NotReady], int]) -> None:
+    """Count the triggers that (detector, view) was silent about, by reason."""
+    for (detector, view, reason), count in not_ready.items():
+        metrics.count("strikewire_pipeline_not_ready_total", count, detector=detector, view=view, reason=reason)
 
 
 def document() -> str:

@@ -18,6 +18,7 @@ from services.core.contract import (
     Moment,
     Parameters,
     Trigger,
+    TriggerKind,
     Views,
 )
 from services.core.identity import identity
@@ -29,6 +30,10 @@ SESSIONS = tuple(Session(day, ny_ns(day, 9, 30), ny_ns(day, 16)) for day in (FRI
 CALENDAR = Calendar(SESSIONS)
 OPEN_NS = SESSIONS[0].open_ns
 UNDERLYING = "SPY"
+
+
+BIG, QUIET, EPOCH = (TriggerKind(f"prints.{what}", int) for what in ("big", "quiet", "epoch"))
+MINUTE = TriggerKind("last.minute", float)
 
 
 class CountView(ContextView, frozen=True, kw_only=True):
@@ -85,6 +90,7 @@ class Prints(Context):
     name, version = "prints", "1"
     lanes = frozenset({Lane.TRADES})
     view_type = CountView
+    raises = (BIG, QUIET, EPOCH)
     stops = True
     quiet_ns = NS // 2
 
@@ -112,7 +118,7 @@ class Prints(Context):
             if size >= self.parameters.big_contracts:
                 place = (frame.header.epoch, frame.header.position + row)
                 event_ns = int(rows.event_ns[row])
-                self.triggers.append(Trigger("prints.big", UNDERLYING, event_ns, (place,), size))
+                self.triggers.append(Trigger(BIG, UNDERLYING, event_ns, (place,), size))
                 return row + 1
         return stop
 
@@ -121,11 +127,11 @@ class Prints(Context):
         return self._due_ns
 
     def tick(self, now_ns: int, views: Views) -> None:
-        self.triggers.append(Trigger("prints.quiet", UNDERLYING, now_ns, (), self.size_contracts))
+        self.triggers.append(Trigger(QUIET, UNDERLYING, now_ns, (), self.size_contracts))
         self._due_ns = FAR_FUTURE_NS
 
     def open_epoch(self, epoch: int) -> None:
-        self.triggers.append(Trigger("prints.epoch", UNDERLYING, epoch, (), self.size_contracts))
+        self.triggers.append(Trigger(EPOCH, UNDERLYING, epoch, (), self.size_contracts))
 
     def view(self, underlying: str) -> CountView | None:
         if underlying != UNDERLYING or not self.as_of_ns:
@@ -146,6 +152,7 @@ class Last(Context):
     name, version = "last", "1"
     lanes = frozenset({Lane.TICKS})
     view_type = LastView
+    raises = (MINUTE,)
 
     class Parameters(Parameters, frozen=True, kw_only=True):
         """None."""
@@ -169,7 +176,7 @@ class Last(Context):
 
     def tick(self, now_ns: int, views: Views) -> None:
         if self.price_usd is not None:
-            self.triggers.append(Trigger("last.minute", UNDERLYING, now_ns, (), self.price_usd))
+            self.triggers.append(Trigger(MINUTE, UNDERLYING, now_ns, (), self.price_usd))
         self._due_ns = now_ns + 60 * NS if now_ns < self._close_ns else FAR_FUTURE_NS
 
     def view(self, underlying: str) -> LastView | None:
@@ -188,8 +195,8 @@ class Echo(Detector):
     """Finds every trigger worth finding, and tells what it sees of the world at that moment."""
 
     name, version = "echo", "1"
-    triggers = frozenset({"prints.big", "prints.quiet", "prints.epoch", "last.minute"})
-    needs = (CountView, LastView)
+    triggers = frozenset({BIG, QUIET, EPOCH, MINUTE})
+    uses = (CountView, LastView)
 
     class Parameters(Parameters, frozen=True, kw_only=True):
         """None."""

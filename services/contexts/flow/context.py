@@ -6,7 +6,7 @@ import datetime as dt
 import functools
 import math
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from schemas.decisions import Contribution, Signal, Thesis, rounded
 from schemas.frames import Frame, GreekRows, Lane, TickRows, TradeRows
 from schemas.symbols import EPOCH_ORDINAL, Contract, symbol_code, symbol_text
 from services.contexts.flow.clusters import BLOCK, close_clusters
+from services.contexts.flow.filters import NO_CLUSTER, NO_MINUTE, ClusterFilter, MinuteFilter
 from services.contexts.flow.kernel import take_spots, take_trades
 from services.contexts.flow.state import (
     CLUSTER_INPUTS,
@@ -31,18 +32,20 @@ from services.contexts.flow.state import (
 )  # fmt: skip
 from services.core.bounds import Chance, Count, Milliseconds, Points, Room, Seconds, Share, Times, Usd
 from services.core.calendar import NS, Session
-from services.core.contract import Context, ContextView, Parameters, Trigger, Views
+from services.core.contract import Context, ContextView, Parameters, Trigger, TriggerKind, Views
 from services.core.windows import MINUTE_NS, grouped_sums, window_sums
 from services.market import chain_store
 from services.market.chain_store import NEED_NOTHING, ChainStore
 from services.market.records import taken
 from services.quant.black import iv_greeks
 
-__all__ = ["ContractMinute", "Flow", "FlowCluster", "FlowParameters", "FlowView"]
+__all__ = [
+    "BLOCK_CLOSED", "CONTRACT_MINUTE", "SPLIT_CLOSED", "SWEEP_CLOSED", "ContractMinute", "Flow", "FlowCluster",
+    "FlowParameters", "FlowView",
+]  # fmt: skip
 
 MS = 1_000_000
-# By the number of a cluster's kind.
-TRIGGERS = ("", "flow.sweep", "flow.block", "flow.split")
+F = TypeVar("F", ClusterFilter, MinuteFilter)
 # What a contract is, in its record.
 KEY = ("root", "expiry_day", "strike_mills", "right")
 # Room at the start, for a partition of a quiet day; arrays double from here. Untouched room costs nothing.
@@ -176,6 +179,14 @@ class ContractMinute(NamedTuple):
     p_best: float  # p_side of the best rule
 
 
+SWEEP_CLOSED = TriggerKind("flow.sweep", FlowCluster)
+BLOCK_CLOSED = TriggerKind("flow.block", FlowCluster)
+SPLIT_CLOSED = TriggerKind("flow.split", FlowCluster)
+CONTRACT_MINUTE = TriggerKind("flow.contract_minute", ContractMinute)
+# By the number of a cluster's kind, which is its place in KINDS.
+CLUSTER_TRIGGERS = (SWEEP_CLOSED, SWEEP_CLOSED, BLOCK_CLOSED, SPLIT_CLOSED)
+
+
 class FlowView(ContextView, frozen=True, kw_only=True):
     """The lean of an underlying's option flow. Dollars; windows of 5, 15 and 60 minutes and the day (log time)."""
 
@@ -224,6 +235,7 @@ class Flow(Context):
     version = "1"
     lanes = frozenset({Lane.TRADES, Lane.GREEKS, Lane.TICKS})
     view_type = FlowView
+    raises = (SWEEP_CLOSED, BLOCK_CLOSED, SPLIT_CLOSED, CONTRACT_MINUTE)
     stops = True
     Parameters = FlowParameters
     parameters: FlowParameters
@@ -400,11 +412,17 @@ class Flow(Context):
         rules |= {name: value for name, value in msgspec.structs.asdict(p).items() if name in names}
         for name, value in rules.items():
             state.scalars[name] = value
-        for number, kind in enumerate(TRIGGERS[1:], 1):
-            asked, told = self.asked(kind), state.asked[number]
-            told["premium_usd"], told["sided"], told["single_leg"] = asked.premium_usd, asked.sided, asked.single_leg
-            told["expiry_min"], told["expiry_max"] = self._today + asked.dte_min, self._today + asked.dte_max
+        for number, kind in enumerate(CLUSTER_TRIGGERS[1:], 1):
+            wanted, slot = self._wanted(kind, ClusterFilter(), NO_CLUSTER), state.asked[number]
+            slot["premium_usd"], slot["sided"], slot["single_leg"] = wanted.premium_usd, wanted.sided, wanted.single_leg
+            slot["expiry_min"], slot["expiry_max"] = self._today + wanted.dte_min, self._today + wanted.dte_max
         self._set_due()
+
+    def _wanted(self, kind: TriggerKind, everything: F, nothing: F) -> F:
+        """What a trigger of this kind must be for anybody to act on it."""
+        if self.listened is None:
+            return everything
+        return cast("F", self.listened[kind] or everything) if kind in self.listened else nothing
 
     def _made_room(self) -> bool:
         """Whether the kernel stopped for want of room, which it now has."""
@@ -465,7 +483,7 @@ class Flow(Context):
             p_best=self.parameters.p_quote,
         )
         return Trigger(
-            kind=TRIGGERS[cluster.kind],
+            kind=CLUSTER_TRIGGERS[cluster.kind],
             underlying=underlying,
             event_ns=cluster.last_ns,
             inputs=tuple([(epoch, position + steps) for steps in behind]),
@@ -497,7 +515,8 @@ class Flow(Context):
         active = self.state.active[: int(scalars["active"][0])]
         scalars["active"] = 0
         scalars["minute_due_ns"] = FAR
-        traded, contracts, asked = self.state.traded, self.chain.contracts, self.asked("flow.contract_minute")
+        traded, contracts = self.state.traded, self.chain.contracts
+        asked = self._wanted(CONTRACT_MINUTE, MinuteFilter(), NO_MINUTE)
         premium_usd = traded["premium_usd"][active]
         active = active[premium_usd >= max(self.parameters.minute_premium_usd, asked.premium_usd)]
         traded = taken(traded, active)
@@ -536,7 +555,7 @@ class Flow(Context):
             p_best=self.parameters.p_quote,
         )
         return Trigger(
-            kind="flow.contract_minute",
+            kind=CONTRACT_MINUTE,
             underlying=underlying,
             event_ns=traded.event_ns,
             inputs=tuple(sorted(zip(ring["epoch"].tolist(), ring["position"].tolist(), strict=True))),

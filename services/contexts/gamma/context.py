@@ -19,13 +19,13 @@ from services.contexts.gamma.levels import ChainArrays, Flip, Levels, at_the_mon
 from services.contexts.price import PriceView
 from services.core.bounds import Count, Days, Points, Room, Seconds, Share, Times
 from services.core.calendar import NS, Session, ny_ns
-from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views
+from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, TriggerKind, Views
 from services.market import chain_store
 from services.market.chain_store import ChainStore
 from services.market.records import taken
 from services.quant.clock import TRADING_MINUTES_PER_YEAR, calendar_years, settlement_ns
 
-__all__ = ["Gamma", "GammaParameters", "GammaView"]
+__all__ = ["LEVELS", "Gamma", "GammaParameters", "GammaView"]
 
 # How often the context looks which chains are due to be measured.
 LOOK_NS = 60 * NS
@@ -98,6 +98,9 @@ class GammaView(ContextView, frozen=True, kw_only=True):
     expected_move_usd: float | None  # S x IV x root of the trading time left today
 
 
+LEVELS = TriggerKind("gamma.levels", GammaView)
+
+
 class _Book:
     """What is remembered of one underlying between two looks at its chain."""
 
@@ -136,6 +139,7 @@ class Gamma(Context):
     version = "1"
     lanes = frozenset({Lane.GREEKS})
     view_type = GammaView
+    raises = (LEVELS,)
     needs = (PriceView,)
     Parameters = GammaParameters
     parameters: GammaParameters
@@ -256,7 +260,7 @@ class Gamma(Context):
         book.view = self._view(symbol, book, found, chain, spot, now_ns, chain_ns)
         self._touched.append(at)
         inputs = ((int(owner["epoch"]), int(owner["position"])),)
-        self.triggers.append(Trigger("gamma.levels", symbol, int(owner["event_ns"]), inputs, book.view))
+        self.triggers.append(Trigger(LEVELS, symbol, int(owner["event_ns"]), inputs, book.view))
 
     def _valid(self, wall_usd: float | None, share: float, lead: float) -> float | None:
         p = self.parameters

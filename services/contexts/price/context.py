@@ -16,13 +16,12 @@ from services.contexts.price.kernel import close_bars, take_ticks
 from services.contexts.price.state import BAR_RING, FRAMES, MINUTES_OF, PriceState, grow, new_state
 from services.core.bounds import Room
 from services.core.calendar import Session
-from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, Views
+from services.core.contract import FAR_FUTURE_NS, Context, ContextView, Parameters, Trigger, TriggerKind, Views
 from services.core.windows import MINUTE_NS
 
-__all__ = ["Bar", "Price", "PriceParameters", "PriceView"]
+__all__ = ["BAR_1M", "BAR_5M", "BAR_15M", "Bar", "Price", "PriceParameters", "PriceView"]
 
 SYMBOLS_AT_START = 32
-BAR_KINDS = tuple(f"price.bar_{minutes}m" for minutes in MINUTES_OF)
 ATR_BARS_FULL = 14
 # History made in minutes has its ticks a minute apart.
 FRESH_NS = MINUTE_NS
@@ -47,6 +46,9 @@ class Bar(NamedTuple):
     close_usd: float
     volume: int
     number: int  # completed bars of this length before it today
+
+
+BAR_1M, BAR_5M, BAR_15M = BAR_KINDS = tuple(TriggerKind(f"price.bar_{minutes}m", Bar) for minutes in MINUTES_OF)
 
 
 class PriceView(ContextView, frozen=True, kw_only=True):
@@ -91,6 +93,7 @@ class Price(Context):
     version = "1"
     lanes = frozenset({Lane.TICKS})
     view_type = PriceView
+    raises = BAR_KINDS
     Parameters = PriceParameters
     parameters: PriceParameters
 

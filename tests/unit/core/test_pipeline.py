@@ -15,12 +15,19 @@ from hypothesis import strategies as st
 from schemas.decisions import Alert, Signal
 from schemas.frames import Frame, Header, Lane, take_rows
 from services.core.calendar import NS, ny_ns
-from services.core.contract import ContextView, Parameters, Trigger, Views
+from services.core.contract import (
+    ContextView,
+    Detector,
+    Parameters,
+    Trigger,
+    Views,
+)
 from services.core.pipeline import Outputs, Pipeline
 from tests.support.frames import constant_rows, heartbeat
 from tests.support.machines import (
     CALENDAR,
     FRIDAY,
+    MINUTE,
     MONDAY,
     OPEN_NS,
     CountView,
@@ -35,11 +42,17 @@ from tests.support.machines import (
 MINUTE_NS = 60 * NS
 
 
-def machine(contexts: Sequence[Any] | None = None, judge: EveryOther | None = None, sampling: bool = True) -> Pipeline:
+def machine(
+    contexts: Sequence[Any] | None = None,
+    judge: EveryOther | None = None,
+    sampling: bool = True,
+    detectors: Sequence[Detector] | None = None,
+) -> Pipeline:
     if contexts is None:
         contexts = [Last(Last.Parameters()), Prints(Prints.Parameters()), Follower(Follower.Parameters())]
     judge = EveryOther() if judge is None else judge
-    return Pipeline(0, CALENDAR, contexts, [Echo(Echo.Parameters())], judge, sampling=sampling)
+    detectors = [Echo(Echo.Parameters())] if detectors is None else detectors
+    return Pipeline(0, CALENDAR, contexts, detectors, judge, sampling=sampling)
 
 
 class Log:
@@ -270,7 +283,7 @@ class TestContract:
             view_type = LastView
 
         contexts = [Prints(Prints.Parameters()), Rival(Rival.Parameters())]
-        with pytest.raises(AssertionError, match="may all stop in the middle of a frame; only one may"):
+        with pytest.raises(AssertionError, match="find out as they go where to stop; only one may"):
             machine(contexts)
 
     def test_a_context_that_stops_without_saying_so_stops_the_program(self) -> None:
@@ -283,10 +296,10 @@ class TestContract:
     def test_a_context_that_may_not_stop_may_not_raise_at_a_row(self) -> None:
         class Hasty(Last):
             def update(self, frame: Frame, start: int, stop: int, views: Views) -> int:
-                self.triggers.append(Trigger("last.minute", "SPY", 0, (), 1.0))
+                self.triggers.append(Trigger(MINUTE, "SPY", 0, (), 1.0))
                 return stop
 
-        with pytest.raises(AssertionError, match="last raised a trigger at a row but may not stop there"):
+        with pytest.raises(AssertionError, match="last raised a trigger at a row but said of no stop there"):
             run(Log().ticks((1, 100.0)), machine([Hasty(Hasty.Parameters())]))
 
     def test_a_context_that_does_not_move_on_stops_the_program(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from schemas.frames import CONDITION_REFILLED
-from services.contexts.flow import Flow, FlowCluster, FlowParameters
+from services.contexts.flow import ClusterFilter, Flow, FlowCluster, FlowParameters, MinuteFilter
 from services.core.contract import Trigger, TriggerFilter, Views
 from tests.support.logs import CALENDAR, DAY, Row, chain_row, frames, option, trade
 from tests.support.scenarios import sweep
@@ -231,12 +231,12 @@ def test_flipping_every_side_negates_the_bias() -> None:
     ("listened", "raised"),
     [
         (None, {"flow.sweep"}),
-        ({"flow.sweep": TriggerFilter(100_000.0)}, {"flow.sweep"}),
-        ({"flow.sweep": TriggerFilter(209_999.9, sided=True, single_leg=True)}, {"flow.sweep"}),
-        ({"flow.sweep": TriggerFilter(210_001.0)}, set()),
-        ({"flow.sweep": TriggerFilter(dte_max=-1)}, set()),
-        ({"flow.contract_minute": TriggerFilter()}, {"flow.contract_minute"}),
-        ({"flow.contract_minute": TriggerFilter(dte_min=10_000)}, set()),
+        ({"flow.sweep": ClusterFilter(100_000.0)}, {"flow.sweep"}),
+        ({"flow.sweep": ClusterFilter(209_999.9, sided=True, single_leg=True)}, {"flow.sweep"}),
+        ({"flow.sweep": ClusterFilter(210_001.0)}, set()),
+        ({"flow.sweep": ClusterFilter(dte_max=-1)}, set()),
+        ({"flow.contract_minute": MinuteFilter()}, {"flow.contract_minute"}),
+        ({"flow.contract_minute": MinuteFilter(dte_min=10_000)}, set()),
         ({}, set()),
     ],
 )

@@ -22,7 +22,7 @@ def test_inputs_are_of_the_epoch_their_row_came_in() -> None:
             return []
 
     pipeline = machine()
-    pipeline._by_trigger = {kind: [Listener(None)] for kind in ("price.bar_1m", "gamma.levels")}
+    pipeline._by_trigger = {kind: [(Listener(None), None)] for kind in ("price.bar_1m", "gamma.levels")}
     before = [row for row in wall(minutes=10) if row.received_ns < OPEN + 590 * NS]
     other = [stock(595, "NEW", 50.0), chain_row(595, option("NEW", 20, 50, "C"), spot_usd=50.0)]
     for frame in [*frames(before), *frames([*other, heartbeat(1000)], epoch=2)]:
