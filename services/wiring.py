@@ -17,6 +17,7 @@ from schemas.frames import COLUMN_DTYPES, ROW_TYPES, Frame, Header, Lane, Rows, 
 from schemas.symbols import symbol_code
 from services.core.calendar import NS, Calendar
 from services.core.contract import Context, Detector
+from services.core.partitioner import Homes
 from services.core.pipeline import Pipeline
 from services.core.registry import RegistryError, build, discover
 from services.errors import ConfigError
@@ -59,9 +60,7 @@ def build_pipeline(rules: RulesConfig, calendar: Calendar, partition: int, *, sa
     detectors = _built("detectors", detector_types(rules.own), rules.detectors)
     scanner = Scanner(_scanner(rules))
 
-    def at_home(symbol: str) -> bool:
-        return rules.market_homes.get(symbol, partition) == partition
-
+    at_home = Homes(partition, rules.market_homes)
     try:
         return Pipeline(partition, calendar, contexts, detectors, scanner, sampling=sampling, at_home=at_home)
     except ValueError as error:

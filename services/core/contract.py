@@ -30,7 +30,7 @@ from services.core.calendar import Session
 
 __all__ = [
     "FAR_FUTURE_NS", "NOTHING_KNOWN", "Context", "ContextView", "Detector", "Finding", "MarketView", "Moment",
-    "Opening", "Parameters", "ScheduledEvent", "Trigger", "TriggerFilter", "TriggerKind", "Views",
+    "Opening", "Parameters", "ScheduledEvent", "Trigger", "TriggerFilter", "TriggerKind", "Views", "everywhere",
 ]  # fmt: skip
 
 # Larger than any timestamp a log can hold (the year 2262), so that `due_ns` compares without None.
@@ -104,6 +104,9 @@ class TriggerKind(str):
         made = super().__new__(cls, name)
         made.facts = facts
         return made
+
+    def __getnewargs__(self) -> tuple[str, type]:  # type: ignore[override]  # a kind is pickled with its facts' type
+        return str(self), self.facts
 
 
 class Trigger(NamedTuple):
@@ -263,6 +266,11 @@ class Context(ABC):
         )
 
 
+def everywhere(symbol: str, /) -> bool:
+    """Every symbol is at home: what holds where there is one partition."""
+    return True
+
+
 class MarketView(NamedTuple, Generic[V]):
     """A view of a symbol that concerns the whole market, or the reason why it is not known in this partition."""
 
@@ -276,7 +284,7 @@ class Views:
     `at_home` says of a symbol whether this partition is where it is judged.
     """
 
-    def __init__(self, contexts: Sequence[Context], at_home: Callable[[str], bool] = lambda symbol: True) -> None:
+    def __init__(self, contexts: Sequence[Context], at_home: Callable[[str], bool] = everywhere) -> None:
         self._by_type: dict[type[ContextView], Context] = {context.view_type: context for context in contexts}
         self._at_home = at_home
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["EVERY_PARTITION", "MARKET_WIDE", "Partitioner", "market_homes", "murmur2"]
+__all__ = ["EVERY_PARTITION", "MARKET_WIDE", "Homes", "Partitioner", "market_homes", "murmur2"]
 
 # What every underlying's contexts look at: these ticks are written into every partition.
 MARKET_WIDE = frozenset({"SPX", "SPY", "VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX"})
@@ -56,6 +56,20 @@ class Partitioner:
             return fixed
         # toPositive of Kafka's partitioner: the sign bit is dropped before the modulo.
         return (murmur2(underlying.encode("ascii", "replace")) & 0x7FFFFFFF) % self.partitions
+
+
+class Homes:
+    """Whether a symbol is judged in `partition`: any that has no home elsewhere.
+
+    >>> Homes(2, {"SPX": 0})("SPX"), Homes(2, {"SPX": 0})("AAPL")
+    (False, True)
+    """
+
+    def __init__(self, partition: int, market: Mapping[str, int]) -> None:
+        self._partition, self._market = partition, market
+
+    def __call__(self, symbol: str) -> bool:
+        return self._market.get(symbol, self._partition) == self._partition
 
 
 def market_homes(partitioner: Partitioner) -> dict[str, int]:

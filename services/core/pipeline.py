@@ -28,6 +28,7 @@ from services.core.contract import (
     Moment,
     TriggerFilter,
     Views,
+    everywhere,
 )
 from services.core.identity import identity, parameters_digest
 
@@ -99,7 +100,7 @@ class Pipeline:
         scanner: Judge,
         *,
         sampling: bool = True,
-        at_home: Callable[[str], bool] = lambda symbol: True,
+        at_home: Callable[[str], bool] = everywhere,
     ) -> None:
         """`sampling=False` publishes no views: a replay only wants decisions, and views cost more than they.
 

@@ -24,7 +24,6 @@ import services.contexts
 import services.detectors
 from schemas.decisions import Alert, Signal
 from schemas.frames import Frame, Header, Lane, TradeRows, empty_rows
-from services.core.contract import Detector
 from services.core.sequencer import Sequencer
 from tests.support.conformance import CONTEXTS, DETECTORS, cut, decisions, machine, noise, rich_log, signals_of, told
 from tests.support.logs import OPEN, Row, frames, heartbeat, option, stock, trade
@@ -188,12 +187,12 @@ def test_poisoning_the_future_changes_nothing_before_it(seed: int, at: float) ->
     assert before(mad) == before(list(rich_log()))
 
 
-def test_what_detectors_ask_of_a_trigger_spares_work_and_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_contexts_leave_out_because_nobody_listens_changes_no_decision() -> None:
     log = cut(rich_log(), None)
-    expected = decisions(log)
-    for detector in DETECTORS.values():
-        monkeypatch.setattr(detector, "asks", Detector.asks)
-    assert decisions(log) == expected
+    pipeline = machine()
+    for context in pipeline.contexts:
+        context.listened = None
+    assert [line for frame in log for line in pipeline.step(frame).lines()] == decisions(log)
 
 
 def test_a_prefix_of_the_log_gives_a_prefix_of_the_decisions() -> None:

@@ -233,7 +233,8 @@ class Reminder(Detector):
         count = views.get(CountView, "SPY")
         return (
             Finding(
-                underlying="SPY", direction="LONG", key=str(due_ns), label="PIN", headline="reminder", event_ns=due_ns,
+                underlying="SPY", direction="LONG", thesis="momentum", key=str(due_ns),
+                label="PIN", headline="reminder", event_ns=due_ns,
                 inputs=(), base=50.0, confidence=1.0, factors={},
                 evidence={"contracts": -1.0 if count is None else float(count.size_contracts)},
             ),

@@ -14,7 +14,7 @@ from services.runtime.metrics import CATALOGUE, Metrics, document
 
 ROOT = Path(__file__).resolve().parents[3]
 # Few values each, so that a busy day does not become a million series.
-LABELS = {"topic", "lane", "table", "detector", "reason", "event", "cluster", "state", "outcome", "kind"}
+LABELS = {"topic", "lane", "table", "detector", "view", "reason", "event", "cluster", "state", "outcome", "kind"}
 
 
 def test_the_page_is_the_catalogue():
