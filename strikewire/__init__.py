@@ -18,19 +18,31 @@ from schemas.decisions import (
 )
 from schemas.frames import Frame, GreekRows, Header, Lane, TickRows, TradeRows
 from schemas.symbols import Contract, contract_ticker, parse_contract, symbol_code, symbol_text
-from services.contexts.flow import ContractMinute, FlowCluster, FlowView
-from services.contexts.gamma import GammaView
-from services.contexts.price import Bar, PriceView
+from services.contexts.flow import (
+    BLOCK_CLOSED,
+    CONTRACT_MINUTE,
+    SPLIT_CLOSED,
+    SWEEP_CLOSED,
+    ClusterFilter,
+    ContractMinute,
+    FlowCluster,
+    FlowView,
+    MinuteFilter,
+)
+from services.contexts.gamma import LEVELS, GammaView
+from services.contexts.price import BAR_1M, BAR_5M, BAR_15M, Bar, PriceView
 from services.core.calendar import Calendar, Session
 from services.core.contract import (
     Context,
     ContextView,
     Detector,
     Finding,
+    MarketView,
     Moment,
     Parameters,
     Trigger,
     TriggerFilter,
+    TriggerKind,
     Views,
 )
 from services.detectors._kit import (
@@ -48,10 +60,19 @@ from services.detectors._kit import (
 )
 
 __all__ = [
+    "BAR_1M",
+    "BAR_5M",
+    "BAR_15M",
+    "BLOCK_CLOSED",
+    "CONTRACT_MINUTE",
+    "LEVELS",
+    "SPLIT_CLOSED",
+    "SWEEP_CLOSED",
     "Alert",
     "Bar",
     "Barriers",
     "Calendar",
+    "ClusterFilter",
     "Context",
     "ContextView",
     "Contract",
@@ -69,6 +90,8 @@ __all__ = [
     "Growth",
     "Header",
     "Lane",
+    "MarketView",
+    "MinuteFilter",
     "Moment",
     "Outcome",
     "Parameters",
@@ -80,6 +103,7 @@ __all__ = [
     "TradeRows",
     "Trigger",
     "TriggerFilter",
+    "TriggerKind",
     "View",
     "Views",
     "Weights",

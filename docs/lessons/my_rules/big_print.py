@@ -9,6 +9,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from strikewire import (
+    BLOCK_CLOSED,
+    SWEEP_CLOSED,
+    ClusterFilter,
     Detector,
     Finding,
     FlowCluster,
@@ -17,6 +20,7 @@ from strikewire import (
     PriceView,
     Session,
     Trigger,
+    TriggerKind,
     Views,
     Weights,
     barriers,
@@ -47,19 +51,22 @@ class BigPrint(Detector):
 
     name = "big_print"
     version = "1"
-    triggers = frozenset({"flow.block", "flow.sweep"})
-    needs = (TempoView, PriceView)
+    triggers = frozenset({BLOCK_CLOSED, SWEEP_CLOSED})
+    requires = (TempoView,)
+    uses = (PriceView,)
     Parameters = BigPrintParameters
     parameters: BigPrintParameters
 
     def open_session(self, day: dt.date, session: Session | None) -> None:
         """Nothing is kept from one trigger to the next."""
 
+    def filter(self, kind: TriggerKind) -> ClusterFilter:
+        return ClusterFilter(self.parameters.premium_usd, sided=True)
+
     def detect(self, trigger: Trigger, moment: Moment, views: Views) -> Sequence[Finding]:
         cluster: FlowCluster = trigger.facts
         tempo = views.get(TempoView, trigger.underlying)
-        if tempo is None or not tempo.ready or cluster.premium_usd < self.parameters.premium_usd or not cluster.leaning:
-            return ()
+        assert tempo is not None, "the pipeline gives what is required"
         strengths = {
             "premium": cluster.premium_usd / (4 * self.parameters.premium_usd),
             "side": side_certainty(cluster.p_side, 1.0),

@@ -12,6 +12,8 @@ import strikewire
 
 # A name that goes, or comes, is a change to everybody's rules: CHANGELOG.md says so.
 EXPORTS = [
+    "BAR_15M", "BAR_1M", "BAR_5M", "BLOCK_CLOSED", "CONTRACT_MINUTE", "LEVELS", "SPLIT_CLOSED", "SWEEP_CLOSED",
+    "ClusterFilter", "MarketView", "MinuteFilter", "TriggerKind",
     "Alert", "Bar", "Barriers", "Calendar", "Context", "ContextView", "Contract", "ContractMinute",
     "Contribution", "Cooldown", "DeadLetter", "Detector", "Finding", "FlowCluster", "FlowView", "Frame",
     "GammaView", "GreekRows", "Growth", "Header", "Lane", "Moment", "Outcome", "Parameters", "PriceView",
