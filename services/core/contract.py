@@ -29,15 +29,29 @@ from schemas.frames import Frame, Lane
 from services.core.calendar import Session
 
 __all__ = [
-    "FAR_FUTURE_NS", "NOTHING_KNOWN", "Context", "ContextView", "Detector", "Finding", "MarketView", "Moment",
-    "Opening", "Parameters", "ScheduledEvent", "Trigger", "TriggerFilter", "TriggerKind", "Views", "everywhere",
+    "FAR_FUTURE_NS",
+    "NOTHING_KNOWN",
+    "Context",
+    "ContextView",
+    "DayOpening",
+    "Detector",
+    "Finding",
+    "MarketView",
+    "Moment",
+    "Parameters",
+    "ScheduledEvent",
+    "Trigger",
+    "TriggerFilter",
+    "TriggerKind",
+    "Views",
+    "everywhere",
 ]  # fmt: skip
 
 # Larger than any timestamp a log can hold (the year 2262), so that `due_ns` compares without None.
 FAR_FUTURE_NS = 2**63 - 1
 
 
-class Opening(NamedTuple):
+class DayOpening(NamedTuple):
     """What a day may know from its first row on, all of it from the log (see `docs/decisions`).
 
     `baselines` are numbers by (source, underlying, series), in the order of their slots; `events` are scheduled ones.
@@ -57,7 +71,7 @@ class ScheduledEvent(NamedTuple):
     known_ns: int
 
 
-NOTHING_KNOWN = Opening({}, ())
+NOTHING_KNOWN = DayOpening({}, ())
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,7 +199,7 @@ class Context(ABC):
     # may depend on it.
     listened: Mapping[str, TriggerFilter | None] | None = None
     # What the day may know from its first row on, as the pipeline says before each `open_session`.
-    opening: Opening = NOTHING_KNOWN
+    opening: DayOpening = NOTHING_KNOWN
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
