@@ -1,13 +1,26 @@
 """The family of errors that end a command with one sentence.
 
-    StrikewireError                 whatever a user or operator can act on; exit status 2
-    ├── ConfigError                 a key, value or file of the configuration
-    │   └── RuleFileError           a file with a rule of the user's own: missing, changed, or broken
-    ├── InputError                  a path, id, date or tape that is not there or cannot be read
-    ├── StoreError                  the warehouse: locked, damaged, refused, unreachable
-    │   ├── StoreBusyError          another process owns it
-    │   └── MigrationError          its schema is not the one this program knows
-    └── FeedError                   the vendor or stand-in: refused, unreachable
+    StrikewireError                     whatever a user or operator can act on; exit status 2
+    ├── AgentsError                     the agents cannot go on; restarted, they catch up
+    ├── ConfigError                     a key, value or file of the configuration
+    │   └── RuleFileError               a file with a rule of the user's own: missing, changed, or broken
+    ├── FeedError                       the vendor or stand-in
+    │   ├── AccountBusyError            another program on this machine uses this key: it would be thrown off
+    │   ├── FeedRefusedError            the vendor refuses this key or plan on a cluster: no retry helps
+    │   ├── RestRefusedError            a request is refused for good: the feature is switched off
+    │   └── RestUnavailableError        REST stayed away through every retry: this answer is missing
+    ├── InputError                      a path, id, date or tape that is not there or cannot be read
+    │   └── ChainFileError              a chain file: names the file, the line and the column
+    ├── KafkaRefusedError               a broker refused something that will be refused again
+    ├── KafkaUnreachableError           no broker answers, or none that we may speak to
+    ├── LeaseLostError                  another gateway has the lease now
+    ├── StoreError                      the warehouse refused
+    │   ├── MigrationError              its schema is not the one this program knows
+    │   ├── StoreBusyError              another process owns it
+    │   └── StoreUnreachableError       nothing answers there; it may come
+    └── TopicDifferenceError            a topic is there, and not as it should be
+
+A test compares the tree with the classes, which stand in the rooms that raise them.
 
 Each carries its data and builds its own sentence. What nobody can act on (a broken promise inside the program) is an
 AssertionError and stops it: restart, replay.

@@ -1,10 +1,4 @@
-"""What can go wrong on the way to the feed, and what the shell then does.
-
-    FeedError (services.errors)
-    ├── AccountBusyError       another program on this machine uses this key: it would be thrown off
-    ├── FeedRefusedError       the vendor refuses this key or plan on a cluster: no retry helps
-    ├── RestRefusedError       401 or 403 (or another 4xx) on a REST feature: the feature is switched off
-    └── RestUnavailableError   the vendor's REST stayed away through every retry: this answer is missing
+"""What can go wrong on the way to the feed, and what the shell then does. The tree is drawn in `services.errors`.
 
 Malformed market data raises nothing: it is a `services.gateway.massive.messages.Reject`, a value.
 """

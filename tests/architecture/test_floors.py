@@ -26,7 +26,7 @@ from tests.architecture.house import (
 ROOT = Path(__file__).resolve().parents[2]
 
 # Where the name one installs is not the name one imports.
-IMPORT_NAMES = {"faust-streaming": "faust"}
+IMPORT_NAMES = {"faust-streaming": "faust", "mode-streaming": "mode"}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,21 @@ def test_every_runtime_requirement_is_imported_or_explained(house: dict[str, str
     assert not unused, f"required by pyproject.toml but imported nowhere: {', '.join(unused)}"
     stale = sorted(set(NOT_IMPORTED) & imported)
     assert not stale, f"NOT_IMPORTED lists what is imported by now: {', '.join(stale)}"
+
+
+def test_every_library_that_is_imported_is_required(house: dict[str, str]) -> None:
+    """What only comes along with another requirement may go with its next release."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {re.split(r"[<>=]", line)[0] for line in project["dependencies"]}
+    named = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in required}
+    assert not used_libraries(house) - named, "imported, and required by nobody in pyproject.toml"
+
+
+def test_libraries_whose_insides_are_touched_are_pinned() -> None:
+    """The Faust app replaces private methods of both (services/agents/app.py); another release may have others."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = {line.partition("==")[0] for line in project["dependencies"] if "==" in line}
+    assert {"aiokafka", "faust-streaming"} <= pinned
 
 
 def test_every_home_is_lived_in(house: dict[str, str]) -> None:
