@@ -71,8 +71,7 @@ def _built(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mappi
     try:
         return build(kind, known, settings)
     except RegistryError as error:
-        where, _, problem = str(error).partition(": ")
-        raise ConfigError(where, problem) from None
+        raise ConfigError(error.where, error.problem) from None
 
 
 def _scanner(rules: RulesConfig) -> ScannerParameters:

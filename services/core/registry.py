@@ -19,7 +19,14 @@ T = TypeVar("T", bound=Context | Detector)
 
 
 class RegistryError(ValueError):
-    """A rule that cannot be built: an unknown name, an unknown or unfit parameter; the sentence names it."""
+    """A rule that cannot be built: `where` names it or its parameter, `problem` says what is wrong there."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(where, problem)
+        self.where, self.problem = where, problem
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
 
 
 def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
@@ -44,7 +51,7 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
         if len(classes) != 1 or classes[0].name != module_info.name:
             names = [value.__name__ for value in classes]
             raise RegistryError(
-                f"{module.__name__} holds {names}; it must hold one {base.__name__} whose name is {module_info.name!r}"
+                module.__name__, f"holds {names}; it must hold one {base.__name__} whose name is {module_info.name!r}"
             )
         found[module_info.name] = classes[0]
     return found
@@ -58,16 +65,16 @@ def build(kind: str, known: Mapping[str, type[T]], settings: Mapping[str, Mappin
     """
     for name in settings:
         if name not in known:
-            raise RegistryError(f"{kind}.{name}: there is no such {kind[:-1]}; known: {', '.join(known)}")
+            raise RegistryError(f"{kind}.{name}", f"there is no such {kind[:-1]}; known: {', '.join(known)}")
     built = []
     for name, made in known.items():
         given = settings.get(name, {})
         if not isinstance(given, Mapping):
-            raise RegistryError(f"{kind}.{name}: a table of parameters, not {given!r}")
+            raise RegistryError(f"{kind}.{name}", f"a table of parameters, not {given!r}")
         wanted = dict(given)
         enabled = wanted.pop("enabled", True)
         if not isinstance(enabled, bool):
-            raise RegistryError(f"{kind}.{name}.enabled: true or false, not {enabled!r}")
+            raise RegistryError(f"{kind}.{name}.enabled", f"true or false, not {enabled!r}")
         parameters = _parameters(f"{kind}.{name}", made.Parameters, wanted)
         if enabled:
             built.append(made(parameters))
@@ -78,12 +85,12 @@ def _parameters(where: str, wanted: type[Parameters], given: Mapping[str, Any]) 
     try:
         made = msgspec.convert(dict(given), wanted)
     except msgspec.ValidationError as error:
-        raise RegistryError(f"{where}: {error}") from None
+        raise RegistryError(where, str(error)) from None
     values = msgspec.structs.asdict(made)
     weights = [value for name, value in values.items() if name.startswith("weight_")]
     if weights and abs(sum(weights) - 100) > 1e-9:
-        raise RegistryError(f"{where}: its weights add up to {sum(weights):g}, not to 100")
+        raise RegistryError(where, f"its weights add up to {sum(weights):g}, not to 100")
     for name, value in values.items():
         if name.endswith(("_s", "_ms", "_minutes")) and isinstance(value, int | float) and value <= 0:
-            raise RegistryError(f"{where}.{name}: a time longer than nothing, not {value:g}")
+            raise RegistryError(f"{where}.{name}", f"a time longer than nothing, not {value:g}")
     return made

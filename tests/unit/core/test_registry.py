@@ -69,13 +69,13 @@ class TestDiscover:
     def test_a_file_without_a_rule_is_an_error(self, folder: Path) -> None:
         (folder / "empty.py").write_text("")
         with pytest.raises(
-            RegistryError, match=r"some_rules.empty holds \[\]; it must hold one Detector whose name is"
+            RegistryError, match=r"some_rules.empty: holds \[\]; it must hold one Detector whose name is"
         ):
             found(folder)
 
     def test_a_file_with_two_rules_is_an_error(self, folder: Path) -> None:
         write(folder, "ant", extra=DETECTOR.format(cls="Second", name="second"))
-        with pytest.raises(RegistryError, match=r"some_rules.ant holds \['Rule', 'Second'\]"):
+        with pytest.raises(RegistryError, match=r"some_rules.ant: holds \['Rule', 'Second'\]"):
             found(folder)
 
     def test_a_rule_is_named_as_its_file(self, folder: Path) -> None:
