@@ -193,16 +193,18 @@ class Pipeline:
         while start < rows:
             due_ns = self._pass(int(times[start]))
             stop = rows if times[-1] < due_ns else int(np.searchsorted(times, due_ns, side="left"))
-            foreseen = FAR_FUTURE_NS
+            named: dict[str, int] = {}
             for context in self._foreseeing[head.lane]:
-                foreseen = min(foreseen, context.next_stop(frame, start, stop, self.views))
-                assert foreseen > start, f"{context.name} foresees a stop at row {foreseen}, which was taken"
-            stop = min(stop, foreseen)
+                named[context.name] = context.next_stop(frame, start, stop, self.views)
+                assert named[context.name] > start, (
+                    f"{context.name} foresees a stop at row {named[context.name]}, which was taken"
+                )
+            stop = min(stop, *named.values()) if named else stop
             for context in listening:
                 reached = context.update(frame, start, stop, self.views)
                 assert reached == stop or context.stops, f"{context.name} stopped in the middle of a frame"
                 # What it would raise at a row in mid-slice would be judged at the slice's end, wherever that is.
-                assert context.stops or not context.triggers or reached == foreseen, (
+                assert context.stops or not context.triggers or reached == named.get(context.name), (
                     f"{context.name} raised a trigger at a row but said of no stop there"
                 )
                 assert reached > start or context.triggers or not context.stops, (

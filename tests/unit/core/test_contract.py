@@ -201,6 +201,16 @@ class TestStops:
         whole = run(Log().ticks(*((1 + n / 10, price) for n, price in enumerate(PRICES))), crossing())
         assert run(log, crossing()).lines() == whole.lines()
 
+    def test_a_trigger_at_a_stop_that_another_named_stops_the_program(self) -> None:
+        class Stray(Second):
+            def next_stop(self, frame: Frame, start: int, stop: int, views: Views) -> int:
+                return stop
+
+        contexts = [Cross(Cross.Parameters()), Stray(Stray.Parameters())]
+        log = Log().ticks((1, 100.0), (1.1, 101.2), (1.2, 101.3))
+        with pytest.raises(AssertionError, match="second raised a trigger at a row but said of no stop there"):
+            run(log, Pipeline(0, CALENDAR, contexts, [], EveryOther()))
+
     def test_a_stop_at_a_row_that_was_taken_stops_the_program(self) -> None:
         class Behind(Cross):
             def next_stop(self, frame: Frame, start: int, stop: int, views: Views) -> int:
