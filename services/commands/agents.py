@@ -12,7 +12,10 @@ import functools
 import logging
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from services.commands._kafka import add_broker_arguments, add_metrics_argument, kafka_configuration
 from services.commands._output import console, print_json
@@ -46,14 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """130 when interrupted, 0 when asked to end."""
     config = kafka_configuration(options)
-    rules = config.rules()
     # A misspelt rule is refused, and everything compiled, before the group hears of us.
-    warm_up(rules, calendar_of_day(ny_date(time.time_ns())))
+    warm_up(config.rules(), calendar_of_day(ny_date(time.time_ns())))
 
-    def build(partition: int, log_ns: int) -> Pipeline:
-        return build_pipeline(rules, calendar_of_day(ny_date(log_ns)), partition)
+    def build_for(partitions: int) -> Build:
+        # Where the whole market's symbols are judged follows from the topics as they are.
+        gateway = msgspec.structs.replace(config.gateway, partitions=partitions)
+        rules = msgspec.structs.replace(config, gateway=gateway).rules()
 
-    return serve_agents(config, build, options.metrics_port, options.json)
+        def build(partition: int, log_ns: int) -> Pipeline:
+            return build_pipeline(rules, calendar_of_day(ny_date(log_ns)), partition)
+
+        return build
+
+    return serve_agents(config, build_for, options.metrics_port, options.json)
 
 
 @functools.lru_cache(maxsize=2)
@@ -62,15 +71,15 @@ def calendar_of_day(day: dt.date) -> Calendar:
     return Calendar.around(ny_ns(day, 12))
 
 
-def serve_agents(config: Config, build: Build, metrics_port: int, json: bool) -> int:
-    """Run one worker with pipelines from `build` until a signal comes; the exit status."""
+def serve_agents(config: Config, build_for: Callable[[int], Build], metrics_port: int, json: bool) -> int:
+    """Run one worker until a signal comes, with the pipelines that `build_for` has for so many partitions; the status."""
     import uvloop
 
     with refusals_in_a_sentence():
-        return int(uvloop.run(_serve(config, build, metrics_port, json)))
+        return int(uvloop.run(_serve(config, build_for, metrics_port, json)))
 
 
-async def _serve(config: Config, build: Build, metrics_port: int, json: bool) -> int:
+async def _serve(config: Config, build_for: Callable[[int], Build], metrics_port: int, json: bool) -> int:
     from services.agents.app import run_agents
     from services.agents.partitions import Partitions
     from services.kafka.topics import check_judged
@@ -87,12 +96,12 @@ async def _serve(config: Config, build: Build, metrics_port: int, json: bool) ->
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
     metrics = Metrics()
     spare_what_stays()
-    await check_judged(config.kafka)
+    partitions = await check_judged(config.kafka)
     async with open_writer(config.kafka) as writer:
-        hosted = Partitions(config.kafka, build, writer, metrics)
+        hosted = Partitions(config.kafka, build_for(partitions), writer, metrics)
         async with (
             serve_health(metrics.registry, hosted.not_ready, metrics_port) as port,
-            run_agents(config.kafka, config.gateway.partitions, hosted) as ended,
+            run_agents(config.kafka, partitions, hosted) as ended,
         ):
             announcement = asyncio.create_task(_announce_when_ready(hosted, port, json))
             stopped = asyncio.create_task(stop.wait())

@@ -109,8 +109,8 @@ async def present(settings: KafkaSettings) -> dict[str, Present]:
     }
 
 
-async def check_judged(settings: KafkaSettings) -> None:
-    """Ask whether the agents have what they read and write, before they join a group that would give them nothing.
+async def check_judged(settings: KafkaSettings) -> int:
+    """How many partitions the agents read and write, asked before they join a group that would give them nothing.
 
     Raises StrikewireError when a topic is missing, or has another number of partitions than the rest: a partition is
     judged where all of them have it, and an underlying on any other would be left out in silence.
@@ -130,6 +130,7 @@ async def check_judged(settings: KafkaSettings) -> None:
                 f"{settings.topic(name)} has {counts[name]} partitions on {settings.brokers}, {settings.topic(first)}"
                 f" has {counts[first]}; what the agents read and write must have as many"
             )
+    return counts[first]
 
 
 async def create(settings: KafkaSettings, partitions: int) -> list[str]:

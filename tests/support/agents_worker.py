@@ -53,7 +53,7 @@ def main() -> int:
     set_up("info")
     kafka = KafkaSettings(brokers=options.brokers, prefix=options.prefix, instance=options.instance)
     config = Config(kafka=kafka, gateway=GatewaySettings(partitions=options.partitions))
-    return serve_agents(config, build_small, 0, json=True)
+    return serve_agents(config, lambda _: build_small, 0, json=True)
 
 
 if __name__ == "__main__":

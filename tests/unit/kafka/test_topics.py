@@ -67,19 +67,19 @@ class Cluster:
 JUDGED = ("options.trades", "options.greeks", "index.ticks", "signals", "alerts", "contexts")
 
 
-async def check_with(monkeypatch: pytest.MonkeyPatch, counts: dict[str, int], prefix: str = "p-") -> None:
+async def check_with(monkeypatch: pytest.MonkeyPatch, counts: dict[str, int], prefix: str = "p-") -> int:
     @contextlib.asynccontextmanager
     async def admin(_: KafkaSettings) -> AsyncIterator[Cluster]:
         yield Cluster(counts)
 
     monkeypatch.setattr(topics, "_admin", admin)
-    await topics.check_judged(KafkaSettings(brokers="here", prefix=prefix))
+    return await topics.check_judged(KafkaSettings(brokers="here", prefix=prefix))
 
 
 async def test_agents_want_what_they_read_and_write_with_one_number_of_partitions_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await check_with(monkeypatch, dict.fromkeys(JUDGED, 3) | {"dead.letters": 1})
+    assert await check_with(monkeypatch, dict.fromkeys(JUDGED, 3) | {"dead.letters": 1}) == 3
 
 
 @pytest.mark.parametrize("name", JUDGED)
