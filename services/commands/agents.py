@@ -72,7 +72,7 @@ def calendar_of_day(day: dt.date) -> Calendar:
 
 
 def serve_agents(config: Config, build_for: Callable[[int], Build], metrics_port: int, json: bool) -> int:
-    """Run one worker until a signal comes, with the pipelines that `build_for` has for so many partitions; the status."""
+    """Run one worker until a signal comes, with the pipelines `build_for` has for so many partitions; the status."""
     import uvloop
 
     with refusals_in_a_sentence():
