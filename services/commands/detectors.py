@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
                 "enabled": name in in_force,
                 "about": text.split("\n\n")[0].replace("\n", " "),
                 "specification": text,
-                "triggers": sorted(made.triggers),
+                "triggers": [str(kind) for kind in sorted(made.triggers)],
                 "needs": [view.__name__ for view in made.requires],
                 "optional": [view.__name__ for view in made.uses],
                 "parameters": parameters or msgspec.to_builtins(made.Parameters()),
