@@ -28,7 +28,7 @@ def print_json(document: Any) -> None:
 def counted(separator: str = ", ", /, **counts: int) -> str:
     """Counts in words.
 
-    >>> told(signals=1_200, alerts=1, dead_letters=0)
+    >>> counted(signals=1_200, alerts=1, dead_letters=0)
     '1,200 signals, 1 alert, 0 dead letters'
     """
     words = {name: name.replace("_", " ").removesuffix("s" if count == 1 else "") for name, count in counts.items()}
